@@ -1,0 +1,1 @@
+"""Foundation models for hyperspectral and multi-sensor Earth observation, in JAX."""

@@ -1,0 +1,299 @@
+"""What a run is: frozen, hashable dataclasses, checked when they are made.
+
+A config file is Python with one function `config() -> Config`; its docstring is the run book. Reading files and command-line
+overrides is `spectral_jax.configure`.
+"""
+
+import dataclasses
+
+from spectral_jax.sensors import SensorSpec
+
+TOKENIZERS = ("linear", "grouped", "wavelength")
+DTYPES = ("float32", "bfloat16")
+
+
+# Above the classes: their defaults are made, and so checked, while the module is read.
+def _one_of(what: str, value: str, allowed: tuple[str, ...]):
+    if value not in allowed:
+        raise ValueError(f"{what}: expected one of {', '.join(allowed)}, got {value!r}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class SensorInput:
+    """One sensor of a run."""
+
+    key: str  # array name in the store and in Batch.sensors, such as ENMAP
+    spec: SensorSpec
+    tokenizer: str = "linear"  # linear: one convolution; grouped: spectral tokens; wavelength: generated weights
+    branch: str = ""  # parameters of the local stages; empty: the key, or "optical" for the wavelength tokenizer
+    local_views: bool = True  # may a local view show this sensor; never for radar and temperature (spec 1.6)
+
+    def __post_init__(self):
+        _one_of(f"tokenizer of sensor {self.key}", self.tokenizer, TOKENIZERS)
+        if self.tokenizer == "wavelength" and self.spec.kind != "optical":
+            raise ValueError(
+                f"sensor {self.key}: the wavelength tokenizer needs an optical sensor, {self.spec.name} is {self.spec.kind}; "
+                "take tokenizer='linear'."
+            )
+        if self.tokenizer == "grouped" and not self.spec.token_edges_nm:
+            raise ValueError(
+                f"sensor {self.key}: the grouped tokenizer needs token_edges_nm, and {self.spec.name} has none; add them "
+                "to its file in data_specs/sensors or take tokenizer='linear' or 'wavelength'."
+            )
+        if not self.branch:
+            object.__setattr__(self, "branch", "optical" if self.tokenizer == "wavelength" else self.key)
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """The encoder and projector. Defaults are size `b` (spec 1.5 and 1.7)."""
+
+    footprint_m: float = 3840.0  # side of the square patch that the model takes
+    token_gsd_m: float = 60.0  # side of a token of stage 1
+    width: int = 192  # stage 1; doubled in stage 2 and stage 3, as are the heads
+    heads: int = 2
+    depths: tuple[int, int, int] = (2, 6, 10)
+    mask_unit: int = 4  # side of an attention window of stage 1, tokens
+    mlp_ratio: int = 4
+    spectral_width: int = 96
+    spectral_depth: int = 4
+    spectral_heads: int = 2
+    fusion_width: int = 768
+    fusion_heads: int = 2
+    wavelength_hidden: int = 128  # of the network that makes weights from band centre and width
+    wavelength_edges_nm: tuple[float, ...] = (
+        450.0, 510.0, 570.0, 630.0, 690.0, 750.0, 830.0, 910.0, 1000.0, 1150.0, 1320.0, 1600.0, 1850.0, 2150.0,
+    )  # fmt: skip
+    projector_hidden: int = 2048
+    projector_out: int = 128
+    dtype: str = "float32"  # of the computation; parameters and reductions stay float32
+    remat: str = "none"  # none | blocks | branches: what is computed again in the backward pass
+
+    def __post_init__(self):
+        _one_of("model.dtype", self.dtype, DTYPES)
+        _one_of("model.remat", self.remat, ("none", "blocks", "branches"))
+        unit = self.token_gsd_m * self.mask_unit
+        if self.footprint_m <= 0 or self.footprint_m % unit:
+            raise ValueError(
+                f"model.footprint_m: expected a multiple of token_gsd_m * mask_unit = {unit:g} m, got {self.footprint_m:g} m; "
+                f"the nearest are {max(1, round(self.footprint_m / unit)) * unit:g} m and the next {unit:g} m steps."
+            )
+        for name, width, heads in (
+            ("width", self.width, self.heads),
+            ("spectral_width", self.spectral_width, self.spectral_heads),
+            ("fusion_width", self.fusion_width, self.fusion_heads),
+        ):
+            if width % heads:
+                raise ValueError(f"model.{name}: {width} is not divisible by {heads} heads.")
+
+    @property
+    def grid(self) -> int:
+        """Tokens along a side of stage 1; half in stage 2, a quarter in stage 3."""
+        return round(self.footprint_m / self.token_gsd_m)
+
+    @property
+    def widths(self) -> tuple[int, int, int]:
+        """Width of the three stages."""
+        return self.width, 2 * self.width, 4 * self.width
+
+
+SIZES: dict[str, dict] = {
+    "tiny": dict(
+        width=32, heads=1, depths=(1, 1, 2), spectral_width=32, spectral_depth=1, spectral_heads=1, fusion_width=64,
+        fusion_heads=1, wavelength_hidden=32, projector_hidden=128, projector_out=32,
+    ),
+    "small": dict(
+        width=96, heads=2, depths=(2, 4, 8), spectral_width=64, spectral_depth=2, spectral_heads=2, fusion_width=384,
+        fusion_heads=2, projector_hidden=1024, projector_out=128,
+    ),
+    "b": dict(),
+}  # fmt: skip
+
+
+def model_size(name: str, **changes) -> Model:
+    """A named size, `tiny`, `small` or `b`, with fields changed."""
+    _one_of("model size", name, tuple(SIZES))
+    return Model(**(SIZES[name] | changes))
+
+
+@dataclasses.dataclass(frozen=True)
+class Synthetic:
+    """The simulated store that stands in when `data.store` is "synthetic"."""
+
+    locations: int = 512  # in all groups together
+    dates: int = 4
+    seed: int = 0
+    groups: tuple[str, ...] = ()  # names of data.synthetic.GROUPS; empty: all seven
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Where patches come from, and how batches are drawn."""
+
+    store: str = "synthetic"  # a folder written by tools/build_store.py, or "synthetic": simulated in the work folder
+    synthetic: Synthetic = Synthetic()
+    groups: tuple[str, ...] = ()  # groups of the store to draw from; empty: all
+    batch_size: int = 64  # locations a step, over all processes
+    seed: int = 0
+    workers: int = 0  # worker processes; batches are the same for any number
+    prefetch: int = 2  # batches held ready on the device
+    cache_bytes: int = 256 * 2**20  # of shard indices and chunks, per process
+
+
+@dataclasses.dataclass(frozen=True)
+class Views:
+    """Two global and four local views of a location (spec 1.6)."""
+
+    global_views: int = 2
+    global_sensors: int = 4  # sensors in a global view, drawn without replacement; fewer if the group has fewer
+    local_views: int = 4  # one sensor each
+    global_scale: tuple[float, float] = (0.4, 1.0)  # side of the crop as a fraction of the patch
+    local_scale: tuple[float, float] = (0.1, 0.4)
+    local_mode: str = "resize"  # resize: crops are resized to the full input; native: cut at their own pixel size
+    native_tokens: int = 16  # side of a native local view, tokens of stage 1
+    flip: float = 0.5
+    blur: float = 0.5
+    blur_sigma_px: tuple[float, float] = (0.1, 2.0)
+    radiometric: float = 0.5
+    gain: tuple[float, float] = (0.8, 1.2)
+    bias: tuple[float, float] = (-0.1, 0.1)
+
+    def __post_init__(self):
+        _one_of("views.local_mode", self.local_mode, ("resize", "native"))
+        for name in ("global_scale", "local_scale"):
+            low, high = getattr(self, name)
+            if not 0.0 < low <= high <= 1.0:
+                raise ValueError(f"views.{name}: expected 0 < low <= high <= 1, got ({low}, {high}).")
+        if self.global_views < 1 or self.global_sensors < 1 or self.local_views < 0:
+            raise ValueError("views: expected at least one global view of at least one sensor, and no negative counts.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Jepa:
+    """Invariance to the teacher's global centre, and SIGReg (spec 1.7)."""
+
+    directions: int = 256
+    knots: int = 17
+    knot_max: float = 3.0
+    lambda_numerator: float = 0.05 / 0.95 * 128  # lambda = o / (N + o), N the global batch (spec 1.7)
+    ema: tuple[float, float] = (0.996, 1.0)  # cosine from first to last step
+
+
+@dataclasses.dataclass(frozen=True)
+class Optim:
+    """AdamW, linear warm-up from 1/20, cosine to 0 (spec 1.8)."""
+
+    lr: float = 1e-5
+    weight_decay: float = 0.05
+    betas: tuple[float, float] = (0.9, 0.999)
+    warmup_steps: int = 100
+    clip_norm: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Train:
+    """The loop, and where it runs."""
+
+    steps: int = 1000
+    seed: int = 0
+    log_every: int = 10
+    save_every: int = 500
+    keep: int = 3
+    fsdp: int = 1  # devices over which parameters are split; the batch is split over all devices
+    path: str = "jit"  # jit: one global program; shard_map: per-device code, needs fsdp = 1
+
+    def __post_init__(self):
+        _one_of("train.path", self.path, ("jit", "shard_map"))
+        for name in ("steps", "log_every", "save_every", "keep", "fsdp"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"train.{name}: expected at least 1, got {getattr(self, name)}.")
+        if self.path == "shard_map" and self.fsdp != 1:
+            raise ValueError(f"train.path 'shard_map' splits only the batch; expected train.fsdp 1, got {self.fsdp}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe:
+    """Linear probe of known ground parameters before and after training; only on stores that hold them."""
+
+    enabled: bool = False
+    train_locations: int = 128
+    test_locations: int = 128
+    sensors: tuple[str, ...] = ()  # sensors the probe looks at; empty: all
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A whole run. Hashable, so it can be a static argument of `jax.jit`."""
+
+    name: str
+    sensors: tuple[SensorInput, ...]
+    model: Model = Model()
+    data: Data = Data()
+    views: Views = Views()
+    jepa: Jepa = Jepa()
+    optim: Optim = Optim()
+    train: Train = Train()
+    probe: Probe = Probe()
+
+    def __post_init__(self):
+        keys = [s.key for s in self.sensors]
+        if not keys or len(set(keys)) != len(keys):
+            raise ValueError(f"config {self.name}: sensors must be at least one, each key once; got {keys}.")
+        for sensor in self.sensors:
+            self._check_footprint(sensor)
+        if self.views.local_mode == "native":
+            side = self.views.native_tokens
+            if side % self.model.mask_unit or side > self.model.grid:
+                raise ValueError(
+                    f"views.native_tokens: expected a multiple of model.mask_unit = {self.model.mask_unit} up to the grid of "
+                    f"{self.model.grid} tokens, got {side}."
+                )
+
+    def _check_footprint(self, sensor: SensorInput):
+        ratio = self.model.token_gsd_m / sensor.spec.gsd_m
+        if abs(ratio - round(ratio)) > 1e-6 or round(ratio) < 1:
+            raise ValueError(
+                f"model.token_gsd_m: {self.model.token_gsd_m:g} m is not a whole number of {sensor.key} pixels of "
+                f"{sensor.spec.gsd_m:g} m; every sensor must give the same token grid."
+            )
+
+    def sensor(self, key: str) -> SensorInput:
+        """The sensor called `key`; KeyError names the others."""
+        for sensor in self.sensors:
+            if sensor.key == key:
+                return sensor
+        raise KeyError(f"no sensor {key!r} in config {self.name!r}; it has {', '.join(s.key for s in self.sensors)}.")
+
+    def patch_px(self, key: str) -> int:
+        """Pixels along a side of the patch that the model takes from sensor `key`."""
+        return self.model.grid * self.token_px(key)
+
+    def token_px(self, key: str) -> int:
+        """Pixels of sensor `key` along a side of a stage-1 token."""
+        return round(self.model.token_gsd_m / self.sensor(key).spec.gsd_m)
+
+
+def spectralearth_sensors(hsi: str = "grouped", only: tuple[str, ...] = ()) -> tuple[SensorInput, ...]:
+    """The seven sensors of SpectralEarth-MM under the archive's own keys (spec 1.4 and 1.6).
+
+    Args:
+      hsi: tokenizer of the three hyperspectral sensors, `grouped` or `wavelength`; with `wavelength` the other optical
+        sensors take it too, and all share one branch.
+      only: keys to keep; empty: all.
+    """
+    _one_of("hsi", hsi, ("grouped", "wavelength"))
+    rest = "wavelength" if hsi == "wavelength" else "linear"
+    table = (
+        ("ENMAP", "enmap_l2a", hsi, True),
+        ("EMIT", "emit_l2a", hsi, True),
+        ("DESIS", "desis_l2a", hsi, True),
+        ("S2", "sentinel2a_l2a", rest, True),
+        ("LO", "landsat8_oli", rest, True),
+        ("LT", "landsat_st", "linear", False),
+        ("S1", "sentinel1_grd", "linear", False),
+    )
+    return tuple(
+        SensorInput(key, SensorSpec.load(spec), tokenizer, local_views=local)
+        for key, spec, tokenizer, local in table
+        if not only or key in only
+    )

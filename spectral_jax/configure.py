@@ -1,0 +1,168 @@
+"""Configs from files, from command-line overrides, and to and from JSON."""
+
+import dataclasses
+import difflib
+import json
+import runpy
+import types
+import typing
+from pathlib import Path
+
+from spectral_jax.config import Config
+from spectral_jax.sensors import SensorSpec
+
+PREFIX = "--config."
+# What may differ between the run that saved and the run that continues without changing what is computed.
+FREE = ("train.log_every", "train.save_every", "train.keep", "train.fsdp", "train.path", "data.store", "data.workers",
+        "data.prefetch", "data.cache_bytes", "probe.", "name")  # fmt: skip
+
+
+def read(path: str, overrides: list[str] | tuple[str, ...] = ()) -> Config:
+    """Reads a config file and applies overrides.
+
+    Args:
+      path: a Python file with a function `config() -> Config`, or the JSON that a run wrote.
+      overrides: `--config.optim.lr=3e-4` and the like.
+
+    Returns:
+      The checked config.
+
+    Raises:
+      FileNotFoundError: no such file; the sentence lists the configs beside it.
+      ValueError: an unknown name (with the closest ones), a wrong type, or a value that a check refuses.
+    """
+    file = Path(path)
+    if not file.is_file():
+        beside = sorted(p.name for p in file.parent.glob("*.py")) if file.parent.is_dir() else []
+        near = difflib.get_close_matches(file.name, beside, n=3, cutoff=0.0)
+        raise FileNotFoundError(f"--config: {path} does not exist; beside it are {', '.join(near) or 'none'}.")
+    if file.suffix == ".json":
+        cfg = from_json(file.read_text(), where=path)
+    else:
+        function = runpy.run_path(str(file)).get("config")
+        if not callable(function):
+            raise ValueError(f"--config: {path} has no function config() -> Config; add one, as in experiments/configs.")
+        cfg = function()
+    for text in overrides:
+        cfg = override(cfg, text)
+    return cfg
+
+
+def override(cfg: Config, text: str) -> Config:
+    """Applies one `--config.a.b=value`; the value is read as the type the field is annotated with."""
+    name, equals, value = text.removeprefix(PREFIX).partition("=")
+    if not text.startswith(PREFIX) or not equals:
+        raise ValueError(f"{text!r} is not an override; expected the form {PREFIX}optim.lr=3e-4.")
+    return _replace(cfg, name.split("."), value, name)
+
+
+def to_json(cfg: Config) -> str:
+    """The whole config, sensors included; `from_json` gives an equal one."""
+    return json.dumps(_encode(cfg), indent=1)
+
+
+def from_json(text: str, where: str = "config") -> Config:
+    """The inverse of `to_json`.
+
+    Raises:
+      ValueError: not JSON, or a field this version does not know.
+    """
+    try:
+        return _decode(Config, json.loads(text), where)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{where} is not JSON: {error}.") from error
+
+
+def changed(first: Config, second: Config) -> list[str]:
+    """Names of the fields in which two configs differ, dotted, with both values."""
+    return _changed(_encode(first), _encode(second), "")
+
+
+def _replace(node, path: list[str], value: str, whole: str):
+    fields = {f.name: f for f in dataclasses.fields(node)}
+    head, *rest = path
+    if head not in fields:
+        near = difflib.get_close_matches(head, fields, n=3, cutoff=0.0)
+        raise ValueError(f"{PREFIX}{whole}: {type(node).__name__} has no field {head!r}; the closest are {', '.join(near)}.")
+    current = getattr(node, head)
+    if rest and not dataclasses.is_dataclass(current):
+        raise ValueError(f"{PREFIX}{whole}: {head!r} is a value of type {type(current).__name__} and has no fields.")
+    if not rest and dataclasses.is_dataclass(current):
+        inner = ", ".join(f.name for f in dataclasses.fields(current))
+        raise ValueError(f"{PREFIX}{whole}: {head!r} holds fields; name one of {inner}.")
+    new = _replace(current, rest, value, whole) if rest else _parse(_hints(type(node))[head], value, whole)
+    return dataclasses.replace(node, **{head: new})
+
+
+def _parse(kind, text: str, where: str):
+    def fail():
+        raise ValueError(f"{PREFIX}{where}: expected {_spell(kind)}, got {text!r}.")
+
+    options = typing.get_args(kind)
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
+        if text.lower() == "none":
+            return None
+        return _parse(next(k for k in options if k is not types.NoneType), text, where)
+    if typing.get_origin(kind) is tuple:
+        parts = [p.strip() for p in text.strip("()[]").split(",") if p.strip()]
+        kinds = [options[0]] * len(parts) if options[-1] is Ellipsis else list(options)
+        if len(parts) != len(kinds) or any(k not in (int, float, str) for k in kinds):
+            fail()
+        return tuple(_parse(k, p, where) for k, p in zip(kinds, parts, strict=True))
+    if kind is bool:
+        if text.lower() not in ("true", "false"):
+            fail()
+        return text.lower() == "true"
+    try:
+        return kind(text)
+    except ValueError:
+        fail()
+
+
+def _spell(kind) -> str:
+    if typing.get_origin(kind) is tuple:
+        return "comma-separated " + ", ".join("..." if k is Ellipsis else k.__name__ for k in typing.get_args(kind))
+    return {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, getattr(kind, "__name__", str(kind)))
+
+
+def _hints(kind) -> dict:
+    return typing.get_type_hints(kind)
+
+
+def _encode(node):
+    if isinstance(node, SensorSpec):
+        return node.to_dict()
+    if dataclasses.is_dataclass(node):
+        return {f.name: _encode(getattr(node, f.name)) for f in dataclasses.fields(node)}
+    return [_encode(v) for v in node] if isinstance(node, tuple) else node
+
+
+def _decode(kind, data, where: str):
+    if kind is SensorSpec:
+        return SensorSpec.from_dict(data)
+    if dataclasses.is_dataclass(kind):
+        hints = _hints(kind)
+        unknown = sorted(set(data) - set(hints))
+        if unknown:
+            near = difflib.get_close_matches(unknown[0], hints, n=3, cutoff=0.0)
+            raise ValueError(f"{where}: {kind.__name__} has no field {unknown[0]!r}; the closest are {', '.join(near)}.")
+        return kind(**{k: _decode(hints[k], v, f"{where}.{k}") for k, v in data.items()})
+    if typing.get_origin(kind) is tuple:
+        kinds = typing.get_args(kind)
+        kinds = [kinds[0]] * len(data) if kinds[-1] is Ellipsis else kinds
+        return tuple(_decode(k, v, where) for k, v in zip(kinds, data, strict=True))
+    return data
+
+
+def _changed(first, second, name: str) -> list[str]:
+    if isinstance(first, dict) and isinstance(second, dict):
+        keys = list(dict.fromkeys([*first, *second]))
+        return [x for k in keys for x in _changed(first.get(k), second.get(k), f"{name}.{k}" if name else k)]
+    if isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
+        return [x for i, (a, b) in enumerate(zip(first, second, strict=True)) for x in _changed(a, b, f"{name}[{i}]")]
+    return [] if first == second else [f"{name}: {_short(first)} against {_short(second)}"]
+
+
+def _short(value) -> str:
+    text = json.dumps(value)
+    return text if len(text) < 60 else text[:57] + "..."

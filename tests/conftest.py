@@ -1,0 +1,44 @@
+"""Eight simulated devices, strict promotion, and real data found or asked for."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import jax
+import pytest
+from absl import flags
+
+jax.config.update("jax_num_cpu_devices", 8)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+flags.FLAGS.mark_as_parsed()
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def key():
+    return jax.random.key(0)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real observations; a failure where CI requires it, else a skip that says so."""
+    path = Path(os.environ.get("SPECTRAL_JAX_REAL_DATA", ROOT.parent / "shared" / "data"))
+    return _need(path, "real observations")
+
+
+@pytest.fixture(scope="session")
+def oracles() -> Path:
+    """The folder of other implementations' outputs."""
+    path = Path(os.environ.get("SPECTRAL_JAX_ORACLES", ROOT.parent / "shared" / "oracles"))
+    return _need(path, "oracles")
+
+
+def _need(path: Path, what: str) -> Path:
+    if path.is_dir():
+        return path
+    if os.environ.get("SPECTRAL_JAX_REQUIRE_REAL_DATA") == "1":
+        pytest.fail(f"{what} are required and {path} does not exist; set SPECTRAL_JAX_REAL_DATA and SPECTRAL_JAX_ORACLES.")
+    pytest.skip(f"{what} are not at {path}")
