@@ -4,8 +4,13 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Tests compile far more than they compute: LLVM without its expensive passes takes half the time for the same numbers.
+os.environ["XLA_FLAGS"] = (
+    os.environ.get("XLA_FLAGS", "") + " --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+)
 
 import jax
+import numpy as np
 import pytest
 from absl import flags
 
@@ -20,6 +25,11 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture
 def key():
     return jax.random.key(0)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
 
 
 @pytest.fixture(scope="session")

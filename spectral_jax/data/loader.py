@@ -1,0 +1,208 @@
+"""Loader: batch i is a pure function of (config, seed, i, process index, process count).
+
+There is no position to save: to resume is to start at i. Only the date, the crop and the bands that a batch uses are read, into
+one array a sensor with bands last. Grain runs it ahead in a thread or in worker processes; a whole batch is one element
+there, so the order is the same for any number of workers.
+"""
+
+import difflib
+import os
+from collections.abc import Iterator
+
+import grain
+import jax
+import numpy as np
+from absl import flags
+
+from spectral_jax.batch import Batch, SensorData
+from spectral_jax.config import Config
+from spectral_jax.data import read, store
+from spectral_jax.data.loader_checks import check_sensors
+from spectral_jax.data.schedule import Schedule, words
+
+
+class Loader:
+    """Batches of a store for one process.
+
+    Attributes:
+      store: the open store.
+      truth_names: ground parameters of a simulated store; empty for observations.
+      left_out: group -> locations that have no valid date of any sensor of the config and are never drawn.
+    """
+
+    def __init__(self, cfg: Config, path: str | os.PathLike, *, process_index: int = 0, process_count: int = 1):
+        """Opens the store and compares it with the config.
+
+        Args:
+          cfg: the run; its sensors, footprint and `data` are used.
+          path: the store.
+          process_index: which share of each batch this process takes.
+          process_count: how many shares there are.
+
+        Raises:
+          FileNotFoundError: there is no store at `path`.
+          ValueError: the batch does not split over the processes; a group is unknown or has nothing to read; a patch is smaller
+            than the footprint; a sensor of the store differs from the config's.
+        """
+        if cfg.data.batch_size % process_count or not 0 <= process_index < process_count:
+            raise ValueError(
+                f"data.batch_size: {cfg.data.batch_size} locations do not split over {process_count} processes (this one is "
+                f"number {process_index}); take a multiple of {process_count}."
+            )
+        specs = {s.key: s.spec for s in cfg.sensors}
+        self.cfg = cfg
+        self.store = store.open_store(path, specs, cfg.data.cache_bytes)
+        self.truth_names = self.store.truth_names
+        self._share = cfg.data.batch_size // process_count
+        self._first = process_index * self._share
+        if self.store.footprint_m < cfg.model.footprint_m:
+            raise ValueError(
+                f"store {self.store.path}: its patches have a side of {self.store.footprint_m:g} m, and model.footprint_m asks "
+                f"for {cfg.model.footprint_m:g} m; lower model.footprint_m or build a store of larger patches."
+            )
+        self._bands = {name: check_sensors(self.store, self.store.groups[name], cfg) for name in self._chosen()}
+        empty = [name for name, bands in self._bands.items() if not bands]
+        if len(empty) == len(self._bands) or (empty and cfg.data.groups):
+            raise ValueError(
+                f"store {self.store.path}: no sensor of the config ({', '.join(specs)}) is in the groups {', '.join(empty)}; "
+                f"they hold {', '.join(sorted({k for name in empty for k in self.store.groups[name].sensors}))}."
+            )
+        rows = {name: self._usable(name) for name, bands in self._bands.items() if bands}
+        self.left_out = {name: self.store.groups[name].locations - len(x) for name, x in rows.items()}
+        self.schedule = Schedule(rows, cfg.data.batch_size, cfg.data.seed)
+        self._rows = rows
+        self._numbers = {name: i for i, name in enumerate(self.store.groups)}
+        # Places that a crop can take along a side, in tokens: 1 when the footprint is the store's.
+        slack = (self.store.footprint_m - cfg.model.footprint_m) / cfg.model.token_gsd_m
+        self._places = int(slack + 1e-6) + 1
+
+    def batch(self, i: int) -> Batch:
+        """Batch `i` of this process, NumPy leaves; the sensors of its group that the config has, in the config's order.
+
+        Raises:
+          ValueError: stored bytes are missing or corrupt; the sentence names group, array, location and file.
+        """
+        if i < 0:
+            raise ValueError(f"batch: expected a number from 0, got {i}.")
+        name = self.group_name(i)
+        share = slice(self._first, self._first + self._share)
+        seed, size = self.cfg.data.seed, self.cfg.data.batch_size
+        draws = {key: words(seed, f"date of {key}", i, size)[share] for key in self._bands[name]}
+        corners = words(seed, "crop", i, 2 * size).reshape(size, 2)[share] % np.uint64(self._places)
+        return self._read(name, self.schedule.rows(i)[share], draws, corners.astype(int))
+
+    def batches(self, start: int, stop: int, workers: int | None = None) -> Iterator[Batch]:
+        """Batches `start` to `stop - 1`, read ahead by Grain.
+
+        Args:
+          start: first batch; to resume, the step.
+          stop: one past the last batch.
+          workers: processes that read; 0: a thread of this one; None: `data.workers`. Scripts that use workers need the guard
+            `if __name__ == "__main__"`, since processes are spawned.
+
+        Raises:
+          RuntimeError: workers are asked for while absl's flags are not parsed, which Grain does not bear.
+        """
+        workers = self.cfg.data.workers if workers is None else workers
+        dataset = grain.MapDataset.source(_Source(self, stop))[start:stop]
+        ahead = 2 if workers == 0 else 0  # a worker process reads by itself; the main process in a thread
+        dataset = dataset.to_iter_dataset(grain.ReadOptions(num_threads=ahead // 2, prefetch_buffer_size=ahead))
+        if workers:
+            dataset = dataset.mp_prefetch(grain.MultiprocessingOptions(num_workers=workers))
+        try:
+            iterator = iter(dataset)
+            try:
+                # Batches of workers lie in shared memory, which must not outlive Grain: the copy is the caller's own.
+                yield from (jax.tree.map(np.array, batch) for batch in iterator) if workers else iterator
+            finally:
+                iterator.close()
+        except flags.UnparsedFlagAccessError as error:
+            raise RuntimeError(
+                f"data.workers: {workers} worker processes need absl's flags to be parsed; start the script with "
+                "absl.app.run(main), or call absl.flags.FLAGS.mark_as_parsed() first, or set data.workers=0."
+            ) from error
+
+    def survey(self) -> Iterator[tuple[Batch, np.ndarray]]:
+        """Every usable location once, group by group, with its ground parameters float32 [b K].
+
+        The first valid date of each sensor and the upper left crop are taken; the last batch of a group may be smaller.
+
+        Raises:
+          ValueError: the store has no ground parameters.
+        """
+        if not self.truth_names:
+            raise ValueError(f"store {self.store.path}: it has no ground parameters; only simulated stores have them.")
+        for name, usable in self._rows.items():
+            truth = self.store.groups[name].truth()
+            for rows in np.split(usable, range(self._share, len(usable), self._share)):
+                draws = {key: np.zeros(len(rows), np.uint64) for key in self._bands[name]}
+                yield self._read(name, rows, draws, np.zeros((len(rows), 2), int)), truth[rows]
+
+    def group_name(self, i: int) -> str:
+        """Name of the group of batch `i`."""
+        return self.schedule.names[self.schedule.group(i)]
+
+    def names(self, batch: Batch) -> list[str]:
+        """Identifiers of the locations of a host or device batch, for messages; of a global batch those of this process."""
+        groups = list(self.store.groups.values())
+        rows = zip(read.local(batch.group).tolist(), read.local(batch.location).tolist(), strict=True)
+        return [groups[g].ids([row])[0] for g, row in rows]
+
+    def describe(self) -> str:
+        """A few lines: what is in the store, how often each group is drawn, and what is left out."""
+        kind = "simulated" if self.store.simulated else "observed"
+        lines = [f"Store {self.store.path} ({kind}, patches of {self.store.footprint_m:g} m):"]
+        for number, (name, rows) in enumerate(self._rows.items()):
+            share = 100 * self.schedule.probabilities[number]
+            lost = f", {self.left_out[name]} without any valid date are left out" if self.left_out[name] else ""
+            lines.append(f"  {name}: {len(rows)} locations, {share:.1f} % of batches, {', '.join(self._bands[name])}{lost}")
+        return "\n".join(lines)
+
+    def _read(self, name: str, rows: np.ndarray, draws: dict[str, np.ndarray], corners: np.ndarray) -> Batch:
+        group = self.store.groups[name]
+        plans = {}
+        for key, bands in self._bands[name].items():
+            token = self.cfg.token_px(key)
+            present, dates = read.choose_dates(group.valid(key)[rows], draws[key])
+            plans[key] = read.SensorRead(key, bands, present, dates, corners * token, self.cfg.patch_px(key))
+        pixels = read.read_batch(group, rows, list(plans.values()))
+        sensors = {}
+        for key, plan in plans.items():
+            times = np.where(plan.present, group.times(key)[rows, plan.dates], 0.0).astype(np.float32)
+            sensors[key] = SensorData(pixels[key], plan.present, times)
+        numbers = np.full(len(rows), self._numbers[name], np.int32)
+        return Batch(sensors, rows.astype(np.int32), numbers)
+
+    def _chosen(self) -> list[str]:
+        known = list(self.store.groups)
+        for name in self.cfg.data.groups:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=3, cutoff=0.0)
+                raise ValueError(
+                    f"data.groups: store {self.store.path} has no group {name!r}; the nearest are {', '.join(near)}."
+                )
+        return [name for name in known if not self.cfg.data.groups or name in self.cfg.data.groups]
+
+    def _usable(self, name: str) -> np.ndarray:
+        group = self.store.groups[name]
+        rows = np.flatnonzero(np.any([group.valid(key).any(axis=1) for key in self._bands[name]], axis=0))
+        if not len(rows):
+            raise ValueError(
+                f"store {self.store.path}: in group {name} all dates of {', '.join(self._bands[name])} are invalid; finish "
+                "building the store, or name other groups in data.groups."
+            )
+        return rows.astype(np.int32)
+
+
+class _Source:
+    """Batches as a random-access source of Grain; its length is the batch it must not reach."""
+
+    def __init__(self, loader: Loader, stop: int):
+        self._loader = loader
+        self._stop = stop
+
+    def __len__(self) -> int:
+        return self._stop
+
+    def __getitem__(self, i: int) -> Batch:
+        return self._loader.batch(int(i))

@@ -1,0 +1,106 @@
+"""Reading the patches of a batch: concurrently, only what is used, straight into arrays with bands last."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import tensorstore as ts
+
+from spectral_jax.data import store_format
+
+
+@dataclasses.dataclass(frozen=True)
+class SensorRead:
+    """What to read of one sensor for b samples.
+
+    Attributes:
+      key: sensor key.
+      bands: positions of the used bands in the stored array, increasing.
+      present: bool [b], whether there is a date to read.
+      dates: int [b], the date.
+      corners: int [b 2], row and column of the crop's upper left pixel.
+      side: of the crop, pixels.
+    """
+
+    key: str
+    bands: tuple[int, ...]
+    present: np.ndarray
+    dates: np.ndarray
+    corners: np.ndarray
+    side: int
+
+
+def choose_dates(valid: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """One valid date a sample.
+
+    Args:
+      valid: bool [b T].
+      draws: random words, uint64 [b].
+
+    Returns:
+      Whether there is a valid date, bool [b]; and the chosen one, int [b], 0 where there is none.
+    """
+    count = valid.sum(axis=1)
+    nth = (draws % np.maximum(count, 1).astype(np.uint64)).astype(int)
+    hit = valid & (np.cumsum(valid, axis=1) - 1 == nth[:, None])
+    return count > 0, np.argmax(hit, axis=1)
+
+
+def read_batch(group, rows: np.ndarray, plans: list[SensorRead]) -> dict[str, np.ndarray]:
+    """Pixels [b h w C] of each sensor in the stored type; nodata where a sample has no date.
+
+    The reads of a sensor are issued together, and run while those of the next one are prepared. The target of each is a slice
+    of the batch array, seen band first, so TensorStore writes every pixel once, where it stays.
+
+    Args:
+      group: `store.Group`.
+      rows: locations [b].
+      plans: one a sensor.
+
+    Raises:
+      ValueError: stored bytes are missing or corrupt; the sentence names group, array, location and file.
+    """
+    out, pending = {}, []
+    for plan in plans:
+        batch = ts.Batch()
+        source = group.pixels(plan.key, complete=True)
+        fill = store_format.fill_value(group.sensors[plan.key])
+        pixels = np.empty((len(rows), plan.side, plan.side, len(plan.bands)), source.dtype.numpy_dtype)
+        pixels[~plan.present] = fill
+        out[plan.key] = pixels
+        runs = _runs(plan.bands)
+        for i in np.flatnonzero(plan.present):
+            y, x = (int(v) for v in plan.corners[i])
+            patch = source[int(rows[i]), int(plan.dates[i]), :, y : y + plan.side, x : x + plan.side]
+            for at, start, stop in runs:
+                target = ts.array(pixels[i, :, :, at : at + stop - start].transpose(2, 0, 1))
+                future = target.write(patch[start:stop].translate_to[0, 0, 0], batch=batch)
+                pending.append((plan.key, int(rows[i]), future))
+        batch.submit()
+    failed = None
+    for key, row, future in pending:
+        try:
+            future.result()
+        except ValueError as error:
+            failed = failed or (key, row, error)
+    if failed:
+        key, row, error = failed
+        raise group.corrupt(key, [row], error) from error
+    return out
+
+
+def local(array) -> np.ndarray:
+    """The part of an array that this process holds, in order: all of a NumPy array, this process's shards of a device array."""
+    if isinstance(array, np.ndarray) or array.is_fully_addressable:
+        return np.asarray(array)
+    shards = {shard.index[0].start or 0: shard.data for shard in array.addressable_shards}
+    return np.concatenate([np.asarray(shards[start]) for start in sorted(shards)])
+
+
+def _runs(bands: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    """Stretches of consecutive bands as (first place in the output, first band, one past the last band)."""
+    out = []
+    for _, places in itertools.groupby(range(len(bands)), key=lambda i: bands[i] - i):
+        places = list(places)
+        out.append((places[0], bands[places[0]], bands[places[-1]] + 1))
+    return out

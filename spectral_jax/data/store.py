@@ -1,0 +1,224 @@
+"""Store: co-located patches of several sensors in Zarr, read and written through TensorStore.
+
+One Zarr group holds the locations that have the same sensors, so shapes are static within a group. Numbers stay in the
+product's integer type; scaling and nodata belong to the sensor's spec, which travels in the root attributes.
+
+Stores of this package are Zarr v3 with the attribute `spectral_jax_store`. Archives in the layout of SpectralEarth-MM (arXiv
+2605.21075: `<KEY>` (N, T, C, H, W), `<KEY>_mask` (N, T), Zarr v2 or v3, no attributes) are read too; their specs are given by
+the caller.
+"""
+
+import dataclasses
+import difflib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from spectral_jax.data import store_archive, store_format, store_write
+from spectral_jax.data.store_group import Group
+from spectral_jax.sensors import SensorSpec
+
+
+@dataclasses.dataclass(frozen=True)
+class GroupLayout:
+    """A group to be created: its name, its sensors by key, and how many locations and dates it has room for."""
+
+    name: str
+    sensors: dict[str, SensorSpec]
+    locations: int
+    dates: int = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Store:
+    """An open store.
+
+    Attributes:
+      path: folder or address.
+      footprint_m: side of the square patches, metres.
+      simulated: True when the numbers come from `data.synthetic`, not from a satellite.
+      truth_names: names of the ground parameters of a simulated store.
+      provenance: what was built from what, as the builder wrote it.
+      groups: name -> Group, sorted by name.
+    """
+
+    path: str
+    footprint_m: float
+    simulated: bool
+    truth_names: tuple[str, ...]
+    provenance: dict
+    groups: dict[str, Group]
+
+    def group(self, name: str) -> Group:
+        """The group called `name`.
+
+        Raises:
+          KeyError: there is none; the sentence gives the nearest names.
+        """
+        if name not in self.groups:
+            near = difflib.get_close_matches(name, self.groups, n=3, cutoff=0.0)
+            raise KeyError(
+                f"store {self.path} has no group {name!r}; the nearest are {', '.join(near)} (of {len(self.groups)})."
+            )
+        return self.groups[name]
+
+
+def create(
+    path: str | os.PathLike,
+    groups: Sequence[GroupLayout],
+    *,
+    footprint_m: float,
+    simulated: bool,
+    truth_names: Sequence[str] = (),
+    provenance: dict | None = None,
+    shard_bytes: int = 64 * 2**20,
+) -> Store:
+    """Makes an empty store: every patch invalid, nothing known of the locations.
+
+    The root node is written last, so an interrupted creation is not a store.
+
+    Args:
+      path: a folder that does not exist or is empty, or an address such as gs://bucket/store.
+      groups: what to make room for.
+      footprint_m: side of the patches, metres; a whole number of pixels of every sensor.
+      simulated: whether the numbers will be simulated.
+      truth_names: ground parameters; only in simulated stores.
+      provenance: JSON-ready notes on the sources.
+      shard_bytes: uncompressed size of a shard; 100 MB to 1 GB on object stores.
+
+    Raises:
+      FileExistsError: there is something at `path` already.
+      ValueError: a layout breaks a rule; the sentence names group and sensor.
+      OSError: the folder cannot be written.
+    """
+    path = _normal(path)
+    store_write.check_layouts(groups, footprint_m, simulated, truth_names)
+    arrays = store_format.Arrays(path, 0)
+    _refuse_existing(path, arrays)
+    for group in groups:
+        arrays.write_node(f"{group.name}/{store_format.NODE}", {})
+        plans = store_format.plans(group.sensors, group.locations, group.dates, footprint_m, len(truth_names), shard_bytes)
+        for name, plan in plans.items():
+            arrays.create(f"{group.name}/{name}", plan)
+    described = {
+        g.name: {"sensors": {k: s.to_dict() for k, s in g.sensors.items()}, "locations": g.locations, "dates": g.dates}
+        for g in groups
+    }
+    attributes = {
+        store_format.MARK: store_format.VERSION,
+        "footprint_m": footprint_m,
+        "simulated": simulated,
+        "groups": described,
+        "truth_names": list(truth_names),
+        "provenance": provenance or {},
+    }
+    arrays.write_node(store_format.NODE, attributes)
+    return open_store(path)
+
+
+def open_store(path: str | os.PathLike, specs: Mapping[str, SensorSpec] | None = None, cache_bytes: int = 256 * 2**20) -> Store:
+    """Opens a store of this package, or an archive in the layout of SpectralEarth-MM.
+
+    Args:
+      path: folder or address.
+      specs: key -> sensor; needed for archives, which do not describe their arrays. A store of this package has its own.
+      cache_bytes: limit of the cache of shard indices and decoded chunks.
+
+    Raises:
+      FileNotFoundError: there is nothing at `path`.
+      ValueError: it is not a store, or parts of it are missing, or they disagree with its attributes.
+    """
+    path = _normal(path)
+    if not store_format.is_address(path) and not Path(path).is_dir():
+        raise FileNotFoundError(
+            f"store {path}: expected a folder, and there is none; build one with tools/build_store.py, or set data.store to "
+            "'synthetic'."
+        )
+    arrays = store_format.Arrays(path, cache_bytes)
+    node = arrays.read_nodes([store_format.NODE])[store_format.NODE]
+    attributes = _attributes(path, node)
+    if store_format.MARK in attributes:
+        return _open_ours(path, arrays, attributes)
+    footprint_m, found = store_archive.find(path, arrays, specs)
+    groups = {name: Group(arrays, name, *parts) for name, parts in sorted(found.items())}
+    return Store(path, footprint_m, False, (), {}, groups)
+
+
+def _open_ours(path: str, arrays: store_format.Arrays, attributes: dict) -> Store:
+    if attributes[store_format.MARK] != store_format.VERSION:
+        raise ValueError(
+            f"store {path}: expected layout version {store_format.VERSION}, got {attributes[store_format.MARK]}; it was "
+            "written by another version of spectral_jax: install that one, or build the store again."
+        )
+    try:
+        truth_names = tuple(attributes["truth_names"])
+        groups = {}
+        for name, about in sorted(attributes["groups"].items()):
+            sensors = {key: SensorSpec.from_dict(spec) for key, spec in about["sensors"].items()}
+            groups[name] = Group(arrays, name, sensors, about["locations"], about["dates"], truths=len(truth_names))
+        store = Store(path, attributes["footprint_m"], attributes["simulated"], truth_names, attributes["provenance"], groups)
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"store {path}: the attributes of its {store_format.NODE} are incomplete ({error!r}); build it again."
+        ) from error
+    _check_arrays(store, arrays)
+    return store
+
+
+def _check_arrays(store: Store, arrays: store_format.Arrays):
+    wanted = {}
+    for group in store.groups.values():
+        shapes = store_format.plans(
+            group.sensors, group.locations, group.dates, store.footprint_m, len(store.truth_names), shard_bytes=1
+        )
+        wanted |= {f"{group.name}/{name}": plan for name, plan in shapes.items()}
+    nodes = arrays.read_nodes(f"{name}/{store_format.NODE}" for name in wanted)
+    for name, plan in wanted.items():
+        raw = nodes[f"{name}/{store_format.NODE}"]
+        if raw is None:
+            raise ValueError(
+                f"store {store.path}: expected the array {name}, and its {store_format.NODE} is missing; the store is "
+                "truncated: copy or build it again."
+            )
+        found = _json(f"{store.path}/{name}/{store_format.NODE}", raw)
+        shape, dtype = tuple(found.get("shape", ())), found.get("data_type")
+        if (shape, dtype) != (plan.shape, plan.dtype):
+            raise ValueError(
+                f"store {store.path}: array {name} is {dtype} {shape}, and the store's attributes say {plan.dtype} "
+                f"{plan.shape}; the array does not belong to this store: copy or build it again."
+            )
+
+
+def _attributes(path: str, node: bytes | None) -> dict:
+    if node is None:
+        return {}
+    return _json(f"{path}/{store_format.NODE}", node).get("attributes", {})
+
+
+def _json(where: str, raw: bytes) -> dict:
+    try:
+        return json.loads(raw)
+    except ValueError as error:
+        raise ValueError(f"{where} is not JSON ({error}); the store is truncated: copy or build it again.") from error
+
+
+def _refuse_existing(path: str, arrays: store_format.Arrays):
+    if store_format.is_address(path):
+        occupied = arrays.read_nodes([store_format.NODE])[store_format.NODE] is not None
+    else:
+        try:
+            Path(path).mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            occupied = True
+        else:
+            occupied = any(Path(path).iterdir())
+    if occupied:
+        raise FileExistsError(
+            f"store {path}: expected a new or empty folder, and there is something already; delete it or choose another path."
+        )
+
+
+def _normal(path: str | os.PathLike) -> str:
+    path = os.fspath(path)
+    return path if store_format.is_address(path) else str(Path(path).expanduser().resolve())

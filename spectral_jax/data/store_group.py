@@ -1,0 +1,193 @@
+"""One group of a store: locations that have the same sensors, read and written row by row."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorstore as ts
+
+from spectral_jax.data import store_format, store_write
+from spectral_jax.sensors import SensorSpec
+
+
+class Group:
+    """The locations of a store that share the same sensors.
+
+    Attributes:
+      name: name of the Zarr group.
+      sensors: key -> spec of what is stored under that key.
+      locations: N, number of rows.
+      dates: T, dates a location.
+    """
+
+    def __init__(self, arrays, name: str, sensors: dict[str, SensorSpec], locations: int, dates: int, drivers=None, truths=0):
+        self.name = name
+        self.sensors = sensors
+        self.locations = locations
+        self.dates = dates
+        self._arrays = arrays
+        self._drivers: dict[str, str] | None = drivers  # archives only: array name -> driver, for those that are there
+        self._truths = truths
+        self._cache: dict[str, np.ndarray] = {}
+
+    def __repr__(self):
+        return f"Group({self.name!r}, {', '.join(self.sensors)}, {self.locations} locations, {self.dates} dates)"
+
+    def pixels(self, key: str, complete: bool = False) -> ts.TensorStore:
+        """The array [N T C H W] of sensor `key` in its stored type, opened lazily.
+
+        Args:
+          key: sensor key.
+          complete: for read-only use; reading a patch that was never written is then an error instead of nodata.
+
+        Raises:
+          KeyError: no such sensor; the sentence lists those of the group.
+          ValueError: the array is missing.
+        """
+        self._check_key(key)
+        return self._open(key, complete)
+
+    def valid(self, key: str) -> np.ndarray:
+        """Which dates hold data of sensor `key`, bool [N T], read once."""
+        self._check_key(key)
+        return self._small(f"{key}_mask")
+
+    def times(self, key: str) -> np.ndarray:
+        """Days since 2000-01-01 UTC of the dates of sensor `key`, float64 [N T], read once; 0 in archives without times."""
+        self._check_key(key)
+        return self._small(f"{key}_time", lambda: np.zeros((self.locations, self.dates)))
+
+    def ids(self, rows: Sequence[int] | None = None) -> list[str]:
+        """Identifiers of the locations `rows`, or of all.
+
+        "<group>/<row>" where none was written, and in archives, whose variable-length strings TensorStore does not read.
+        """
+        stored = self._small("location_id", lambda: np.zeros((self.locations, store_format.ID_BYTES), np.uint8))
+        rows = range(self.locations) if rows is None else rows
+        return [bytes(stored[row]).rstrip(b"\0").decode() or f"{self.name}/{row}" for row in rows]
+
+    def centres(self) -> np.ndarray:
+        """Longitude and latitude of the patch centres, degrees, float64 [N 2]; NaN where unknown."""
+        return self._small("centre_lonlat", lambda: np.full((self.locations, 2), np.nan))
+
+    def epsg(self) -> np.ndarray:
+        """EPSG codes of the patches' coordinate systems, int32 [N]; 0 where unknown."""
+        return self._small("epsg", lambda: np.zeros(self.locations, np.int32))
+
+    def geotransform(self) -> np.ndarray:
+        """Affine (a, b, c, d, e, f) of the unit square onto the whole patch, float64 [N 6]; NaN where unknown."""
+        return self._small("geotransform", lambda: np.full((self.locations, 6), np.nan))
+
+    def truth(self) -> np.ndarray | None:
+        """Ground parameters of simulated locations, float32 [N K], by `Store.truth_names`; None for observations."""
+        return self._small("truth") if self._truths else None
+
+    def read(self, key: str, location: int, date: int) -> np.ndarray:
+        """One patch as stored, [C H W].
+
+        Raises:
+          ValueError: the bytes are corrupt; the sentence names group, array, location and file.
+        """
+        try:
+            return self.pixels(key)[location, date].read().result()
+        except ValueError as error:
+            raise self.corrupt(key, [location], error) from error
+
+    def corrupt(self, key: str, locations: Sequence[int], error: Exception) -> ValueError:
+        """The sentence for a read of array `key` that failed at one of `locations`."""
+        rows = ", ".join(str(int(x)) for x in sorted(set(locations)))
+        where = f"location {rows}" if len(set(locations)) == 1 else f"one of the locations {rows}"
+        file = f", file {self.shard_file(key, locations[0])}" if len(set(locations)) == 1 else ""
+        return ValueError(
+            f"store {self._arrays.path}: group {self.name}, array {key}, {where}{file}: the stored bytes are missing or "
+            f"corrupt ({store_format.reason(error)}); copy this file again, or mark the patch invalid in {key}_mask."
+        )
+
+    def shard_locations(self, key: str) -> int:
+        """Locations in one shard of array `key`; blocks of this many rows are written fastest."""
+        return int(self.pixels(key).chunk_layout.write_chunk.shape[0])
+
+    def shard_file(self, key: str, location: int) -> str:
+        """Path of the file, or start of the path of the files, that hold a location's pixels."""
+        number = int(location) // self.shard_locations(key)
+        folder = f"{self._arrays.path}/{self.name}/{key}"
+        return f"{folder}/c/{number}/0/0/0/0" if self._drivers is None else folder
+
+    def write_patch(self, location: int, date: int, key: str, pixels: np.ndarray, time_days: float):
+        """Writes one patch of one date: pixels first, then its time, then the flag that makes it valid.
+
+        A crash in between leaves the patch invalid. Rewrites the shard that holds the patch, so `write_block` is much faster
+        for whole shards; several processes may write different patches at once.
+
+        Args:
+          location: row.
+          date: column.
+          key: sensor key.
+          pixels: [C H W] in the stored type.
+          time_days: days since 2000-01-01 UTC.
+
+        Raises:
+          ValueError: a wrong shape, a time that is not finite, or an archive, which is read-only.
+          TypeError: a wrong type of numbers; nothing is converted silently.
+          IndexError: a location or date outside the group.
+          OSError: the disk is full or the write failed otherwise.
+        """
+        store_write.patch(self, location, date, key, pixels, time_days)
+
+    def write_block(self, first_location: int, key: str, pixels: np.ndarray, valid: np.ndarray, times: np.ndarray):
+        """Writes all dates of consecutive locations; fastest where the block is made of whole shards (`shard_locations`).
+
+        Args:
+          first_location: first row of the block.
+          key: sensor key.
+          pixels: [n T C H W] in the stored type.
+          valid: bool [n T].
+          times: days since 2000-01-01 UTC, [n T]; finite where valid.
+
+        Raises:
+          ValueError, TypeError, IndexError, OSError: as `write_patch`.
+        """
+        store_write.block(self, first_location, key, pixels, valid, times)
+
+    def write_locations(self, first: int, ids: Sequence[str], centre_lonlat, epsg, geotransform, truth=None):
+        """Writes what is known of consecutive locations.
+
+        Args:
+          first: first row.
+          ids: n identifiers, each at most 64 bytes of UTF-8.
+          centre_lonlat: longitude and latitude, degrees [n 2].
+          epsg: EPSG codes [n].
+          geotransform: affine of the unit square onto the whole patch [n 6].
+          truth: ground parameters [n K]; only, and always, in simulated stores.
+
+        Raises:
+          ValueError, IndexError, OSError: as `write_patch`.
+        """
+        store_write.locations(self, first, ids, centre_lonlat, epsg, geotransform, truth)
+
+    def _open(self, name: str, complete: bool = False) -> ts.TensorStore:
+        driver = "zarr3" if self._drivers is None else self._drivers[name]
+        # An archive may rightly leave out chunks that hold nothing but its fill value.
+        return self._arrays.open(f"{self.name}/{name}", driver, complete and self._drivers is None)
+
+    def _small(self, name: str, absent=None) -> np.ndarray:
+        if name not in self._cache:
+            if self._drivers is not None and name not in self._drivers:
+                value = absent()
+            else:
+                value = self._read_small(name)
+            value.flags.writeable = False
+            self._cache[name] = value
+        return self._cache[name]
+
+    def _read_small(self, name: str) -> np.ndarray:
+        try:
+            return self._open(name).read().result()
+        except ValueError as error:
+            raise ValueError(
+                f"store {self._arrays.path}: group {self.name}, array {name} is corrupt ({store_format.reason(error)}); copy "
+                "it again."
+            ) from error
+
+    def _check_key(self, key: str):
+        if key not in self.sensors:
+            raise KeyError(f"group {self.name} has no sensor {key!r}; it has {', '.join(self.sensors)}.")

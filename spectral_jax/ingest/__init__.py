@@ -1,0 +1,1 @@
+"""Observations in, store out: GeoTIFFs are matched to sensor specs, cut into co-located patches, and written."""

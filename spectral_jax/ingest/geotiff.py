@@ -1,0 +1,189 @@
+"""GeoTIFF: one open file, its grid on the ground, its time and its numbers, with a sentence for whatever is wrong."""
+
+import contextlib
+import dataclasses
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+EPOCH = np.datetime64("2000-01-01T00:00:00")
+# Where builders of GeoTIFFs put the time of observation. TIFFTAG_DATETIME is left out: it is the time of writing.
+TIME_TAGS = ("start_time", "datetime", "acquisition_time", "acquisitiondatetime", "sensing_time", "start_datetime")
+# Centre coordinates count as equal within this part of a pixel.
+PIXEL_TOLERANCE = 0.01
+
+
+@dataclasses.dataclass(frozen=True)
+class Grid:
+    """North-up square pixels in a coordinate system with metres.
+
+    Attributes:
+      crs: the coordinate system, a `rasterio.crs.CRS`.
+      left: easting of the left edge, metres.
+      top: northing of the upper edge, metres.
+      pixel_m: side of a pixel, metres.
+      width: pixels in a row.
+      height: pixels in a column.
+    """
+
+    crs: object
+    left: float
+    top: float
+    pixel_m: float
+    width: int
+    height: int
+
+    @property
+    def right(self) -> float:
+        """Easting of the right edge, metres."""
+        return self.left + self.width * self.pixel_m
+
+    @property
+    def bottom(self) -> float:
+        """Northing of the lower edge, metres."""
+        return self.top - self.height * self.pixel_m
+
+
+def files(folder: str | Path, flag: str) -> list[Path]:
+    """The GeoTIFFs of a folder, by name.
+
+    Raises:
+      FileNotFoundError: no such folder, or no GeoTIFF in it.
+      ValueError: two files differ only in their ending.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"--{flag}: expected a folder of GeoTIFFs, and {folder} is not a folder.")
+    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".tif", ".tiff"))
+    if not found:
+        others = sorted(p.name for p in folder.iterdir())[:3]
+        there = f"it holds {', '.join(others)}" if others else "it is empty"
+        raise FileNotFoundError(f"--{flag}: {folder} has no file that ends in .tif or .tiff ({there}).")
+    names = [p.stem for p in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"--{flag}: {folder} has two files called {name} with different endings; keep one.")
+    return found
+
+
+@contextlib.contextmanager
+def opened(path: Path):
+    """An open `rasterio` dataset.
+
+    Raises:
+      ImportError: rasterio is not installed.
+      ValueError: the file is no GeoTIFF, or damaged.
+    """
+    try:
+        import rasterio
+    except ImportError as error:
+        raise ImportError(
+            "reading GeoTIFFs needs rasterio, and it is not installed; install the extra: spectral-jax[geo]."
+        ) from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)  # grid() says it in a sentence
+            dataset = rasterio.open(path)
+    except rasterio.errors.RasterioIOError as error:
+        raise ValueError(_damaged(path, "cannot be opened", error)) from error
+    with dataset:
+        yield dataset
+
+
+def grid(dataset, path: Path, pixel_m: float) -> Grid:
+    """The grid of an open file.
+
+    Args:
+      dataset: an open `rasterio` dataset.
+      path: for the sentences.
+      pixel_m: the pixel spacing that the sensor's spec names.
+
+    Raises:
+      ValueError: no coordinate system, degrees or feet instead of metres, rotated, or another pixel spacing.
+    """
+    if dataset.crs is None:
+        raise ValueError(f"{path}: expected a coordinate system, and the file has none; georeference it (gdal_edit.py -a_srs).")
+    warp = f"gdalwarp -t_srs EPSG:326zz -tr {pixel_m:g} {pixel_m:g}, zz being the UTM zone"
+    if not dataset.crs.is_projected or abs(dataset.crs.linear_units_factor[1] - 1.0) > 1e-9:
+        unit = dataset.crs.linear_units if dataset.crs.is_projected else "degree"
+        raise ValueError(
+            f"{path}: expected coordinates in metres, got {_crs_name(dataset.crs)} in {unit}s; reproject it ({warp})."
+        )
+    a, b, c, d, e, f = tuple(dataset.transform)[:6]
+    if b or d or e >= 0 or abs(a + e) > 1e-6 * abs(a):
+        raise ValueError(
+            f"{path}: expected square north-up pixels, got the transform {(a, b, c, d, e, f)}; resample it ({warp})."
+        )
+    if abs(a - pixel_m) > 1e-6 * pixel_m:
+        raise ValueError(f"{path}: expected pixels of {pixel_m:g} m, got {a:g} m; resample it ({warp}).")
+    return Grid(dataset.crs, c, f, a, dataset.width, dataset.height)
+
+
+def time_days(dataset, path: Path) -> float | None:
+    """When the file's scene was seen, days since 2000-01-01 UTC: from a tag, else from a name with 20240131T101112.
+
+    Raises:
+      ValueError: a tag for the time cannot be read as one.
+    """
+    tags = {k.lower(): v for k, v in dataset.tags().items()}
+    for tag in TIME_TAGS:
+        if tag in tags:
+            try:
+                moment = np.datetime64(tags[tag].strip().removesuffix("Z").removesuffix("+00:00"))
+            except ValueError as error:
+                raise ValueError(
+                    f"{path}: expected a time such as 2022-07-24T10:45:26 in the tag {tag}, got {tags[tag]!r}; correct the tag."
+                ) from error
+            return float((moment - EPOCH) / np.timedelta64(1, "ns")) / 86400e9
+    stamp = re.search(r"(20\d\d)(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)", path.stem)
+    if stamp:
+        year, month, day, hour, minute, second = stamp.groups()
+        moment = np.datetime64(f"{year}-{month}-{day}T{hour}:{minute}:{second}")
+        return float((moment - EPOCH) / np.timedelta64(1, "s")) / 86400.0
+    return None
+
+
+def read(dataset, path: Path, bands: tuple[int, ...], window: tuple[int, int, int] | None = None, most: int = 0) -> np.ndarray:
+    """Pixels as the file holds them, [C H W].
+
+    Args:
+      dataset: an open `rasterio` dataset.
+      path: for the sentences.
+      bands: its bands, counted from 1, in the order wanted.
+      window: first row, first column and side of a square; None: the whole file.
+      most: where above 0, at most this many rows and columns, evenly picked.
+
+    Raises:
+      ValueError: the file is damaged or truncated.
+    """
+    import rasterio
+
+    cut = None if window is None else rasterio.windows.Window(window[1], window[0], window[2], window[2])
+    shape = None if not most else (len(bands), min(most, dataset.height), min(most, dataset.width))
+    try:
+        return dataset.read(list(bands), window=cut, out_shape=shape)
+    except rasterio.errors.RasterioIOError as error:
+        where = "" if window is None else f" at row {window[0]}, column {window[1]}"
+        raise ValueError(_damaged(path, f"cannot be read{where}", error)) from error
+
+
+def lonlat(crs, eastings: np.ndarray, northings: np.ndarray) -> np.ndarray:
+    """Longitude and latitude, degrees [n 2], of points in a projected coordinate system."""
+    from rasterio.warp import transform
+
+    return np.stack(transform(crs, "EPSG:4326", eastings, northings), axis=-1).astype(np.float64)
+
+
+def _damaged(path: Path, what: str, error: Exception) -> str:
+    reason = str(error.__cause__ or error).split("\n", 1)[0].removeprefix(f"{path}: ").rstrip(".")
+    return (
+        f"{path}: expected a whole GeoTIFF, and it {what} ({reason}); it is truncated or of another format: copy it again, or "
+        "take it out of the folder."
+    )
+
+
+def _crs_name(crs) -> str:
+    code = crs.to_epsg()
+    return f"EPSG:{code}" if code else "a coordinate system without EPSG code"
