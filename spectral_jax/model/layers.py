@@ -1,0 +1,214 @@
+"""The layers all parts of the encoder are made of: masks everywhere, reductions in float32, every parameter named.
+
+Parameters are float32; `dtype` is that of the matrix products. LayerNorm statistics, attention scores and softmax stay float32.
+"""
+
+from collections.abc import Callable
+
+import einops
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+# Normal with deviation 0.02, cut at +-2 as in PyTorch's trunc_normal_ (its bounds are values, those here are deviations).
+TRUNCATED = nn.initializers.truncated_normal(0.02, lower=-100.0, upper=100.0)
+
+
+def dtype_of(name: str) -> jnp.dtype:
+    """The dtype called `name` in a config, such as "bfloat16"."""
+    return jnp.dtype(name)
+
+
+def along_last(vector: jax.Array, like: jax.Array) -> jax.Array:
+    """A vector [D] with leading axes of size 1, as many as `like` [... D] has; promotion of ranks is refused."""
+    return vector.reshape((1,) * (like.ndim - 1) + vector.shape)
+
+
+def masked_softmax(scores: jax.Array, mask: jax.Array | None) -> jax.Array:
+    """Softmax over the last axis of the entries where `mask` is True; all zeros where none is.
+
+    Args:
+      scores: float32 [... K].
+      mask: bool, broadcastable to the shape of `scores`, or None.
+
+    Returns:
+      Weights of the shape of `scores`. Neither they nor their gradient are ever NaN.
+    """
+    if mask is None:
+        return jax.nn.softmax(scores, axis=-1)
+    scores = jnp.where(mask, scores, -jnp.inf)
+    top = jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True))
+    weights = jnp.exp(scores - jnp.where(jnp.isfinite(top), top, 0.0))
+    return weights / jnp.maximum(jnp.sum(weights, axis=-1, keepdims=True), 1e-30)
+
+
+class Dense(nn.Module):
+    """A linear layer, truncated-normal weights and zero bias.
+
+    All leading axes become one before the product: the gradient of the kernel is then one product of two matrices, which a
+    CPU does up to three times faster than a contraction over several axes.
+    """
+
+    width: int
+    dtype: jnp.dtype
+    use_bias: bool = True
+    kernel_init: Callable = TRUNCATED
+
+    @nn.compact
+    def __call__(self, x):
+        """Maps [... D] to [... width]."""
+        kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.width), jnp.float32)
+        y = x.astype(self.dtype).reshape(-1, x.shape[-1]) @ kernel.astype(self.dtype)
+        if self.use_bias:
+            y = y + self.param("bias", nn.initializers.zeros, (self.width,), jnp.float32).astype(self.dtype)[None]
+        return y.reshape(*x.shape[:-1], self.width)
+
+
+class LayerNorm(nn.Module):
+    """LayerNorm over the last axis [... D], statistics in float32, result in `dtype`."""
+
+    dtype: jnp.dtype
+    eps: float = 1e-6
+
+    @nn.compact
+    def __call__(self, x):
+        """Normalises [... D]."""
+        scale = self.param("scale", nn.initializers.ones, (x.shape[-1],), jnp.float32)
+        bias = self.param("bias", nn.initializers.zeros, (x.shape[-1],), jnp.float32)
+        x = x.astype(jnp.float32)
+        x = x - jnp.mean(x, axis=-1, keepdims=True)
+        x = x * jax.lax.rsqrt(jnp.mean(x * x, axis=-1, keepdims=True) + self.eps)
+        return (x * along_last(scale, x) + along_last(bias, x)).astype(self.dtype)
+
+
+class Mlp(nn.Module):
+    """Linear, GELU (exact), linear; [... D] to [... D]."""
+
+    ratio: int
+    dtype: jnp.dtype
+
+    @nn.compact
+    def __call__(self, x):
+        """Maps [... D] to [... D]."""
+        hidden = jax.nn.gelu(Dense(self.ratio * x.shape[-1], self.dtype, name="in")(x), approximate=False)
+        return Dense(x.shape[-1], self.dtype, name="out")(hidden)
+
+
+def pool_tokens(x: jax.Array, valid: jax.Array | None) -> jax.Array:
+    """Maximum over 2x2 tokens of square windows in raster order, of the valid ones; 0 where none is valid.
+
+    Args:
+      x: [B W N D], W windows of N = s * s tokens, s even.
+      valid: bool [B W N], or None.
+
+    Returns:
+      [B W N/4 D], again in raster order.
+    """
+    if valid is not None:
+        x = jnp.where(valid[..., None], x, jnp.finfo(x.dtype).min)
+    x = _reduce_2x2(x, "max")
+    return x if valid is None else jnp.where(pool_valid(valid)[..., None], x, jnp.zeros((), x.dtype))
+
+
+def pool_valid(valid: jax.Array | None) -> jax.Array | None:
+    """Which tokens of `pool_tokens` have a valid one among their four; [B W N] to [B W N/4]."""
+    return None if valid is None else _reduce_2x2(valid[..., None], "any")[..., 0]
+
+
+def _reduce_2x2(x, how):
+    side = round(x.shape[2] ** 0.5)
+    return einops.reduce(x, "b w (i p j q) d -> b w (i j) d", how, i=side // 2, p=2, j=side // 2, q=2)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention inside each window, masked keys ignored; with `pool`, queries are max-pooled 2x2.
+
+    The packed projection is ordered (query, key, value) x heads, as in Hiera and ViT.
+    """
+
+    width: int
+    heads: int
+    dtype: jnp.dtype
+    pool: bool = False
+
+    @nn.compact
+    def __call__(self, x, valid):
+        """Attends within windows; x [B W N D], valid [B W N] or None; gives [B W N width], N/4 tokens when pooling."""
+        qkv = Dense(3 * self.width, self.dtype, name="qkv")(x)
+        q, k, v = jnp.split(qkv, 3, axis=-1)
+        if self.pool:
+            q = pool_tokens(q, valid)
+        q, k, v = (einops.rearrange(y, "b w n (a d) -> b w n a d", a=self.heads) for y in (q, k, v))
+        scores = jnp.einsum("bwqad,bwkad->bwaqk", q, k, preferred_element_type=jnp.float32) * q.shape[-1] ** -0.5
+        weights = masked_softmax(scores, None if valid is None else valid[:, :, None, None, :]).astype(self.dtype)
+        out = jnp.einsum("bwaqk,bwkad->bwqad", weights, v)
+        return Dense(self.width, self.dtype, name="out")(einops.rearrange(out, "b w n a d -> b w n (a d)"))
+
+
+class Block(nn.Module):
+    """Pre-norm transformer block on windows [B W N D].
+
+    With `pool` it is the first block of a Hiera stage: queries are max-pooled 2x2, and the skip path is the max-pooled linear
+    projection of the *normalised* input (Hiera, facebookresearch/hiera).
+    """
+
+    width: int
+    heads: int
+    mlp_ratio: int
+    dtype: jnp.dtype
+    eps: float = 1e-6
+    pool: bool = False
+
+    @nn.compact
+    def __call__(self, x, valid):
+        """Maps x [B W N D], valid [B W N] or None, to [B W N width]; N/4 tokens when pooling."""
+        h = LayerNorm(self.dtype, self.eps, name="norm1")(x)
+        if self.pool:
+            x = pool_tokens(Dense(self.width, self.dtype, name="skip")(h), valid)
+        x = x + Attention(self.width, self.heads, self.dtype, self.pool, name="attend")(h, valid)
+        h = LayerNorm(self.dtype, self.eps, name="norm2")(x)
+        return x + Mlp(self.mlp_ratio, self.dtype, name="mlp")(h)
+
+
+class _Packed(nn.Module):
+    """Kernel [D 3D] and bias [3D] of a packed query-key-value projection, Xavier-uniform as in torch's MultiheadAttention."""
+
+    width: int
+
+    @nn.compact
+    def __call__(self):
+        shape = (self.width, 3 * self.width)
+        kernel = self.param("kernel", nn.initializers.xavier_uniform(), shape, jnp.float32)
+        return kernel, self.param("bias", nn.initializers.zeros, (3 * self.width,), jnp.float32)
+
+
+class QueryPool(nn.Module):
+    """Multi-head cross-attention of ONE learned query over a set of tokens, [... M D] to [... D].
+
+    With one query, keys and values need not be made for every token: a score is x . (W_k q), and the weighted mean of values is
+    the value of the weighted mean of tokens. The numbers are those of the ordinary form at 1/M of its cost; the key bias, which
+    adds the same to every score, has no effect in either.
+    """
+
+    heads: int
+    dtype: jnp.dtype
+
+    @nn.compact
+    def __call__(self, x, mask):
+        """Pools x [... M D], mask bool [... M] or None, to [... D]; the output's bias alone where no token is valid."""
+        width = x.shape[-1]
+        query = self.param("query", TRUNCATED, (width,), jnp.float32)
+        kernel, bias = _Packed(width, name="qkv")()
+        split = {"a": self.heads}
+        w_query, w_key, w_value = jnp.split(kernel, 3, axis=1)
+        b_query, _, b_value = jnp.split(bias, 3)
+        q = einops.rearrange(query @ w_query + b_query, "(a d) -> a d", **split) * (width // self.heads) ** -0.5
+        w_key, w_value = (einops.rearrange(w, "p (a d) -> p a d", **split) for w in (w_key, w_value))
+        read = jnp.einsum("pad,ad->pa", w_key, q).astype(self.dtype)
+        scores = jnp.einsum("...mp,pa->...am", x, read, preferred_element_type=jnp.float32)
+        weights = masked_softmax(scores, None if mask is None else mask[..., None, :]).astype(self.dtype)
+        mean = jnp.einsum("...am,...mp->...ap", weights, x)
+        value = jnp.einsum("...ap,pad->...ad", mean, w_value.astype(self.dtype))
+        value = einops.rearrange(value, "... a d -> ... (a d)")
+        value = value + along_last(b_value.astype(self.dtype), value)
+        return Dense(width, self.dtype, name="out")(value)

@@ -1,0 +1,105 @@
+"""Layers against plain NumPy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from spectral_jax.model import layers
+from spectral_jax.model.hiera import to_grid, to_windows
+
+FLOAT = jnp.dtype("float32")
+
+
+def _random(module, *args):
+    """Parameters of a module, all of them random numbers of deviation 0.5."""
+    shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), *args))
+    rng = np.random.default_rng(0)
+    return jax.tree.map(lambda s: jnp.asarray(rng.normal(scale=0.5, size=s.shape), jnp.float32), shapes)
+
+
+def _softmax(x):
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def test_masked_softmax_is_the_softmax_of_the_kept_and_zero_where_none_is():
+    scores = jnp.asarray([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
+    mask = jnp.asarray([[True, False, True], [False, False, False]])
+    weights, grad = jax.value_and_grad(lambda s: jnp.sum(layers.masked_softmax(s, mask)[:, 0]))(scores)
+    got = layers.masked_softmax(scores, mask)
+    np.testing.assert_allclose(got[0, [0, 2]], _softmax(np.array([1.0, 3.0])), rtol=1e-6)
+    np.testing.assert_array_equal(got[1], 0.0)
+    assert np.isfinite(grad).all()
+    np.testing.assert_array_equal(grad[1], 0.0)
+
+
+@pytest.mark.parametrize("eps", [1e-6, 1e-2])
+def test_layer_norm_agrees_with_numpy(eps):
+    x = np.random.default_rng(0).normal(3.0, 0.1, size=(4, 7))
+    module = layers.LayerNorm(FLOAT, eps)
+    params = _random(module, jnp.zeros((4, 7)))
+    scale, bias = (np.asarray(params["params"][k]) for k in ("scale", "bias"))
+    expected = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + eps) * scale + bias
+    np.testing.assert_allclose(module.apply(params, jnp.asarray(x, jnp.float32)), expected, atol=1e-5)
+
+
+def test_layer_norm_keeps_statistics_in_float32():
+    x = jnp.asarray([[300.0, 301.0, 302.0, 303.0]], jnp.bfloat16)  # in bfloat16 these are 300, 300, 302, 304
+    got = layers.LayerNorm(jnp.dtype("bfloat16")).apply({"params": {"scale": jnp.ones(4), "bias": jnp.zeros(4)}}, x)
+    stored = np.asarray(x, np.float64)
+    np.testing.assert_allclose(np.asarray(got, np.float64), (stored - stored.mean()) / stored.std(), atol=0.01)
+
+
+def test_query_pool_agrees_with_ordinary_multi_head_attention():
+    x = np.random.default_rng(1).normal(size=(3, 5, 8))
+    mask = np.array([[1, 1, 1, 1, 1], [1, 0, 1, 0, 0], [0, 0, 0, 0, 1]], bool)
+    module = layers.QueryPool(2, FLOAT)
+    state = _random(module, jnp.zeros((3, 5, 8)), None)
+    p = jax.tree.map(np.asarray, state["params"])
+    packed = lambda y: y @ p["qkv"]["kernel"] + p["qkv"]["bias"]  # noqa: E731
+    q, k, v = packed(p["query"])[:8], packed(x)[..., 8:16], packed(x)[..., 16:]
+    heads = []
+    for a in (slice(0, 4), slice(4, 8)):
+        scores = np.where(mask, k[..., a] @ q[a] / 2.0, -np.inf)
+        heads.append(np.einsum("bm,bmd->bd", _softmax(scores), v[..., a]))
+    expected = np.concatenate(heads, axis=-1) @ p["out"]["kernel"] + p["out"]["bias"]
+    got = module.apply(state, jnp.asarray(x, jnp.float32), jnp.asarray(mask))
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
+def test_attention_agrees_with_numpy_and_ignores_masked_keys():
+    x = np.random.default_rng(1).normal(size=(1, 2, 4, 6))
+    valid = np.array([[[1, 1, 0, 1], [1, 1, 1, 1]]], bool)
+    module = layers.Attention(6, 2, FLOAT)
+    state = _random(module, jnp.zeros((1, 2, 4, 6)), None)
+    p = jax.tree.map(np.asarray, state["params"])
+    q, k, v = np.split(x @ p["qkv"]["kernel"] + p["qkv"]["bias"], 3, axis=-1)
+    heads = []
+    for a in (slice(0, 3), slice(3, 6)):
+        scores = np.einsum("bwqd,bwkd->bwqk", q[..., a], k[..., a]) / np.sqrt(3.0)
+        heads.append(_softmax(np.where(valid[:, :, None], scores, -np.inf)) @ v[..., a])
+    expected = np.concatenate(heads, axis=-1) @ p["out"]["kernel"] + p["out"]["bias"]
+    np.testing.assert_allclose(module.apply(state, jnp.asarray(x, jnp.float32), jnp.asarray(valid)), expected, atol=1e-5)
+
+
+def test_pooling_takes_the_largest_valid_token_of_every_two_by_two():
+    x = jnp.arange(16.0).reshape(1, 1, 16, 1)
+    valid = jnp.ones((1, 1, 16), bool).at[0, 0, jnp.asarray([5, 10, 11, 14, 15])].set(False)
+    assert layers.pool_tokens(x, None).ravel().tolist() == [5, 7, 13, 15]
+    assert layers.pool_tokens(x, valid).ravel().tolist() == [4, 7, 13, 0]
+    assert layers.pool_valid(valid).ravel().tolist() == [True, True, True, False]
+
+
+def test_windows_are_squares_of_the_grid_and_come_back():
+    grid = jnp.arange(2 * 4 * 8 * 3.0).reshape(2, 4, 8, 3)
+    windows = to_windows(grid, 4)
+    assert windows.shape == (2, 2, 16, 3)
+    np.testing.assert_array_equal(windows[1, 1, 6], grid[1, 1, 6])
+    np.testing.assert_array_equal(to_grid(windows, 4, 8), grid)
+
+
+def test_weights_start_with_the_published_deviation():
+    weights = np.asarray(layers.TRUNCATED(jax.random.key(0), (500, 500), jnp.float32))
+    assert weights.std() == pytest.approx(0.02, rel=0.01)
+    assert np.abs(weights).max() > 0.06  # not cut at two deviations
