@@ -43,17 +43,27 @@ def read(path: str, overrides: list[str] | tuple[str, ...] = ()) -> Config:
         if not callable(function):
             raise ValueError(f"--config: {path} has no function config() -> Config; add one, as in experiments/configs.")
         cfg = function()
-    for text in overrides:
-        cfg = override(cfg, text)
-    return cfg
+    return override(cfg, *overrides)
 
 
-def override(cfg: Config, text: str) -> Config:
-    """Applies one `--config.a.b=value`; the value is read as the type the field is annotated with."""
-    name, equals, value = text.removeprefix(PREFIX).partition("=")
-    if not text.startswith(PREFIX) or not equals:
-        raise ValueError(f"{text!r} is not an override; expected the form {PREFIX}optim.lr=3e-4.")
-    return _replace(cfg, name.split("."), value, name)
+def split(argv: list[str]) -> tuple[list[str], list[str]]:
+    """Command-line arguments without the overrides, which absl's flags do not know, and the overrides."""
+    overrides = [a for a in argv if a.startswith(PREFIX)]
+    return [a for a in argv if a not in overrides], overrides
+
+
+def override(cfg: Config, *texts: str) -> Config:
+    """Applies all of `--config.a.b=value` together; each value is read as the type its field is annotated with.
+
+    Together, so that fields that are checked against each other can be changed in any order.
+    """
+    changes: dict = {}
+    for text in texts:
+        name, equals, value = text.removeprefix(PREFIX).partition("=")
+        if not text.startswith(PREFIX) or not equals:
+            raise ValueError(f"{text!r} is not an override; expected the form {PREFIX}optim.lr=3e-4.")
+        _add(changes, cfg, name.split("."), value, name)
+    return _replace(cfg, changes)
 
 
 def to_json(cfg: Config) -> str:
@@ -78,7 +88,7 @@ def changed(first: Config, second: Config) -> list[str]:
     return _changed(_encode(first), _encode(second), "")
 
 
-def _replace(node, path: list[str], value: str, whole: str):
+def _add(changes: dict, node, path: list[str], value: str, whole: str) -> None:
     fields = {f.name: f for f in dataclasses.fields(node)}
     head, *rest = path
     if head not in fields:
@@ -90,8 +100,15 @@ def _replace(node, path: list[str], value: str, whole: str):
     if not rest and dataclasses.is_dataclass(current):
         inner = ", ".join(f.name for f in dataclasses.fields(current))
         raise ValueError(f"{PREFIX}{whole}: {head!r} holds fields; name one of {inner}.")
-    new = _replace(current, rest, value, whole) if rest else _parse(_hints(type(node))[head], value, whole)
-    return dataclasses.replace(node, **{head: new})
+    if rest:
+        _add(changes.setdefault(head, {}), current, rest, value, whole)
+    else:
+        changes[head] = _parse(_hints(type(node))[head], value, whole)
+
+
+def _replace(node, changes: dict):
+    new = {k: _replace(getattr(node, k), v) if isinstance(v, dict) else v for k, v in changes.items()}
+    return dataclasses.replace(node, **new)
 
 
 def _parse(kind, text: str, where: str):

@@ -75,6 +75,25 @@ def memory(cfg: Config, path: str, batches: int = 1000, settled: int = 200) -> d
     return {"start": start, "settled": middle, "end": resident_bytes(), "batches": batches}
 
 
+def write_random_store(path, cfg: Config, locations: int, seed: int = 0) -> None:
+    """Writes a store of random integers, which no codec makes smaller, with one group that has all of the config's sensors."""
+    rng = np.random.default_rng(seed)
+    specs = {s.key: s.spec for s in cfg.sensors}
+    made = store.create(
+        path, [store.GroupLayout("random", specs, locations, 1)], footprint_m=cfg.model.footprint_m, simulated=False
+    )
+    group = made.groups["random"]
+    for key, spec in specs.items():
+        px, step = cfg.patch_px(key), group.shard_locations(key)
+        for first in range(0, locations, step):
+            n = min(step, locations - first)
+            pixels = rng.integers(0, 10000, (n, 1, len(spec.bands), px, px)).astype(spec.dtype)
+            group.write_block(first, key, pixels, np.ones((n, 1), bool), np.full((n, 1), 9000.0))
+    ids = [f"random-{i}" for i in range(locations)]
+    square = np.tile([cfg.model.footprint_m, 0, 4e5, 0, -cfg.model.footprint_m, 5e6], (locations, 1))
+    group.write_locations(0, ids, np.zeros((locations, 2)), np.full(locations, 32633, np.int32), square)
+
+
 def resident_bytes() -> int:
     """Resident memory of this process, bytes; from /proc, so on Linux only."""
     with open("/proc/self/status") as file:

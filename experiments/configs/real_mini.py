@@ -1,0 +1,29 @@
+r"""Real data, small: EnMAP tiles and Sentinel-2/Sentinel-1 chips cut into 960 m patches.
+
+    uv run python tools/build_store.py --enmap=DIR --sentinel2=DIR --sentinel1=DIR --footprint_m=960 --out=OUT/real.zarr
+    uv run python experiments/pretrain.py --config=experiments/configs/real_mini.py \
+        --config.data.store=OUT/real.zarr --workdir=OUT
+
+Shows that the job runs on observations: it is far too little data for an encoder that is worth keeping. The store has two
+groups, EnMAP alone and Sentinel-2 with Sentinel-1, so the step is compiled twice.
+"""
+
+from spectral_jax.config import Config, Data, Optim, SensorInput, Train, Views, model_size
+from spectral_jax.sensors import SensorSpec
+
+
+def config() -> Config:
+    """960 m patches (16 x 16 tokens); local views are cut at their own pixel size."""
+    return Config(
+        name="real_mini",
+        sensors=(
+            SensorInput("ENMAP", SensorSpec.load("enmap_l2a"), "grouped"),
+            SensorInput("S2", SensorSpec.load("sentinel2a_l2a")),
+            SensorInput("S1", SensorSpec.load("sentinel1_rtc"), local_views=False),
+        ),
+        model=model_size("tiny", footprint_m=960.0),
+        data=Data(store="give --config.data.store=PATH", batch_size=8),
+        views=Views(local_views=2, local_mode="native", native_tokens=8),
+        optim=Optim(lr=1e-3, warmup_steps=10),
+        train=Train(steps=100, log_every=5, save_every=50),
+    )

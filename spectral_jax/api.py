@@ -1,0 +1,49 @@
+"""The three pure functions other JAX code calls."""
+
+from pathlib import Path
+
+import jax
+
+from spectral_jax.batch import Batch
+from spectral_jax.config import Config
+from spectral_jax.model import encode
+from spectral_jax.model.encode import Encoded
+from spectral_jax.train import checkpoint, state
+
+
+def init(key: jax.Array, cfg: Config) -> dict:
+    """Fresh parameters: a nested dict `{"encoder": ..., "projector": ...}` of float32 arrays. No data is needed."""
+    return state.init_params(key, cfg)
+
+
+def apply(params: dict, batch: Batch, cfg: Config) -> Encoded:
+    """Encodes co-located patches of any of the config's sensors.
+
+    Pure: `jit` (with `cfg` static), `grad`, `vmap` and `shard_map` work on it.
+
+    Args:
+      params: of `init` or `load`; only `params["encoder"]` is read.
+      batch: integers as stored, or physical units with NaN where missing; sensors may be left out.
+      cfg: the config the parameters were made for. With the wavelength tokenizer its sensors may be others than those trained.
+
+    Returns:
+      `Encoded` with stage maps, tokens [B N D], their validity [B N], and the pooled embedding [B D].
+
+    Raises:
+      ValueError: a sensor's pixels have another number of bands, or another size, than the config says.
+    """
+    return encode.encode(params["encoder"], batch, cfg)
+
+
+def load(path: str | Path) -> tuple[Config, dict]:
+    """Reads the config and the student's parameters from a checkpoint.
+
+    Args:
+      path: a run's work folder, its `checkpoints` folder (the newest step is taken), or one step of it.
+
+    Raises:
+      CheckpointError: there is no finished checkpoint, or it cannot be read.
+    """
+    folder = checkpoint.find(path)
+    cfg = checkpoint.read_config(folder)
+    return cfg, checkpoint.load_params(folder, jax.eval_shape(lambda: init(jax.random.key(0), cfg)))

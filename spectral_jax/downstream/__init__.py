@@ -1,0 +1,1 @@
+"""Downstream: what a frozen or tuned encoder is worth."""

@@ -1,0 +1,112 @@
+"""A pretraining run from config to closing words: store, probe before, training, probe after."""
+
+import os
+from pathlib import Path
+
+import jax
+
+from spectral_jax import configure
+from spectral_jax.config import Config
+from spectral_jax.data import synthetic
+from spectral_jax.data.loader import Loader
+from spectral_jax.downstream.probe import ProbeResult, probe
+from spectral_jax.train import loop, partition, state
+from spectral_jax.train.checkpoint import CheckpointError
+from spectral_jax.train.loop import NonFiniteLoss
+
+# What a user can mend. An entry point turns these into one sentence; anything else is a bug and keeps its trace.
+EXPECTED = (ValueError, KeyError, OSError, ImportError, CheckpointError, NonFiniteLoss)
+
+
+def pretrain(cfg: Config, workdir: Path) -> None:
+    """Runs, or continues, the run `cfg` in `workdir`.
+
+    Args:
+      cfg: the run.
+      workdir: gets config.json, metrics.jsonl, tensorboard/, checkpoints/ and curves.png.
+
+    Raises:
+      ValueError: the folder holds another run, or the store, the mesh or the batch do not fit the config.
+      loop.Preempted, loop.NonFiniteLoss, CheckpointError: see `loop.train`.
+    """
+    partition.make_mesh(cfg)  # a mesh that does not fit is told before anything is written
+    _check_same_run(cfg, workdir)
+    simulated = cfg.data.store == "synthetic"
+    path = _simulate(cfg, workdir) if simulated else Path(cfg.data.store)
+    loader = Loader(cfg, path, process_index=jax.process_index(), process_count=jax.process_count())
+    if jax.process_index() == 0:
+        workdir.mkdir(parents=True, exist_ok=True)
+        (workdir / "config.json").write_text(configure.to_json(cfg))
+    print(loader.describe(), flush=True)
+    untrained = _probe(state.init_params(jax.random.key(cfg.train.seed), cfg), cfg, loader, "untrained")
+    summary = loop.train(cfg, loader, workdir)
+    trained = _probe(summary.state.params, cfg, loader, "trained")
+    _close(cfg, workdir, summary, untrained, trained)
+
+
+def _check_same_run(cfg: Config, workdir: Path) -> None:
+    file = workdir / "config.json"
+    if not file.is_file():
+        if (workdir / "checkpoints").is_dir() and any((workdir / "checkpoints").iterdir()):
+            raise ValueError(
+                f"{workdir} has checkpoints and no config.json; it is no run of pretrain.py. Take another --workdir."
+            )
+        return
+    before = configure.from_json(file.read_text(), where=str(file))
+    differing = [text for text in configure.changed(before, cfg) if not text.startswith(configure.FREE)]
+    if differing:
+        raise ValueError(
+            f"{workdir} holds another run: {'; '.join(differing[:5])} (there against here). Give the same config to continue "
+            "it, or another --workdir."
+        )
+
+
+def _simulate(cfg: Config, workdir: Path) -> Path:
+    path = workdir / "synthetic.zarr"
+    if jax.process_index() == 0 and not path.exists():
+        count = cfg.data.synthetic.locations
+        print(
+            f"Simulating {count} locations of {cfg.model.footprint_m:g} m into {path} (simulated data, no observations).",
+            flush=True,
+        )
+        specs = {s.key: s.spec for s in cfg.sensors}
+        synthetic.write_store(path, cfg.data.synthetic, specs, cfg.model.footprint_m)
+    if jax.process_count() > 1:
+        from jax.experimental import multihost_utils
+
+        multihost_utils.sync_global_devices("simulated store written")
+    return path
+
+
+def _probe(params: dict, cfg: Config, loader: Loader, which: str) -> ProbeResult | None:
+    if not cfg.probe.enabled or jax.process_index() != 0:
+        return None
+    result = probe(params, cfg, loader)
+    print(
+        f"Linear probe of the {which} encoder: mean R2 {result.mean:.3f} over {len(result.names)} ground parameters.",
+        flush=True,
+    )
+    return result
+
+
+def _close(
+    cfg: Config, workdir: Path, summary: loop.Summary, untrained: ProbeResult | None, trained: ProbeResult | None
+) -> None:
+    if jax.process_index() != 0:
+        return
+    if summary.last is None:
+        print(f"Nothing was left to do: step {summary.started_at} of {cfg.train.steps} is the last.")
+    else:
+        first, last = summary.first, summary.last
+        print(f"Loss {first['loss']:.4f} at step {first['step']}, {last['loss']:.4f} at step {last['step']}.")
+    if untrained and trained:
+        print("\nR2 on held-out locations of the simulated store   untrained  trained")
+        for name, before, after in zip(untrained.names, untrained.r2, trained.r2, strict=True):
+            print(f"  {name:<46s} {before:9.3f} {after:8.3f}")
+        print(f"  {'mean':<46s} {untrained.mean:9.3f} {trained.mean:8.3f}   gain {trained.mean - untrained.mean:+.3f}")
+    print(
+        f"\nWhat to do next:\n"
+        f"  look at    {workdir / 'curves.png'}, or run: tensorboard --logdir {workdir / 'tensorboard'}\n"
+        f"  use it     cfg, params = spectral_jax.load({os.fspath(workdir)!r}); out = spectral_jax.apply(params, batch, cfg)\n"
+        f"  go on      the same command with a new --workdir and --config.train.steps={2 * cfg.train.steps}"
+    )

@@ -1,0 +1,188 @@
+"""The training loop: batches in, states out, with everything a long run needs around it.
+
+It knows no objective and no sensor: it feeds `partition.place_step`, saves, records, and stops with a sentence when something
+is wrong.
+"""
+
+import collections
+import dataclasses
+import math
+import signal
+import time
+from pathlib import Path
+
+import jax
+
+from spectral_jax.config import Config
+from spectral_jax.data.feed import Feed
+from spectral_jax.data.loader import Loader
+from spectral_jax.train import partition
+from spectral_jax.train.checkpoint import Checkpoints
+from spectral_jax.train.record import Progress, Recorder, draw_curves
+
+
+class NonFiniteLoss(RuntimeError):
+    """The loss or a gradient is not a number; the text names step and locations."""
+
+
+class Preempted(SystemExit):
+    """The run was asked to end (SIGTERM) and has saved; its exit code is 143, as for a process ended by that signal."""
+
+    def __init__(self, step: int, folder: Path):
+        super().__init__(143)
+        self.text = f"Ended by SIGTERM after step {step}, which is saved in {folder}. Run the same command again to continue."
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """What a finished run returns.
+
+    Attributes:
+      state: after the last step.
+      started_at: step the run began from.
+      first: first logged row of this run, and `last` the last one; None when there was nothing left to do.
+    """
+
+    state: object
+    started_at: int
+    first: dict | None
+    last: dict | None
+
+
+@dataclasses.dataclass
+class _Pending:
+    step: int
+    metrics: dict
+    locations: list[str]
+
+
+def train(cfg: Config, loader: Loader, workdir: Path) -> Summary:
+    """Trains from the newest checkpoint in `workdir`, or from the beginning, to `cfg.train.steps`.
+
+    Args:
+      cfg: the run.
+      loader: of this process's share of the batches.
+      workdir: gets metrics.jsonl, tensorboard/, checkpoints/ and curves.png.
+
+    Raises:
+      NonFiniteLoss: with the step and the batch's locations; the last good checkpoint is kept.
+      CheckpointError: a save or a restore failed.
+      Preempted: after SIGTERM, once the state is saved.
+    """
+    mesh = partition.make_mesh(cfg)
+    step_function = partition.place_step(cfg, mesh)
+    key = jax.random.key(cfg.train.seed + 1)
+    with Checkpoints(workdir / "checkpoints", cfg) as checkpoints, _Signal() as asked_to_stop:
+        state, start = _begin(cfg, mesh, checkpoints)
+        if start >= cfg.train.steps:
+            return Summary(state, start, None, None)
+        recorder = Recorder(workdir, start) if jax.process_index() == 0 else None
+        progress = Progress(start, cfg.train.steps)
+        meter, rows, pending = _Meter(cfg.data.batch_size), [], collections.deque()
+
+        def settle(most: int):
+            """Looks at the metrics of all but the newest `most` steps: they are finite, and some are logged."""
+            while len(pending) > most:
+                row = _read(pending.popleft())
+                if row["step"] % cfg.train.log_every == 0 or row["step"] in (start + 1, cfg.train.steps):
+                    row |= meter.read(row["step"], feed.wait_seconds)
+                    rows.append(row)
+                    if recorder:
+                        recorder.write(row)
+                        progress.show(row)
+
+        batches = loader.batches(start, cfg.train.steps, cfg.data.workers)
+        with Feed(batches, mesh, ahead=cfg.data.prefetch) as feed:
+            try:
+                for number, batch in zip(range(start, cfg.train.steps), feed, strict=False):
+                    meter.begin(number)
+                    state, metrics = step_function(state, batch, key)
+                    done = number + 1
+                    pending.append(_Pending(done, metrics, loader.names(batch)))
+                    # One step stays in flight: its numbers are read while the next one runs.
+                    settle(most=1)
+                    stop = asked_to_stop(done)
+                    if stop or done % cfg.train.save_every == 0 or done == cfg.train.steps:
+                        settle(most=0)  # nothing is saved before its loss is known to be finite
+                        checkpoints.save(done, state, _position(cfg, done))
+                    if stop:
+                        checkpoints.wait()
+                        raise Preempted(done, workdir / "checkpoints")
+            finally:
+                if recorder:
+                    recorder.close()
+                    draw_curves(workdir)
+    return Summary(state, start, rows[0], rows[-1])
+
+
+def _begin(cfg: Config, mesh, checkpoints: Checkpoints):
+    resumed = checkpoints.resume(partition.abstract_state(cfg, mesh)) if checkpoints.latest is not None else None
+    if resumed is None:
+        print("Starting at step 0: there is no finished checkpoint in the work folder.", flush=True)
+        return partition.create_state(cfg, mesh), 0
+    state, step = resumed
+    print(f"Continuing from the checkpoint of step {step}.", flush=True)
+    return state, step
+
+
+def _position(cfg: Config, step: int) -> dict:
+    return {"next_batch": step, "batch_size": cfg.data.batch_size, "seed": cfg.data.seed, "processes": jax.process_count()}
+
+
+def _read(pending: _Pending) -> dict:
+    row = {"step": pending.step} | {name: float(value) for name, value in pending.metrics.items()}
+    bad = [name for name in ("loss", "grad_norm", "update_norm") if not math.isfinite(row[name])]
+    if bad:
+        raise NonFiniteLoss(
+            f"{bad[0]} is {row[bad[0]]} at step {pending.step}. The batch holds {len(pending.locations)} locations: "
+            f"{', '.join(pending.locations)}. Nothing was saved since the last good checkpoint; look at these locations' "
+            "values, or lower optim.lr or set optim.clip_norm, and run again to continue from there."
+        )
+    return row
+
+
+class _Meter:
+    """Samples per second and share of time waiting for input, since the last reading; compilation is left out of the first."""
+
+    def __init__(self, batch_size: int):
+        self._batch_size, self._step, self._time, self._waited = batch_size, None, 0.0, 0.0
+
+    def begin(self, step: int):
+        if self._step is None:
+            self._step, self._time = step, time.monotonic()
+
+    def read(self, step: int, waited: float) -> dict:
+        now = time.monotonic()
+        seconds = max(now - self._time, 1e-9)
+        out = {
+            "samples_per_second": (step - self._step) * self._batch_size / seconds,
+            "input_wait_fraction": min(1.0, max(0.0, (waited - self._waited) / seconds)),
+        }
+        self._step, self._time, self._waited = step, now, waited
+        return out
+
+
+class _Signal:
+    """Tells, on every process at the same step, that the machine is about to be taken away."""
+
+    def __enter__(self):
+        self._raised = False
+        self._several = jax.process_count() > 1
+        if not self._several:
+            self._before = signal.signal(signal.SIGTERM, self._note)
+        return self._asked
+
+    def __exit__(self, *_):
+        if not self._several:
+            signal.signal(signal.SIGTERM, self._before)
+
+    def _note(self, *_):
+        self._raised = True
+
+    def _asked(self, step: int) -> bool:
+        if self._several:
+            # jax.distributed has its own SIGTERM handler, and makes the processes agree on the step.
+            from jax.experimental import multihost_utils
+
+            return multihost_utils.reached_preemption_sync_point(step)
+        return self._raised

@@ -1,0 +1,143 @@
+"""Where every array lives: one mesh, one table from parameter path to PartitionSpec, and the step placed on it.
+
+The batch is split over all devices; `train.fsdp` devices share each parameter (and its teacher and optimizer copies), the
+others hold replicas. Axes are Auto: Linen layers do not take the Explicit axes that `jax.make_mesh` gives by default.
+"""
+
+import re
+from functools import partial
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from spectral_jax.config import Config
+from spectral_jax.train import state as train_state
+from spectral_jax.train import step
+
+AXES = ("data", "fsdp")
+
+COLUMNS = "columns"  # split the last axis over fsdp
+REPLICA = "replica"  # whole on every device
+
+# First match wins. Paths are printed by `dump`; those of the optimizer and the teacher end as the parameters' do.
+RULES: tuple[tuple[str, str], ...] = (
+    (r"/kernel$", COLUMNS),
+    (r"/position$", COLUMNS),
+    (r"/(bias|scale|query|group|group_wide)$", REPLICA),
+    (r"/fuse/sensor/\w+$", REPLICA),
+    (r"(^|/)(step|count)$", REPLICA),
+)
+
+
+def make_mesh(cfg: Config, devices: list | None = None) -> Mesh:
+    """The mesh (data, fsdp) over all devices.
+
+    Raises:
+      ValueError: `train.fsdp` does not divide the devices, or the devices do not divide `data.batch_size`.
+    """
+    devices = jax.devices() if devices is None else devices
+    if len(devices) % cfg.train.fsdp:
+        raise ValueError(
+            f"train.fsdp: {cfg.train.fsdp} does not divide the {len(devices)} devices of this run; take one of "
+            f"{[n for n in range(1, len(devices) + 1) if len(devices) % n == 0]}."
+        )
+    if cfg.data.batch_size % len(devices):
+        near = max(1, round(cfg.data.batch_size / len(devices))) * len(devices)
+        raise ValueError(
+            f"data.batch_size: the mesh of {len(devices)} devices (data {len(devices) // cfg.train.fsdp}, fsdp "
+            f"{cfg.train.fsdp}) does not divide {cfg.data.batch_size}; the nearest batch size that divides is {near}."
+        )
+    grid = np.asarray(devices).reshape(-1, cfg.train.fsdp)
+    return Mesh(grid, AXES, axis_types=(AxisType.Auto,) * 2)
+
+
+def shardings(tree, mesh: Mesh, rules: tuple[tuple[str, str], ...] = RULES):
+    """The NamedSharding of every leaf of a state, by its path.
+
+    Args:
+      tree: arrays or `jax.ShapeDtypeStruct`s, such as `jax.eval_shape(train.state.create, ...)`.
+      mesh: of `make_mesh`.
+      rules: pairs of a pattern searched in the path and a layout.
+
+    Raises:
+      ValueError: a leaf without a rule, a rule without a leaf, or an axis that does not divide.
+    """
+    used = set()
+    parts = mesh.shape["fsdp"]
+
+    def place(path, leaf):
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        match = next((rule for rule in rules if re.search(rule[0], name)), None)
+        if match is None:
+            raise ValueError(f"partition: leaf {name} of shape {leaf.shape} matches no rule; add one to partition.RULES.")
+        used.add(match)
+        if match[1] == REPLICA or parts == 1:
+            return NamedSharding(mesh, P())
+        if leaf.shape[-1] % parts:
+            near = -(-leaf.shape[-1] // parts) * parts
+            raise ValueError(
+                f"partition: {name} of shape {leaf.shape} cannot be split over fsdp = {parts} devices: axis "
+                f"{len(leaf.shape) - 1} has {leaf.shape[-1]} columns; the next width that divides is {near}."
+            )
+        return NamedSharding(mesh, P(*[None] * (len(leaf.shape) - 1), "fsdp"))
+
+    out = jax.tree_util.tree_map_with_path(place, tree)
+    idle = [pattern for pattern, layout in rules if (pattern, layout) not in used]
+    if idle:
+        raise ValueError(f"partition: rule {idle[0]!r} matches no leaf; remove it from partition.RULES or mend its pattern.")
+    return out
+
+
+def dump(tree, mesh: Mesh) -> str:
+    """One line a leaf: path, shape, spec, bytes on each device."""
+    placed = jax.tree.leaves(shardings(tree, mesh))
+    lines = []
+    for (path, leaf), place in zip(jax.tree_util.tree_leaves_with_path(tree), placed, strict=True):
+        size = leaf.dtype.itemsize * int(np.prod(place.shard_shape(leaf.shape), dtype=np.int64))
+        spec = ", ".join("-" if axis is None else str(axis) for axis in place.spec) or "replica"
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        lines.append(f"{name} {'x'.join(map(str, leaf.shape)) or 'scalar'} ({spec}) {size}")
+    return "\n".join(lines) + "\n"
+
+
+def batch_sharding(mesh: Mesh) -> NamedSharding:
+    """Locations split over all devices."""
+    return NamedSharding(mesh, P(AXES))
+
+
+def create_state(cfg: Config, mesh: Mesh) -> train_state.State:
+    """A fresh state, made in place: no device ever holds more than its share."""
+    make = partial(train_state.create, cfg=cfg)
+    key = jax.random.key(cfg.train.seed)
+    return jax.jit(make, out_shardings=shardings(jax.eval_shape(make, key), mesh))(key)
+
+
+def abstract_state(cfg: Config, mesh: Mesh) -> train_state.State:
+    """Shapes, types and shardings of the state on this mesh; what a checkpoint is restored to."""
+    shapes = jax.eval_shape(partial(train_state.create, cfg=cfg), jax.random.key(0))
+    return jax.tree.map(
+        lambda s, place: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=place), shapes, shardings(shapes, mesh)
+    )
+
+
+def place_step(cfg: Config, mesh: Mesh):
+    """`step.update` compiled for the mesh: `(state, batch, key) -> (state, metrics)`; the state given is consumed.
+
+    With `train.path` "jit" one global program is partitioned by the compiler. With "shard_map" each device runs its own program
+    on its share of the batch and adds up explicitly; both give the same state.
+    """
+    whole = NamedSharding(mesh, P())
+    if cfg.train.path == "shard_map":
+        each = jax.shard_map(
+            partial(step.update, cfg=cfg, axis=AXES), mesh=mesh, in_specs=(P(), P(AXES), P()), out_specs=(P(), P())
+        )
+        return jax.jit(each, donate_argnums=0)
+    state = jax.tree.map(lambda s: s.sharding, abstract_state(cfg, mesh))
+    return jax.jit(
+        partial(step.update, cfg=cfg),
+        in_shardings=(state, batch_sharding(mesh), whole),
+        out_shardings=(state, whole),
+        donate_argnums=0,
+    )

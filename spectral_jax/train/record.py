@@ -1,0 +1,118 @@
+"""What a run leaves to look at: metrics.jsonl, TensorBoard events, curves.png, and the line that moves while it runs."""
+
+import json
+import math
+import sys
+import time
+from pathlib import Path
+
+PANELS = (
+    ("loss", ("loss",)),
+    ("invariance", ("invariance",)),
+    ("SIGReg statistic", ("sigreg",)),
+    ("collapse alarms", ("embedding_std", "target_std")),
+    ("effective rank", ("embedding_rank",)),
+    ("norms", ("grad_norm", "update_norm", "teacher_distance")),
+    ("samples per second", ("samples_per_second",)),
+    ("share of time waiting for input", ("input_wait_fraction",)),
+)
+
+
+class Recorder:
+    """Writes one JSON object a logged step; drops what a resumed run will write again."""
+
+    def __init__(self, workdir: Path, start: int):
+        self._path = workdir / "metrics.jsonl"
+        kept = [row for row in read_metrics(workdir) if row["step"] <= start]
+        self._path.write_text("".join(json.dumps(row) + "\n" for row in kept))
+        self._events = _event_writer(workdir / "tensorboard", start)
+
+    def write(self, row: dict[str, float]) -> None:
+        """Appends a row; `row["step"]` is the number of updates made."""
+        with self._path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        if self._events is not None:
+            for name, value in row.items():
+                if name != "step" and isinstance(value, int | float):
+                    self._events.add_scalar(name, value, row["step"])
+
+    def close(self) -> None:
+        """Flushes the event file."""
+        if self._events is not None:
+            self._events.close()
+
+
+def read_metrics(workdir: Path) -> list[dict]:
+    """The rows of a run's metrics.jsonl; a last line cut off by a kill is left out."""
+    path = workdir / "metrics.jsonl"
+    rows = []
+    for line in path.read_text().splitlines() if path.is_file() else []:
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return rows
+
+
+def draw_curves(workdir: Path) -> Path | None:
+    """Draws metrics.jsonl as curves.png; None, with a sentence, when matplotlib is not installed."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        print("curves.png was not drawn: matplotlib is missing; install the extra spectral-jax[plot].")
+        return None
+    rows = read_metrics(workdir)
+    figure = Figure(figsize=(14, 6), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(f"{workdir.name}: {len(rows)} logged steps", fontsize=10)
+    for axes, (title, names) in zip(figure.subplots(2, 4).flat, PANELS, strict=True):
+        for name in names:
+            points = [(r["step"], r[name]) for r in rows if math.isfinite(r.get(name, math.nan))]
+            if points:
+                axes.plot(*zip(*points, strict=True), label=name, linewidth=1.2)
+        axes.set_title(title, fontsize=9)
+        axes.set_xlabel("step", fontsize=8)
+        axes.tick_params(labelsize=8)
+        axes.grid(alpha=0.3)
+        if len(names) > 1:
+            axes.legend(fontsize=7)
+    path = workdir / "curves.png"
+    figure.savefig(path, dpi=110)
+    return path
+
+
+class Progress:
+    """A bar on a terminal, a line at every logged step elsewhere: samples/s, time left, share of time waiting for input."""
+
+    def __init__(self, start: int, steps: int):
+        self._start, self._steps, self._began = start, steps, time.monotonic()
+        self._live = sys.stderr.isatty()
+
+    def show(self, row: dict[str, float]) -> None:
+        """Prints the state after step `row["step"]`."""
+        done = row["step"]
+        left = (time.monotonic() - self._began) / max(1, done - self._start) * (self._steps - done)
+        filled = 24 * done // self._steps
+        text = (
+            f"[{'#' * filled}{'.' * (24 - filled)}] step {done}/{self._steps}  loss {row['loss']:.4f}  "
+            f"rank {row['embedding_rank']:.1f}  {row['samples_per_second']:.0f} samples/s  "
+            f"waiting for input {100 * row['input_wait_fraction']:.0f} %  {_clock(left)} left"
+        )
+        end = "\r" if self._live and done < self._steps else "\n"
+        print(text, end=end, file=sys.stderr, flush=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+def _event_writer(folder: Path, start: int):
+    try:
+        from tensorboardX import SummaryWriter
+    except ImportError:
+        print("TensorBoard events are not written: tensorboardX is missing; install the extra spectral-jax[tensorboard].")
+        return None
+    return SummaryWriter(str(folder), purge_step=start + 1 if start else None)

@@ -1,0 +1,60 @@
+"""What training carries from step to step, and the schedules that depend on the step alone."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from spectral_jax.config import Config
+from spectral_jax.model import encode, heads
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class State:
+    """Everything a checkpoint must hold to continue exactly.
+
+    Attributes:
+      step: int32 scalar, updates made so far; also the number of the next batch.
+      params: `{"encoder", "projector"}` of the student, float32.
+      teacher: the same, moving average of `params`.
+      opt_state: of optax.
+    """
+
+    step: jax.Array
+    params: dict
+    teacher: dict
+    opt_state: optax.OptState
+
+
+def init_params(key: jax.Array, cfg: Config) -> dict:
+    """Fresh `{"encoder", "projector"}` parameters, float32."""
+    encoder_key, projector_key = jax.random.split(key)
+    return {"encoder": encode.init_encoder(encoder_key, cfg), "projector": heads.init_projector(projector_key, cfg)}
+
+
+def create(key: jax.Array, cfg: Config) -> State:
+    """The state before the first step; the teacher starts as a copy (not an alias: the state is donated)."""
+    params = init_params(key, cfg)
+    return State(jnp.int32(0), params, jax.tree.map(jnp.copy, params), optimiser(cfg).init(params))
+
+
+def learning_rate(cfg: Config) -> optax.Schedule:
+    """Linear from 1/20 of `optim.lr` over the warm-up, then cosine to 0 at the last step (spec 1.8)."""
+    warmup = min(cfg.optim.warmup_steps, cfg.train.steps - 1)
+    return optax.warmup_cosine_decay_schedule(cfg.optim.lr / 20, cfg.optim.lr, warmup, max(cfg.train.steps, warmup + 1), 0.0)
+
+
+def optimiser(cfg: Config) -> optax.GradientTransformation:
+    """AdamW with weight decay on all parameters, as the published recipe has it (spec 1.8)."""
+    b1, b2 = cfg.optim.betas
+    adamw = optax.adamw(learning_rate(cfg), b1=b1, b2=b2, weight_decay=cfg.optim.weight_decay)
+    return adamw if cfg.optim.clip_norm is None else optax.chain(optax.clip_by_global_norm(cfg.optim.clip_norm), adamw)
+
+
+def ema_momentum(step: jax.Array, cfg: Config) -> jax.Array:
+    """The teacher's momentum after update `step` (from 0): cosine from `ema[0]` to `ema[1]` over all steps (spec 1.7)."""
+    first, last = cfg.jepa.ema
+    progress = jnp.minimum(step.astype(jnp.float32) / cfg.train.steps, 1.0)
+    return last - (last - first) * (jnp.cos(jnp.pi * progress) + 1.0) / 2.0

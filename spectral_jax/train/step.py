@@ -1,0 +1,47 @@
+"""One update, written once for the global view; `train.partition` runs it on one device or on many."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from spectral_jax.batch import Batch
+from spectral_jax.config import Config
+from spectral_jax.objective import jepa
+from spectral_jax.objective.means import Axis
+from spectral_jax.train.state import State, ema_momentum, learning_rate, optimiser
+
+
+def update(state: State, batch: Batch, key: jax.Array, cfg: Config, axis: Axis = None) -> tuple[State, dict[str, jax.Array]]:
+    """Takes one gradient step and moves the teacher.
+
+    Args:
+      state: before the step.
+      batch: B locations: all of them under `jit`, this device's share inside `shard_map`.
+      key: of the run; the step's own key is folded in here, so nothing random is carried in the state.
+      cfg: the run.
+      axis: mesh axes of `shard_map`, or None.
+
+    Returns:
+      The state after the step and float32 scalars, the same on every device.
+    """
+    step_key = jax.random.fold_in(key, state.step)
+    # The loss adds over devices before it divides, so its gradient is the global one: no mean of gradients follows.
+    (_, metrics), grads = jax.value_and_grad(jepa.loss, has_aux=True)(state.params, state.teacher, batch, step_key, cfg, axis)
+    with jax.numpy_dtype_promotion("standard"):  # optax raises Python floats to integer powers
+        updates, opt_state = optimiser(cfg).update(grads, state.opt_state, state.params)
+        rate = learning_rate(cfg)(state.step)
+    params = optax.apply_updates(state.params, updates)
+    momentum = ema_momentum(state.step, cfg)
+    teacher = jax.tree.map(lambda t, p: momentum * t + (1.0 - momentum) * p, state.teacher, params)
+    distance = optax.tree.norm(jax.tree.map(jnp.subtract, params, teacher))
+    metrics |= {
+        "grad_norm": optax.tree.norm(grads),
+        "param_norm": optax.tree.norm(params),
+        "update_norm": optax.tree.norm(updates),
+        "teacher_distance": distance,
+        "learning_rate": jnp.asarray(rate, jnp.float32),
+        "ema_momentum": momentum,
+    }
+    return dataclasses.replace(state, step=state.step + 1, params=params, teacher=teacher, opt_state=opt_state), metrics

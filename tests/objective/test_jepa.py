@@ -1,0 +1,93 @@
+"""The objective: its parts add up, its teacher gets no gradient, and what is missing does not count."""
+
+import dataclasses
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import tiny_run
+
+from spectral_jax.batch import Batch
+from spectral_jax.config import Views
+from spectral_jax.objective import collapse, jepa
+from spectral_jax.train import state
+
+
+@pytest.fixture(scope="module")
+def cfg():
+    return tiny_run.config(views=Views(global_sensors=3, local_views=1))
+
+
+@pytest.fixture(scope="module")
+def params(cfg):
+    return state.init_params(jax.random.key(0), cfg)
+
+
+@pytest.fixture(scope="module")
+def loss(cfg):
+    return jax.jit(jax.value_and_grad(partial(jepa.loss, cfg=cfg), argnums=(0, 1), has_aux=True))
+
+
+def test_loss_is_the_mix_of_its_parts(cfg, params, loss, rng, key):
+    (value, metrics), _ = loss(params, params, tiny_run.batch(cfg, rng), key)
+    o = 0.05 / 0.95 * 128
+    mix = o / (8 + o)
+    np.testing.assert_allclose(metrics["lambda"], mix, rtol=1e-6)
+    np.testing.assert_allclose(value, mix * metrics["sigreg"] + (1 - mix) * metrics["invariance"], rtol=1e-5)
+    assert metrics["invariance"] > 0
+
+
+def test_no_gradient_reaches_the_teacher(cfg, params, loss, rng, key):
+    teacher = state.init_params(jax.random.key(1), cfg)
+    _, (student_grad, teacher_grad) = loss(params, teacher, tiny_run.batch(cfg, rng), key)
+    assert all((np.asarray(g) == 0).all() for g in jax.tree.leaves(teacher_grad))
+    assert all(np.isfinite(g).all() for g in jax.tree.leaves(student_grad))
+    assert sum((np.asarray(g) != 0).any() for g in jax.tree.leaves(student_grad)) > 0.9 * len(jax.tree.leaves(student_grad))
+
+
+def test_a_location_without_any_data_changes_nothing(cfg, params, loss, rng, key):
+    """Its pixels are garbage and it must not enter BatchNorm, the centre, SIGReg or the means."""
+    batch = tiny_run.batch(cfg, rng)
+    gone = {k: dataclasses.replace(d, present=np.where(np.arange(8) == 3, False, d.present)) for k, d in batch.sensors.items()}
+    other = {k: dataclasses.replace(d, pixels=np.where(np.arange(8)[:, None, None, None] == 3, np.int16(31000), d.pixels))
+             for k, d in gone.items()}  # fmt: skip
+    (first, a), _ = loss(params, params, Batch(gone), key)
+    (second, b), _ = loss(params, params, Batch(other), key)
+    assert float(first) == float(second)
+    assert {k: float(v) for k, v in a.items()} == {k: float(v) for k, v in b.items()}
+
+
+def test_views_differ_from_step_to_step(cfg, params, loss, rng):
+    batch = tiny_run.batch(cfg, rng)
+    values = [float(loss(params, params, batch, jax.random.key(i))[0][0]) for i in range(2)]
+    assert values[0] != values[1]
+
+
+@pytest.mark.parametrize(("batch_size", "expected"), [(240, 0.0273), (128, 0.05), (440, 0.0151)])
+def test_lambda_follows_the_global_batch(cfg, batch_size, expected):
+    np.testing.assert_allclose(jepa.regularisation_weight(jnp.float32(batch_size), cfg), expected, atol=5e-5)
+
+
+def test_alarms_are_silent_for_spread_embeddings(rng):
+    x = rng.normal(size=(4096, 8)).astype(np.float32)
+    found = collapse.alarms(jnp.asarray(x), jnp.ones(4096))
+    assert abs(float(found["embedding_std"]) - 1.0) < 0.01
+    assert 7.9 < float(found["embedding_rank"]) <= 8.0
+
+
+def test_alarms_fall_when_embeddings_are_alike(rng):
+    x = np.ones((64, 8)) + 1e-3 * rng.normal(size=(64, 1)) * np.eye(8)[0]
+    found = collapse.alarms(jnp.asarray(x, jnp.float32), jnp.ones(64))
+    assert float(found["embedding_std"]) < 1e-3
+    assert float(found["embedding_rank"]) < 1.1
+
+
+def test_rank_is_the_participation_ratio_of_the_covariance(rng):
+    x = rng.normal(size=(200, 5)) * np.array([3.0, 1.0, 1.0, 0.5, 0.1])
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    eigenvalues = np.linalg.eigvalsh(np.cov(unit.T, bias=True))
+    found = collapse.alarms(jnp.asarray(x, jnp.float32), jnp.ones(200))
+    np.testing.assert_allclose(found["embedding_rank"], eigenvalues.sum() ** 2 / (eigenvalues**2).sum(), rtol=1e-4)
+    np.testing.assert_allclose(found["embedding_std"], np.sqrt(eigenvalues.sum()), rtol=1e-4)

@@ -1,0 +1,160 @@
+"""Checkpoints: exact, on another mesh, and refused with a sentence when something is wrong."""
+
+import dataclasses
+import resource
+import shutil
+import signal
+
+import jax
+import numpy as np
+import pytest
+import tiny_run
+
+import spectral_jax
+from spectral_jax.config import Optim, Train
+from spectral_jax.train import checkpoint, partition
+from spectral_jax.train.checkpoint import CheckpointError, Checkpoints
+
+POSITION = {"next_batch": 3}
+
+
+@pytest.fixture(scope="module")
+def cfg():
+    return tiny_run.config()
+
+
+@pytest.fixture(scope="module")
+def mesh(cfg):
+    return partition.make_mesh(cfg)
+
+
+@pytest.fixture(scope="module")
+def state(cfg, mesh):
+    return partition.create_state(cfg, mesh)
+
+
+@pytest.fixture
+def saved(tmp_path, cfg, state):
+    with Checkpoints(tmp_path / "checkpoints", cfg) as keeper:
+        keeper.save(3, state, POSITION)
+    return tmp_path
+
+
+def equal(a, b):
+    return all(
+        np.array_equal(np.asarray(x), np.asarray(y)) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+    )
+
+
+def resume(folder, cfg, mesh):
+    with Checkpoints(folder / "checkpoints", cfg) as keeper:
+        return keeper.resume(partition.abstract_state(cfg, mesh))
+
+
+def test_a_restored_state_is_bit_identical(saved, cfg, mesh, state):
+    restored, step = resume(saved, cfg, mesh)
+    assert step == 3
+    assert type(restored) is type(state)
+    assert equal(restored, state)
+
+
+@pytest.mark.multidevice
+def test_what_8_devices_saved_4_restore_onto_their_own_mesh(saved, cfg, state):
+    four = dataclasses.replace(cfg, train=Train(fsdp=4, steps=6, log_every=1, save_every=3))
+    mesh = partition.make_mesh(four, jax.devices()[:4])
+    restored, _ = resume(saved, four, mesh)
+    assert equal(restored, state)
+    kernel = restored.params["encoder"]["branches"]["MSI"]["stage1"]["block0"]["mlp"]
+    first = jax.tree.leaves(kernel)[0]
+    assert len(first.sharding.device_set) == 4
+
+
+def test_an_empty_folder_has_nothing_to_resume(tmp_path, cfg, mesh):
+    assert resume(tmp_path, cfg, mesh) is None
+
+
+def test_load_gives_config_and_parameters_from_the_work_folder(saved, cfg, state):
+    for path in (saved, saved / "checkpoints", saved / "checkpoints" / "3"):
+        read, params = spectral_jax.load(path)
+        assert read == cfg
+        assert equal(params, state.params)
+
+
+def test_a_checkpoint_says_what_made_it(saved):
+    about = checkpoint.about(saved / "checkpoints" / "3")
+    assert about["data"] == POSITION
+    assert about["versions"]["jax"] == jax.__version__
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda c: dataclasses.replace(c, model=dataclasses.replace(c.model, width=16)), "model.width: 8 against 16"),
+        (lambda c: dataclasses.replace(c, optim=Optim(lr=0.5, warmup_steps=2)), "optim.lr: 0.001 against 0.5"),
+        (lambda c: dataclasses.replace(c, sensors=c.sensors[:2]), "sensors"),
+    ],
+)
+def test_a_checkpoint_of_another_run_is_refused(saved, cfg, mesh, change, sentence):
+    with pytest.raises(CheckpointError, match=f"was written by another run: .*{sentence}"):
+        resume(saved, change(cfg), mesh)
+
+
+def test_a_change_of_how_often_to_save_is_not_another_run(saved, cfg, mesh):
+    other = dataclasses.replace(cfg, train=dataclasses.replace(cfg.train, save_every=1, log_every=2))
+    assert resume(saved, other, mesh)[1] == 3
+
+
+def test_a_checkpoint_with_a_part_missing_is_refused(saved, cfg, mesh):
+    shutil.rmtree(saved / "checkpoints" / "3" / "state")
+    with pytest.raises(CheckpointError, match="missing or damaged; remove that folder to continue from the checkpoint before"):
+        resume(saved, cfg, mesh)
+
+
+def test_a_checkpoint_with_a_truncated_file_is_refused(saved, cfg, mesh):
+    files = [p for p in (saved / "checkpoints" / "3" / "state").rglob("*") if p.is_file() and p.stat().st_size > 10_000]
+    for file in files:
+        file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(CheckpointError, match="restoring .*3 failed"):
+        resume(saved, cfg, mesh)
+
+
+def test_a_checkpoint_without_its_config_is_refused(saved, cfg, mesh):
+    (saved / "checkpoints" / "3" / "_CHECKPOINT_METADATA").unlink()
+    with pytest.raises(CheckpointError, match="half written or not of spectral_jax"):
+        resume(saved, cfg, mesh)
+
+
+def test_an_unfinished_save_is_not_a_checkpoint(tmp_path, cfg, mesh):
+    (tmp_path / "checkpoints" / "7.orbax-checkpoint-tmp").mkdir(parents=True)
+    assert resume(tmp_path, cfg, mesh) is None
+
+
+def test_load_of_a_folder_without_checkpoints_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match="holds no finished checkpoint; expected a run's work folder"):
+        spectral_jax.load(tmp_path)
+
+
+# Orbax leaves the event loop of a refused write to the garbage collector, which complains of it.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_full_disk_is_a_sentence_and_keeps_the_checkpoint_before(saved, cfg, mesh, state):
+    """A limit on file size stands in for the full disk: the write itself is refused by the kernel."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        with Checkpoints(saved / "checkpoints", cfg) as keeper:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+            with pytest.raises(CheckpointError, match="saving step 6 to .* failed: .* The checkpoint of step 3 is intact"):
+                save_and_wait(keeper, state)
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    restored, step = resume(saved, cfg, mesh)
+    assert step == 3
+    assert equal(restored, state)
+
+
+def save_and_wait(keeper, state):
+    keeper.save(6, state, POSITION)
+    keeper.wait()

@@ -1,0 +1,156 @@
+"""The loop as a user runs it: kill and resume, SIGTERM, non-finite losses, records. A tiny run through the real entry point."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import tiny_run
+
+import spectral_jax
+from spectral_jax.config import Data, Train
+from spectral_jax.data.loader import Loader
+from spectral_jax.train import loop, partition, record
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = """
+import sys
+sys.path.insert(0, {tests!r})
+import tiny_run
+from spectral_jax.config import Data, Train
+def config():
+    return tiny_run.config(data=Data(store={store!r}, batch_size=8), train=Train(steps={steps}, log_every=1, save_every=3))
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a store and a config file."""
+    folder = tmp_path_factory.mktemp("run")
+    tiny_run.write_store(folder / "store.zarr", tiny_run.config())
+    text = CONFIG.format(tests=str(ROOT / "tests"), store=str(folder / "store.zarr"), steps=12)
+    (folder / "config.py").write_text(text)
+    return folder
+
+
+def start(place, workdir, *more):
+    environment = os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONUNBUFFERED": "1"}
+    command = [
+        sys.executable,
+        str(ROOT / "experiments" / "pretrain.py"),
+        f"--config={place / 'config.py'}",
+        f"--workdir={workdir}",
+    ]
+    return subprocess.Popen([*command, *more], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def finish(process):
+    text, _ = process.communicate(timeout=300)
+    return process.returncode, text
+
+
+def wait_for(process, condition):
+    deadline = time.monotonic() + 240
+    while not condition():
+        assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(place):
+    code, text = finish(start(place, place / "undisturbed"))
+    assert code == 0, text
+    return place / "undisturbed", text
+
+
+def parameters(workdir):
+    return [np.asarray(x) for x in jax.tree.leaves(spectral_jax.load(workdir)[1])]
+
+
+def test_a_run_leaves_what_it_promises(undisturbed):
+    workdir, text = undisturbed
+    assert {"config.json", "metrics.jsonl", "checkpoints", "curves.png", "tensorboard"} <= {p.name for p in workdir.iterdir()}
+    rows = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    assert [r["step"] for r in rows] == list(range(1, 13))
+    wanted = {"loss", "invariance", "sigreg", "embedding_std", "embedding_rank", "samples_per_second", "input_wait_fraction",
+              "grad_norm", "param_norm", "update_norm"}  # fmt: skip
+    assert wanted <= set(rows[0])
+    assert (workdir / "curves.png").read_bytes()[:4] == b"\x89PNG"
+    assert "What to do next" in text
+
+
+@pytest.mark.slow
+def test_a_run_killed_and_resumed_ends_bit_identical(place, undisturbed):
+    workdir = place / "killed"
+    process = start(place, workdir)
+    wait_for(process, lambda: (workdir / "checkpoints" / "3").is_dir())
+    process.send_signal(signal.SIGKILL)
+    finish(process)
+    assert not (workdir / "checkpoints" / "12").exists()
+    code, text = finish(start(place, workdir))
+    assert code == 0, text
+    assert "Continuing from the checkpoint of step" in text
+    for a, b in zip(parameters(workdir), parameters(undisturbed[0]), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert [r["step"] for r in record.read_metrics(workdir)] == list(range(1, 13))
+
+
+@pytest.mark.slow
+def test_sigterm_saves_and_says_how_to_continue(place):
+    workdir = place / "preempted"
+    process = start(place, workdir, "--config.train.steps=100000", "--config.train.save_every=100000")
+    wait_for(process, lambda: len(record.read_metrics(workdir)) > 2)
+    process.send_signal(signal.SIGTERM)
+    code, text = finish(process)
+    assert code == 143
+    assert "Ended by SIGTERM after step" in text
+    assert "Run the same command again to continue" in text
+    assert len(list((workdir / "checkpoints").glob("[0-9]*"))) == 1
+
+
+def test_another_config_in_the_same_folder_is_refused(place, undisturbed):
+    before = (undisturbed[0] / "metrics.jsonl").read_bytes()
+    code, text = finish(start(place, undisturbed[0], "--config.optim.lr=0.5"))
+    assert code == 1
+    assert "holds another run: optim.lr: 0.001 against 0.5" in text
+    assert "Traceback" not in text
+    assert (undisturbed[0] / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_missing_store_is_a_sentence(place):
+    code, text = finish(start(place, place / "none", "--config.data.store=/nowhere/real.zarr"))
+    assert code == 1
+    assert "/nowhere/real.zarr" in text
+    assert "Traceback" not in text
+    assert not (place / "none").exists()
+
+
+def test_a_non_finite_loss_names_step_and_locations_and_keeps_the_checkpoint(tmp_path, monkeypatch):
+    cfg = tiny_run.config(data=Data(store="x", batch_size=8), train=Train(steps=6, log_every=1, save_every=1))
+    loader = Loader(cfg, tiny_run.write_store(tmp_path / "store.zarr", cfg))
+    real = partition.place_step
+
+    def place_step(cfg, mesh):
+        step = real(cfg, mesh)
+
+        def spoiled(state, batch, key):
+            state, metrics = step(state, batch, key)
+            return state, metrics | {"loss": jnp.where(state.step == 3, jnp.nan, metrics["loss"])}
+
+        return spoiled
+
+    monkeypatch.setattr(partition, "place_step", place_step)
+    sites = sorted(loader.names(loader.batch(2)))
+    with pytest.raises(loop.NonFiniteLoss, match="loss is nan at step 3. The batch holds 8 locations: ") as caught:
+        loop.train(cfg, loader, tmp_path / "run")
+    assert all(site in str(caught.value) for site in sites)
+    assert sorted(p.name for p in (tmp_path / "run" / "checkpoints").glob("[0-9]*")) == ["1", "2"]
+    assert [r["step"] for r in record.read_metrics(tmp_path / "run")] == [1, 2]

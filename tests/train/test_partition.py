@@ -1,0 +1,104 @@
+"""The table of shardings, the mesh, and steps that agree however they are spread."""
+
+import dataclasses
+from functools import partial
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+import tiny_run
+
+from spectral_jax.config import Config, Data, Train, model_size, spectralearth_sensors
+from spectral_jax.train import partition, state
+
+pytestmark = pytest.mark.multidevice
+GOLDEN = Path(__file__).parent.parent / "golden" / "shardings_b_fsdp8.txt"
+
+
+def abstract(cfg):
+    return jax.eval_shape(partial(state.create, cfg=cfg), jax.random.key(0))
+
+
+def layouts(prefix):
+    """Lines of the dump of size b whose path starts with `prefix`, without it."""
+    cfg = Config(name="b", sensors=spectralearth_sensors(), model=model_size("b"), train=Train(fsdp=8))
+    lines = partition.dump(abstract(cfg), partition.make_mesh(cfg)).splitlines()
+    return [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
+
+
+def test_shardings_of_size_b_are_the_recorded_ones():
+    assert layouts("params/") == [line.removeprefix("params/") for line in GOLDEN.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("prefix", ["teacher/", "opt_state/0/mu/", "opt_state/0/nu/"])
+def test_copies_of_the_parameters_lie_where_the_parameters_lie(prefix):
+    assert layouts(prefix) == layouts("params/")
+
+
+def test_fsdp_over_8_devices_keeps_an_eighth_of_size_b_on_each():
+    sizes = [int(line.split()[-1]) for line in GOLDEN.read_text().splitlines()]
+    whole = 4 * (156.15e6 + 6.038e6)
+    assert 1 / 8 <= sum(sizes) / whole < 1 / 8 * 1.03
+
+
+def test_a_leaf_without_a_rule_is_named():
+    cfg = tiny_run.config()
+    rules = tuple(r for r in partition.RULES if "position" not in r[0])
+    with pytest.raises(ValueError, match=r"leaf params/encoder/position of shape \(4, 4, 8\) matches no rule"):
+        partition.shardings(abstract(cfg), partition.make_mesh(cfg), rules)
+
+
+def test_a_rule_without_a_leaf_is_named():
+    cfg = tiny_run.config()
+    with pytest.raises(ValueError, match="rule '/embedding' matches no leaf"):
+        partition.shardings(abstract(cfg), partition.make_mesh(cfg), (*partition.RULES, ("/embedding", "columns")))
+
+
+def test_a_width_that_does_not_divide_is_named_with_the_next_that_does():
+    cfg = tiny_run.config(train=Train(fsdp=8))
+    cfg = dataclasses.replace(cfg, model=dataclasses.replace(cfg.model, projector_out=6))
+    with pytest.raises(ValueError, match=r"projector/out/kernel of shape \(32, 6\) .* has 6 columns; the next .* is 8"):
+        partition.shardings(abstract(cfg), partition.make_mesh(cfg))
+
+
+def test_a_mesh_that_does_not_divide_the_batch_is_refused():
+    with pytest.raises(
+        ValueError, match="the mesh of 8 devices .* does not divide 12; the nearest batch size that divides is 16"
+    ):
+        partition.make_mesh(tiny_run.config(data=Data(batch_size=12)))
+
+
+def test_fsdp_that_does_not_divide_the_devices_is_refused():
+    with pytest.raises(
+        ValueError, match=r"train.fsdp: 3 does not divide the 8 devices of this run; take one of \[1, 2, 4, 8\]"
+    ):
+        partition.make_mesh(tiny_run.config(train=Train(fsdp=3)))
+
+
+@pytest.fixture(scope="module")
+def one_device_steps():
+    return run(tiny_run.config(), jax.devices()[:1])
+
+
+def run(cfg, devices, steps=2):
+    """The state and metrics after a few steps."""
+    mesh = partition.make_mesh(cfg, devices)
+    current, step = partition.create_state(cfg, mesh), partition.place_step(cfg, mesh)
+    rng = np.random.default_rng(7)
+    for _ in range(steps):
+        batch = jax.device_put(tiny_run.batch(cfg, rng), partition.batch_sharding(mesh))
+        current, metrics = step(current, batch, jax.random.key(3))
+    return jax.tree.map(np.asarray, (current.params, current.teacher, metrics))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "train",
+    [Train(), Train(fsdp=8), Train(fsdp=2), Train(path="shard_map")],
+    ids=["data parallel", "fsdp 8", "data 4 fsdp 2", "shard_map"],
+)
+def test_eight_devices_make_the_step_of_one(one_device_steps, train):
+    found = run(tiny_run.config(train=dataclasses.replace(train, steps=6)), jax.devices())
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(one_device_steps), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)

@@ -1,0 +1,112 @@
+"""Measures: `python tools/benchmark.py loader|memory|realism|step [--flags]`. Prints what it measured; asserts nothing.
+
+loader   bytes/s of the loader and of bare TensorStore reads of the same patches, and their ratio
+memory   resident memory of the process over many batches
+realism  spectral angle between simulated and real EnMAP spectra, per class
+step     seconds a training step, and to compile it
+"""
+
+import os
+import platform
+import tempfile
+import time
+from pathlib import Path
+
+from absl import app, flags, logging
+
+from spectral_jax import configure
+
+CONFIG = flags.DEFINE_string("config", "experiments/configs/real_mini.py", "Config of the run to measure.")
+STORE = flags.DEFINE_string("store", None, "Store to read; without it one of random numbers is made in a temporary folder.")
+LOCATIONS = flags.DEFINE_integer("locations", 512, "Locations of the made store.")
+BATCHES = flags.DEFINE_integer("batches", None, "Batches a repeat (loader: 32, memory: 1000) or steps (step: 10).")
+REPEATS = flags.DEFINE_integer("repeats", 5, "Interleaved repeats of the loader measurement.")
+REAL_DATA = flags.DEFINE_string(
+    "real_data", os.environ.get("SPECTRAL_JAX_REAL_DATA", "../shared/data"), "Folder with enmap_potsdam, for realism."
+)
+
+
+def main(argv: list[str]) -> int:
+    """Runs the measurement named on the command line."""
+    logging.set_verbosity(logging.WARNING)
+    measures = {"loader": loader, "memory": memory, "realism": realism, "step": step}
+    words, overrides = configure.split(argv[1:])
+    if len(words) != 1 or words[0] not in measures:
+        print(f"benchmark: expected one of {', '.join(measures)}, got {' '.join(words) or 'nothing'}.")
+        return 1
+    print(f"Machine: {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}.")
+    measures[words[0]](overrides)
+    return 0
+
+
+def loader(overrides):
+    """Loader against bare reads."""
+    from spectral_jax.data import throughput
+
+    cfg, path = _config_and_store(overrides)
+    result = throughput.loader(cfg, path, batches=BATCHES.value or 32, repeats=REPEATS.value)
+    for name, value in result.items():
+        print(f"  {name}: {value}")
+
+
+def memory(overrides):
+    """Resident memory over batches."""
+    from spectral_jax.data import throughput
+
+    cfg, path = _config_and_store(overrides)
+    for name, value in throughput.memory(cfg, path, batches=BATCHES.value or 1000).items():
+        print(f"  {name}: {value}")
+
+
+def realism(_):
+    """Simulated spectra against real ones."""
+    from spectral_jax.data import realism as check
+
+    print(check.text(check.report(REAL_DATA.value)))
+
+
+def step(overrides):
+    """Seconds a step, on the devices of this machine, with the first batch of the store."""
+    import jax
+
+    from spectral_jax.data.loader import Loader
+    from spectral_jax.train import partition
+
+    cfg, path = _config_and_store(overrides)
+    mesh = partition.make_mesh(cfg)
+    batch = jax.device_put(Loader(cfg, path).batch(0), partition.batch_sharding(mesh))
+    state, key = partition.create_state(cfg, mesh), jax.random.key(0)
+    began = time.perf_counter()
+    run = partition.place_step(cfg, mesh).lower(state, batch, key).compile()
+    print(f"  devices: {mesh.devices.size} x {jax.devices()[0].device_kind}; compile {time.perf_counter() - began:.1f} s")
+    seconds = []
+    for _ in range(BATCHES.value or 10):
+        began = time.perf_counter()
+        state, metrics = run(state, batch, key)
+        jax.block_until_ready(metrics)
+        seconds.append(time.perf_counter() - began)
+    ordered = sorted(seconds[1:])
+    print(
+        f"  step: min {ordered[0]:.3f} s, median {ordered[len(ordered) // 2]:.3f} s, max {ordered[-1]:.3f} s; "
+        f"{cfg.data.batch_size / ordered[len(ordered) // 2]:.0f} samples/s at batch {cfg.data.batch_size}"
+    )
+
+
+def _config_and_store(overrides):
+    from spectral_jax.data import throughput
+
+    cfg = configure.read(CONFIG.value, overrides)
+    if STORE.value:
+        return cfg, STORE.value
+    path = Path(tempfile.mkdtemp(prefix="spectral_jax_benchmark_")) / "random.zarr"
+    throughput.write_random_store(path, cfg, LOCATIONS.value)
+    return cfg, path
+
+
+def _parse(argv: list[str]) -> list[str]:
+    own, overrides = configure.split(argv)
+    return [*flags.FLAGS(own), *overrides]
+
+
+if __name__ == "__main__":
+    app.run(main, flags_parser=_parse)
