@@ -29,7 +29,7 @@ def config(**changes) -> Config:
         name="tiny",
         sensors=(
             SensorInput("HSI", HSI, "grouped"),
-            SensorInput("MSI", MSI),
+            SensorInput("MSI", MSI, local_views=False),
             SensorInput("SAR", SAR, local_views=False),
         ),
         model=Model(
@@ -37,7 +37,7 @@ def config(**changes) -> Config:
             fusion_width=16, fusion_heads=1, projector_hidden=32, projector_out=8,
         ),
         data=Data(store="none", batch_size=8),
-        views=Views(global_sensors=2, local_views=2),
+        views=Views(global_sensors=3, local_views=1),
         jepa=Jepa(directions=16, ema=(0.9, 1.0)),
         optim=Optim(lr=1e-3, warmup_steps=2),
         train=Train(steps=6, log_every=1, save_every=3),

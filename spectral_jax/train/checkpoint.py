@@ -30,6 +30,7 @@ class Checkpoints:
     def __init__(self, folder: Path, cfg: Config):
         self._folder, self._cfg = Path(folder).resolve(), cfg
         self._pending: tuple[int, object] | None = None
+        self._failed = False
         self._keeper = ocp.training.Checkpointer(
             self._folder,
             save_decision_policy=ocp.training.save_decision_policies.FixedIntervalPolicy(1),
@@ -42,8 +43,12 @@ class Checkpoints:
     def __exit__(self, kind, error, trace):
         # While another error is on its way out, a save that fails too must not hide it.
         with contextlib.suppress(CheckpointError) if error else contextlib.nullcontext():
-            self.wait()
-        self._keeper.close()
+            try:
+                self.wait()
+            finally:
+                # Orbax raises the error of a failed save once more when it is closed.
+                with contextlib.suppress(Exception) if self._failed else contextlib.nullcontext():
+                    self._keeper.close()
 
     @property
     def latest(self) -> int | None:
@@ -106,6 +111,7 @@ class Checkpoints:
         try:
             yield
         except Exception as error:
+            self._failed = True
             kept = self.latest
             raise CheckpointError(
                 f"saving step {step} to {self._folder} failed: {_reason(error)}. "

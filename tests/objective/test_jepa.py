@@ -17,7 +17,7 @@ from spectral_jax.train import state
 
 @pytest.fixture(scope="module")
 def cfg():
-    return tiny_run.config(views=Views(global_sensors=3, local_views=1))
+    return tiny_run.config(views=Views(global_sensors=2, local_views=1))
 
 
 @pytest.fixture(scope="module")

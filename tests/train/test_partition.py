@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tiny_run
 
-from spectral_jax.config import Config, Data, Train, model_size, spectralearth_sensors
+from spectral_jax.config import Config, Data, Train, Views, model_size, spectralearth_sensors
 from spectral_jax.train import partition, state
 
 pytestmark = pytest.mark.multidevice
@@ -76,29 +76,39 @@ def test_fsdp_that_does_not_divide_the_devices_is_refused():
         partition.make_mesh(tiny_run.config(train=Train(fsdp=3)))
 
 
-@pytest.fixture(scope="module")
-def one_device_steps():
-    return run(tiny_run.config(), jax.devices()[:1])
-
-
-def run(cfg, devices, steps=2):
-    """The state and metrics after a few steps."""
+def one_step(cfg, devices):
+    """Gradient (as Adam's first moment, a tenth of it) and metrics of the first step."""
     mesh = partition.make_mesh(cfg, devices)
-    current, step = partition.create_state(cfg, mesh), partition.place_step(cfg, mesh)
-    rng = np.random.default_rng(7)
-    for _ in range(steps):
-        batch = jax.device_put(tiny_run.batch(cfg, rng), partition.batch_sharding(mesh))
-        current, metrics = step(current, batch, jax.random.key(3))
-    return jax.tree.map(np.asarray, (current.params, current.teacher, metrics))
+    batch = jax.device_put(tiny_run.batch(cfg, np.random.default_rng(7)), partition.batch_sharding(mesh))
+    after, metrics = partition.place_step(cfg, mesh)(partition.create_state(cfg, mesh), batch, jax.random.key(3))
+    # Parameters themselves are not compared: where the true gradient is 0 (the bias of attention keys), Adam turns rounding
+    # into whole steps.
+    kept = {k: v for k, v in metrics.items() if k not in ("update_norm", "teacher_distance", "param_norm")}
+    return jax.tree.map(np.asarray, (after.opt_state[0].mu, kept))
+
+
+@pytest.fixture(scope="module")
+def one_device_step():
+    return one_step(tiny_run.config(), jax.devices()[:1])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "train",
-    [Train(), Train(fsdp=8), Train(fsdp=2), Train(path="shard_map")],
-    ids=["data parallel", "fsdp 8", "data 4 fsdp 2", "shard_map"],
+    "train", [Train(), Train(fsdp=8), Train(path="shard_map")], ids=["data parallel", "fsdp 8", "shard_map"]
 )
-def test_eight_devices_make_the_step_of_one(one_device_steps, train):
-    found = run(tiny_run.config(train=dataclasses.replace(train, steps=6)), jax.devices())
-    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(one_device_steps), strict=True):
+def test_eight_devices_make_the_step_of_one(one_device_step, train):
+    found = one_step(tiny_run.config(train=dataclasses.replace(train, steps=6)), jax.devices())
+    names = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(found)]
+    for name, a, b in zip(names, jax.tree.leaves(found), jax.tree.leaves(one_device_step), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.slow
+def test_shard_map_agrees_where_views_choose_their_sensors():
+    views = Views(global_sensors=2, local_views=1)
+    one, eight = (
+        one_step(tiny_run.config(views=views, train=Train(path=path, steps=6)), devices)
+        for path, devices in (("jit", jax.devices()[:1]), ("shard_map", jax.devices()))
+    )
+    for a, b in zip(jax.tree.leaves(eight), jax.tree.leaves(one), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
