@@ -88,6 +88,11 @@ def changed(first: Config, second: Config) -> list[str]:
     return _changed(_encode(first), _encode(second), "")
 
 
+def another_run(first: Config, second: Config) -> list[str]:
+    """What `changed` finds beside the fields of `FREE`: empty when one run may continue the other."""
+    return [text for text in changed(first, second) if not text.startswith(FREE)]
+
+
 def _add(changes: dict, node, path: list[str], value: str, whole: str) -> None:
     fields = {f.name: f for f in dataclasses.fields(node)}
     head, *rest = path

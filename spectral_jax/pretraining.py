@@ -53,7 +53,7 @@ def _check_same_run(cfg: Config, workdir: Path) -> None:
             )
         return
     before = configure.from_json(file.read_text(), where=str(file))
-    differing = [text for text in configure.changed(before, cfg) if not text.startswith(configure.FREE)]
+    differing = configure.another_run(before, cfg)
     if differing:
         raise ValueError(
             f"{workdir} holds another run: {'; '.join(differing[:5])} (there against here). Give the same config to continue "

@@ -111,9 +111,7 @@ def resized(pixels: jax.Array, valid: jax.Array, cut: Cut, sensor: int):
         @ _flip(_resample(pixels.shape[1 + i], cut.top_left[i], cut.side), cut.flip[i])
         for i in range(2)
     ]
-    weight = jnp.einsum("bhw,ih,jw->bij", valid.astype(jnp.float32), *matrices)
-    mixed = jnp.einsum("bhwc,ih,jw->bijc", pixels, *matrices) / jnp.maximum(weight, 1e-6)[..., None]
-    return _radiometric(mixed, weight > 0.5, cut, sensor)
+    return _radiometric(*_mix(pixels, valid, *matrices), cut, sensor)
 
 
 def native(pixels: jax.Array, valid: jax.Array, cut: Cut, sensor: int, cfg: Config, token_px: int):
@@ -132,9 +130,7 @@ def native(pixels: jax.Array, valid: jax.Array, cut: Cut, sensor: int, cfg: Conf
         pixels = jnp.where(cut.flip[i], jnp.flip(pixels, 1 + i), pixels)
         valid = jnp.where(cut.flip[i], jnp.flip(valid, 1 + i), valid)
     blur = _blur(size, cut.blur[sensor], cut.blur_sigma_px[sensor])
-    weight = jnp.einsum("bhw,ih,jw->bij", valid.astype(jnp.float32), blur, blur)
-    mixed = jnp.einsum("bhwc,ih,jw->bijc", pixels, blur, blur) / jnp.maximum(weight, 1e-6)[..., None]
-    return *_radiometric(mixed, weight > 0.5, cut, sensor), offset
+    return *_radiometric(*_mix(pixels, valid, blur, blur), cut, sensor), offset
 
 
 def _draw_cuts(key, count: int, scale: tuple[float, float], sensors: int, rows, views: Views, native: bool) -> Cut:
@@ -191,6 +187,13 @@ def _blur(size: int, blur: jax.Array, sigma_px: jax.Array) -> jax.Array:
     weight = jnp.where(np.abs(distances) <= radius, gaussian(distances), 0.0).sum(axis=0)
     weight = weight / gaussian(np.arange(-radius, radius + 1)).sum()
     return jnp.where(blur, weight, jnp.eye(size))
+
+
+def _mix(pixels, valid, rows, columns):
+    """Weighted means of valid pixels, by a matrix for rows and one for columns, and where valid ones are the majority."""
+    weight = jnp.einsum("bhw,ih,jw->bij", valid.astype(jnp.float32), rows, columns)
+    mixed = jnp.einsum("bhwc,ih,jw->bijc", pixels, rows, columns) / jnp.maximum(weight, 1e-6)[..., None]
+    return mixed, weight > 0.5
 
 
 def _radiometric(pixels, valid, cut: Cut, sensor: int):

@@ -94,11 +94,7 @@ class Checkpoints:
         step = self.latest
         if step is None:
             return None
-        differing = [
-            text
-            for text in configure.changed(read_config(self._folder / str(step)), self._cfg)
-            if not text.startswith(configure.FREE)
-        ]
+        differing = configure.another_run(read_config(self._folder / str(step)), self._cfg)
         if differing:
             raise CheckpointError(
                 f"{self._folder / str(step)} was written by another run: {'; '.join(differing[:5])} (checkpoint against this "

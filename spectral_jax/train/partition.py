@@ -13,10 +13,9 @@ from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from spectral_jax.config import Config
+from spectral_jax.data.feed import BATCH_AXES as AXES
 from spectral_jax.train import state as train_state
 from spectral_jax.train import step
-
-AXES = ("data", "fsdp")
 
 COLUMNS = "columns"  # split the last axis over fsdp
 REPLICA = "replica"  # whole on every device
