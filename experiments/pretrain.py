@@ -49,10 +49,5 @@ def _fail(text: str) -> int:
     return 1
 
 
-def _parse(argv: list[str]) -> list[str]:
-    own, overrides = configure.split(argv)
-    return [*flags.FLAGS(own), *overrides]
-
-
 if __name__ == "__main__":
-    app.run(main, flags_parser=_parse)
+    app.run(main, flags_parser=configure.parse_flags)

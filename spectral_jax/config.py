@@ -67,11 +67,14 @@ class Model:
     projector_hidden: int = 2048
     projector_out: int = 128
     dtype: str = "float32"  # of the computation; parameters and reductions stay float32
+    init_std: float = 0.02  # of weights at the start; narrow encoders need more (size `tiny` says why)
     remat: str = "none"  # none | blocks | branches: what is computed again in the backward pass
 
     def __post_init__(self):
         _one_of("model.dtype", self.dtype, DTYPES)
         _one_of("model.remat", self.remat, ("none", "blocks", "branches"))
+        if self.init_std <= 0:
+            raise ValueError(f"model.init_std: expected a number above 0, got {self.init_std}.")
         unit = self.token_gsd_m * self.mask_unit
         if self.footprint_m <= 0 or self.footprint_m % unit:
             raise ValueError(
@@ -97,10 +100,14 @@ class Model:
         return self.width, 2 * self.width, 4 * self.width
 
 
+# At width 32 weights of 0.02 shrink what passes through a layer to a tenth, and Adam turns the network into one direction
+# before it learns any other. Measured on the quickstart's ground parameters: 300 steps of a supervised fit bring the training
+# error to 0.6 of the variance with 0.02, to 0.1 with 0.15.
 SIZES: dict[str, dict] = {
     "tiny": dict(
         width=32, heads=1, depths=(1, 1, 2), spectral_width=32, spectral_depth=1, spectral_heads=1, fusion_width=64,
         fusion_heads=1, wavelength_hidden=32, projector_hidden=128, projector_out=32,
+        init_std=0.1,
     ),
     "small": dict(
         width=96, heads=2, depths=(2, 4, 8), spectral_width=64, spectral_depth=2, spectral_heads=2, fusion_width=384,
@@ -278,7 +285,8 @@ def spectralearth_sensors(hsi: str = "grouped", only: tuple[str, ...] = ()) -> t
 
     Args:
       hsi: tokenizer of the three hyperspectral sensors, `grouped` or `wavelength`; with `wavelength` the other optical
-        sensors take it too, and all share one branch.
+        sensors take it too, all share one branch, and all show it reflectance as it is: bands of different sensors at one
+        wavelength must mean the same there, so none is standardised.
       only: keys to keep; empty: all.
     """
     _one_of("hsi", hsi, ("grouped", "wavelength"))
@@ -292,8 +300,11 @@ def spectralearth_sensors(hsi: str = "grouped", only: tuple[str, ...] = ()) -> t
         ("LT", "landsat_st", "linear", False),
         ("S1", "sentinel1_grd", "linear", False),
     )
-    return tuple(
-        SensorInput(key, SensorSpec.load(spec), tokenizer, local_views=local)
-        for key, spec, tokenizer, local in table
-        if not only or key in only
-    )
+    made = []
+    for key, name, tokenizer, local in table:
+        if not only or key in only:
+            spec = SensorSpec.load(name)
+            if tokenizer == "wavelength":
+                spec = dataclasses.replace(spec, mean=(), std=())
+            made.append(SensorInput(key, spec, tokenizer, local_views=local))
+    return tuple(made)

@@ -8,6 +8,8 @@ import types
 import typing
 from pathlib import Path
 
+from absl import flags
+
 from spectral_jax.config import Config
 from spectral_jax.sensors import SensorSpec
 
@@ -50,6 +52,12 @@ def split(argv: list[str]) -> tuple[list[str], list[str]]:
     """Command-line arguments without the overrides, which absl's flags do not know, and the overrides."""
     overrides = [a for a in argv if a.startswith(PREFIX)]
     return [a for a in argv if a not in overrides], overrides
+
+
+def parse_flags(argv: list[str]) -> list[str]:
+    """`flags_parser` of `absl.app.run`: lets absl take its own flags and leaves the overrides, which it does not know."""
+    own, overrides = split(argv)
+    return [*flags.FLAGS(own), *overrides]
 
 
 def override(cfg: Config, *texts: str) -> Config:

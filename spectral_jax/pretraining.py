@@ -37,7 +37,7 @@ def pretrain(cfg: Config, workdir: Path) -> None:
     if jax.process_index() == 0:
         workdir.mkdir(parents=True, exist_ok=True)
         (workdir / "config.json").write_text(configure.to_json(cfg))
-    print(loader.describe(), flush=True)
+        print(loader.describe(), flush=True)
     untrained = _probe(state.init_params(jax.random.key(cfg.train.seed), cfg), cfg, loader, "untrained")
     summary = loop.train(cfg, loader, workdir)
     trained = _probe(summary.state.params, cfg, loader, "trained")
@@ -79,9 +79,13 @@ def _simulate(cfg: Config, workdir: Path) -> Path:
 
 
 def _probe(params: dict, cfg: Config, loader: Loader, which: str) -> ProbeResult | None:
-    if not cfg.probe.enabled or jax.process_index() != 0:
+    if not cfg.probe.enabled:
         return None
-    result = probe(params, cfg, loader)
+    # The first process probes alone, so it needs whole arrays of its own; gathering them takes part of every process.
+    whole = partition.gathered(params)
+    if jax.process_index() != 0:
+        return None
+    result = probe(whole, cfg, loader)
     print(
         f"Linear probe of the {which} encoder: mean R2 {result.mean:.3f} over {len(result.names)} ground parameters.",
         flush=True,

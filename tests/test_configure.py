@@ -141,3 +141,11 @@ def test_a_sensor_whose_pixels_do_not_fill_a_token_is_refused(cfg):
 def test_an_unknown_sensor_names_the_others(cfg):
     with pytest.raises(KeyError, match="no sensor 'ENMPA' in config 'test'; it has ENMAP, EMIT"):
         cfg.sensor("ENMPA")
+
+
+def test_sensors_of_the_wavelength_tokenizer_share_a_branch_and_a_scale():
+    sensors = {s.key: s for s in spectralearth_sensors("wavelength")}
+    optical = [sensors[key] for key in ("ENMAP", "EMIT", "DESIS", "S2", "LO")]
+    assert {s.branch for s in optical} == {"optical"}
+    assert {(s.spec.low, s.spec.high, s.spec.mean, s.spec.std) for s in optical} == {(0.0, 1.0, (), ())}
+    assert sensors["S1"].spec.mean  # the others are standardised as published

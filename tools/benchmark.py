@@ -103,10 +103,5 @@ def _config_and_store(overrides):
     return cfg, path
 
 
-def _parse(argv: list[str]) -> list[str]:
-    own, overrides = configure.split(argv)
-    return [*flags.FLAGS(own), *overrides]
-
-
 if __name__ == "__main__":
-    app.run(main, flags_parser=_parse)
+    app.run(main, flags_parser=configure.parse_flags)

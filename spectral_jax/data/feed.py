@@ -108,8 +108,3 @@ class Feed:
         # the host array stays its owner's.
         own = np.array(leaf) if self._sharding.mesh.devices.flat[0].platform == "cpu" else leaf
         return jax.make_array_from_process_local_data(self._sharding, own)
-
-
-def feed(batches: Iterable[Batch], mesh: Mesh, ahead: int = 2) -> Feed:
-    """`Feed(batches, mesh, ahead)`."""
-    return Feed(batches, mesh, ahead)

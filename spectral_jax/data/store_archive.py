@@ -24,7 +24,8 @@ def find(path: str, arrays: store_format.Arrays, specs: Mapping[str, SensorSpec]
       The patches' side in metres; and for each group its sensors, locations, dates, and the driver of each array.
 
     Raises:
-      ValueError: no group is found, specs are missing, or an array disagrees with its spec.
+      ValueError: no group is found, it is a store of this package without its description, specs are missing, or an array
+        disagrees with its spec.
     """
     if store_format.is_address(path):
         raise ValueError(
@@ -39,6 +40,13 @@ def find(path: str, arrays: store_format.Arrays, specs: Mapping[str, SensorSpec]
             f"{path} is not a store: its zarr.json has no attribute {store_format.MARK}, and no folder in it holds a pair of "
             "arrays <KEY> and <KEY>_mask; give the folder that tools/build_store.py wrote, or an archive in the layout of "
             "SpectralEarth-MM."
+        )
+    ours = [name for name, files in masked.items() if "geotransform" in files]
+    if ours:
+        # Read as an archive, its sensors would go unchecked and simulated numbers would pass for observations.
+        raise ValueError(
+            f"store {path}: group {ours[0]} was written by spectral_jax, and the zarr.json beside it, which describes the "
+            "sensors, is missing; the store is truncated: copy or build it again."
         )
     if not specs:
         keys = sorted({key for files in masked.values() for key in files if f"{key}_mask" in files})

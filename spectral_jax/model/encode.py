@@ -260,7 +260,7 @@ def encode(params: dict, batch: Batch, cfg: Config) -> Encoded:
 @partial(jax.jit, static_argnames="cfg")
 def _init(key, cfg: Config):
     # Only parameters leave the compiled program, so the pass through the network itself is removed from it.
-    return Encoder(cfg).init(key, method="everything")["params"]
+    return layers.respread(Encoder(cfg).init(key, method="everything")["params"], cfg.model.init_std)
 
 
 def _check_side(key: str, spec: SensorSpec, sizes: dict[str, int], cfg: Config):

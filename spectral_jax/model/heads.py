@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from spectral_jax.config import Config
-from spectral_jax.model.layers import Dense, along_last
+from spectral_jax.means import Axis, total
+from spectral_jax.model.layers import Dense, along_last, respread
 
-Axis = str | tuple[str, ...] | None
 # torch's default for BatchNorm.
 EPS = 1e-5
 
@@ -29,15 +29,11 @@ class BatchNorm(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, (x.shape[-1],), jnp.float32)
         lead = tuple(range(x.ndim - 1))
         share = weight[..., None]
-        count = jnp.maximum(self._sum(share, lead), 1.0)
-        mean = self._sum(x * share, lead) / count
+        count = jnp.maximum(total(share.sum(lead), self.axis), 1.0)
+        mean = total((x * share).sum(lead), self.axis) / count
         x = x - along_last(mean, x)
-        deviation = self._sum(x * x * share, lead) / count
+        deviation = total((x * x * share).sum(lead), self.axis) / count
         return x * along_last(jax.lax.rsqrt(deviation + EPS) * scale, x) + along_last(bias, x)
-
-    def _sum(self, x, lead):
-        total = jnp.sum(x, axis=lead)
-        return total if self.axis is None else jax.lax.psum(total, self.axis)
 
 
 class Projector(nn.Module):
@@ -93,4 +89,4 @@ def project(params: dict, x: jax.Array, axis: Axis = None, dtype=jnp.float32, we
 def _init(key, cfg: Config):
     m = cfg.model
     module = Projector(m.projector_hidden, m.projector_out, jnp.dtype("float32"))
-    return module.init(key, jnp.zeros((1, m.widths[2])), jnp.ones((1,)))["params"]
+    return respread(module.init(key, jnp.zeros((1, m.widths[2])), jnp.ones((1,)))["params"], m.init_std)

@@ -3,6 +3,7 @@
 Parameters are float32; `dtype` is that of the matrix products. LayerNorm statistics, attention scores and softmax stay float32.
 """
 
+import re
 from collections.abc import Callable
 
 import einops
@@ -12,6 +13,20 @@ from flax import linen as nn
 
 # Normal with deviation 0.02, cut at +-2 as in PyTorch's trunc_normal_ (its bounds are values, those here are deviations).
 TRUNCATED = nn.initializers.truncated_normal(0.02, lower=-100.0, upper=100.0)
+
+# What `init_std` does not set: ones, Xavier weights, and the network that makes the wavelength tokenizer's weights.
+OWN_SPREAD = re.compile(r"/scale$|/pool/qkv/kernel$|/generate/(hidden\d|weight)/kernel$")
+
+
+def respread(params: dict, init_std: float) -> dict:
+    """Fresh parameters with the normal draws of `TRUNCATED` scaled to the standard deviation `init_std`."""
+    ratio = init_std / 0.02
+
+    def scaled(path, leaf):
+        own = OWN_SPREAD.search("/" + jax.tree_util.keystr(path, simple=True, separator="/"))
+        return leaf if own or ratio == 1.0 else leaf * ratio
+
+    return jax.tree_util.tree_map_with_path(scaled, params)
 
 
 def dtype_of(name: str) -> jnp.dtype:

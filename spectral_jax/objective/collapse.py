@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from spectral_jax.objective.means import Axis, global_mean
+from spectral_jax.means import Axis, global_mean
 from spectral_jax.shapes import check
 
 

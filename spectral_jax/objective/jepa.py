@@ -11,9 +11,9 @@ import jax.numpy as jnp
 
 from spectral_jax.batch import Batch, decode
 from spectral_jax.config import Config
+from spectral_jax.means import Axis, global_mean, rows, total, varying
 from spectral_jax.model import encode, heads
 from spectral_jax.objective import collapse, views
-from spectral_jax.objective.means import Axis, global_mean, rows, total, varying
 from spectral_jax.objective.sigreg import directions, sigreg
 
 

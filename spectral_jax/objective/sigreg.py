@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spectral_jax.objective.means import Axis, global_mean, total
+from spectral_jax.means import Axis, global_mean, total
 from spectral_jax.shapes import check
 
 

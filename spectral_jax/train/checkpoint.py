@@ -16,6 +16,7 @@ from orbax.checkpoint import v1 as ocp
 
 from spectral_jax import configure
 from spectral_jax.config import Config
+from spectral_jax.train import partition
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "tensorstore", "numpy")
 
@@ -166,11 +167,11 @@ def load_state(step_folder: Path, abstract_state):
 
 def load_params(step_folder: Path, shapes: dict) -> dict:
     """Restores the student's parameters alone, onto the default device."""
-    here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    wanted = jax.tree.map(lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=here), shapes)
-    partly = ocp.options.PyTreeOptions(loading=ocp.options.PyTreeOptions.Loading(partial_load=True))
-    with ocp.Context(pytree_options=partly):
-        return load_state(step_folder, {"params": wanted})["params"]
+    wanted = {"params": partition.on_one_device(shapes)}
+    context = ocp.Context()
+    context.pytree.loading.partial_load = True
+    with context:
+        return load_state(step_folder, wanted)["params"]
 
 
 def versions() -> dict[str, str]:

@@ -118,11 +118,16 @@ def train(cfg: Config, loader: Loader, workdir: Path) -> Summary:
 def _begin(cfg: Config, mesh, checkpoints: Checkpoints):
     resumed = checkpoints.resume(partition.abstract_state(cfg, mesh)) if checkpoints.latest is not None else None
     if resumed is None:
-        print("Starting at step 0: there is no finished checkpoint in the work folder.", flush=True)
+        _say("Starting at step 0: there is no finished checkpoint in the work folder.")
         return partition.create_state(cfg, mesh), 0
     state, step = resumed
-    print(f"Continuing from the checkpoint of step {step}.", flush=True)
+    _say(f"Continuing from the checkpoint of step {step}.")
     return state, step
+
+
+def _say(text: str):
+    if jax.process_index() == 0:
+        print(text, flush=True)
 
 
 def _position(cfg: Config, step: int) -> dict:

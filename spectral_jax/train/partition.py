@@ -9,7 +9,7 @@ from functools import partial
 
 import jax
 import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import AxisType, Mesh, NamedSharding, SingleDeviceSharding
 from jax.sharding import PartitionSpec as P
 
 from spectral_jax.config import Config
@@ -119,6 +119,20 @@ def abstract_state(cfg: Config, mesh: Mesh) -> train_state.State:
     return jax.tree.map(
         lambda s, place: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=place), shapes, shardings(shapes, mesh)
     )
+
+
+def on_one_device(shapes):
+    """The same shapes and types, on this process's first device."""
+    here = SingleDeviceSharding(jax.local_devices()[0])
+    return jax.tree.map(lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=here), shapes)
+
+
+def gathered(tree):
+    """The tree with arrays that no process holds whole copied to every host. All processes must call it."""
+    from jax.experimental import multihost_utils
+
+    whole = partial(multihost_utils.process_allgather, tiled=True)
+    return jax.tree.map(lambda x: x if x.is_fully_addressable else whole(x), tree)
 
 
 def place_step(cfg: Config, mesh: Mesh):

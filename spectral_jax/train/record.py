@@ -63,6 +63,8 @@ def draw_curves(workdir: Path) -> Path | None:
         print("curves.png was not drawn: matplotlib is missing; install the extra spectral-jax[plot].")
         return None
     rows = read_metrics(workdir)
+    if not rows:
+        return None
     figure = Figure(figsize=(14, 6), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(f"{workdir.name}: {len(rows)} logged steps", fontsize=10)

@@ -8,8 +8,8 @@ import optax
 
 from spectral_jax.batch import Batch
 from spectral_jax.config import Config
+from spectral_jax.means import Axis
 from spectral_jax.objective import jepa
-from spectral_jax.objective.means import Axis
 from spectral_jax.train.state import State, ema_momentum, learning_rate, optimiser
 
 

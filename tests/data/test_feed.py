@@ -8,7 +8,7 @@ from jax.sharding import AxisType
 
 from spectral_jax.batch import Batch, SensorData
 from spectral_jax.data import feed as feed_module
-from spectral_jax.data.feed import Feed, feed
+from spectral_jax.data.feed import Feed
 from spectral_jax.data.read import local
 
 
@@ -37,7 +37,7 @@ def threads() -> list[str]:
 
 
 def test_batches_arrive_in_order_and_then_it_ends(mesh):
-    with feed((batch(i) for i in range(7)), mesh, ahead=2) as found:
+    with Feed((batch(i) for i in range(7)), mesh, ahead=2) as found:
         assert [int(b.sensors["S2"].pixels[0, 0, 0, 0]) for b in found] == list(range(7))
         with pytest.raises(StopIteration):
             next(found)

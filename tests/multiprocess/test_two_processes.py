@@ -1,0 +1,96 @@
+"""The pretraining command started once on each of two hosts, here two processes of one CPU machine."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import spectral_jax
+from spectral_jax.train import record
+
+pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
+ROOT = Path(__file__).resolve().parents[2]
+STEPS = 60  # enough for a signal to arrive before the last
+# Simulated scenes and the probe, so that everything which only one process may do is done.
+CONFIG = f"""
+import dataclasses, sys
+sys.path.insert(0, {str(ROOT / "tests")!r})
+import tiny_run
+from spectral_jax.config import Data, Probe, Synthetic, Train
+def config():
+    cfg = tiny_run.config(
+        data=Data(store="synthetic", synthetic=Synthetic(locations=24, dates=2, groups=("enmap_only",)), batch_size=8),
+        train=Train(steps={STEPS}, log_every=1, save_every={STEPS}),
+        probe=Probe(enabled=True, train_locations=12, test_locations=8),
+    )
+    keys = ("ENMAP", "S2", "S1")
+    return dataclasses.replace(cfg, sensors=tuple(
+        dataclasses.replace(s, key=k, branch=k) for s, k in zip(cfg.sensors, keys, strict=True)))
+"""
+
+
+def start(folder, workdir, *more, hosts=1):
+    """Starts the command on `hosts` processes."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    (folder / "config.py").write_text(CONFIG)
+    command = [
+        sys.executable, str(ROOT / "experiments" / "pretrain.py"), f"--config={folder / 'config.py'}",
+        f"--workdir={workdir}", *more,
+    ]  # fmt: skip
+    each = [
+        [f"--coordinator=localhost:{port}", f"--processes={hosts}", f"--process={i}"] if hosts > 1 else [] for i in range(hosts)
+    ]
+    environment = os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONUNBUFFERED": "1"}
+    return [
+        subprocess.Popen([*command, *own], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for own in each
+    ]  # fmt: skip
+
+
+def finish(processes):
+    texts = [p.communicate(timeout=300)[0] for p in processes]
+    return [p.returncode for p in processes], texts
+
+
+def test_two_processes_stop_together_continue_and_make_the_steps_of_one(tmp_path):
+    codes, texts = finish(start(tmp_path, tmp_path / "alone"))
+    assert codes == [0], texts
+    expected = record.read_metrics(tmp_path / "alone")
+
+    workdir = tmp_path / "two"
+    processes = start(tmp_path, workdir, "--config.train.fsdp=2", hosts=2)
+    deadline = time.monotonic() + 300
+    while len(record.read_metrics(workdir)) < 3:
+        assert all(p.poll() is None for p in processes), finish(processes)
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    processes[1].send_signal(signal.SIGTERM)  # one host is told, all must stop
+    codes, texts = finish(processes)
+    assert codes == [143, 143], texts
+    saved = [int(p.name) for p in (workdir / "checkpoints").glob("[0-9]*")]
+    assert len(saved) == 1
+    assert f"Ended by SIGTERM after step {saved[0]}" in texts[0]
+
+    codes, texts = finish(start(tmp_path, workdir, "--config.train.fsdp=2", hosts=2))
+    assert codes == [0, 0], texts
+    assert f"Continuing from the checkpoint of step {saved[0]}" in texts[0]
+    assert "gain" in texts[0]
+    assert "What to do next" in texts[0]
+    assert "What to do next" not in texts[1]  # one process speaks, not both
+    rows = record.read_metrics(workdir)
+    assert [r["step"] for r in rows] == [r["step"] for r in expected] == list(range(1, STEPS + 1))
+    for name in ("loss", "invariance", "sigreg", "grad_norm", "embedding_rank"):
+        np.testing.assert_allclose(rows[0][name], expected[0][name], rtol=1e-5, err_msg=name)
+        # Where the true gradient is 0 Adam turns rounding into steps, so later steps agree less closely.
+        np.testing.assert_allclose([r[name] for r in rows], [r[name] for r in expected], rtol=0.05, err_msg=name)
+    _, params = spectral_jax.load(workdir)
+    assert all(np.isfinite(np.asarray(x)).all() for x in jax.tree.leaves(params))
