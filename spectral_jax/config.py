@@ -67,7 +67,7 @@ class Model:
     projector_hidden: int = 2048
     projector_out: int = 128
     dtype: str = "float32"  # of the computation; parameters and reductions stay float32
-    init_std: float = 0.02  # of weights at the start; narrow encoders need more (size `tiny` says why)
+    init_std: float = 0.02  # of the encoder's weights at the start; narrow encoders need more (size `tiny` says why)
     remat: str = "none"  # none | blocks | branches: what is computed again in the backward pass
 
     def __post_init__(self):

@@ -2,9 +2,9 @@
 
     uv run python experiments/pretrain.py --config=experiments/configs/quickstart.py --workdir=/tmp/quickstart
 
-Needs two CPU cores and 4 GB. It simulates a store (called simulated everywhere), trains for 300 steps, and prints how well a
-linear probe reads the scenes' known ground parameters off the frozen embedding before and after. It shows that the job runs;
-so few steps do not make an encoder that is better than an untrained one (README, results).
+Needs two CPU cores, 4 GB and three minutes. It simulates a store (called simulated everywhere), trains for 400 steps, and
+prints how well a linear probe reads the scenes' known ground parameters off the frozen embedding before and after. It shows
+that the job runs and that the encoder learns; what it learned is worth nothing outside the simulation.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ def config() -> Config:
     """240 m patches (4 x 4 tokens); spectral tokens are pooled at once, and only the spectrometer has local views."""
     enmap, s2, s1 = spectralearth_sensors(only=("ENMAP", "S2", "S1"))
     # Published models see imaging spectrometers in 0..1. Standardised bands let so few steps reach what is faint in a spectrum.
-    enmap = dataclasses.replace(enmap, spec=statistics.standardised(enmap.spec, "enmap_potsdam"))
+    enmap = dataclasses.replace(enmap, spec=statistics.standardised(enmap.spec, "enmap_simulated"))
     s2 = dataclasses.replace(s2, local_views=False)
     return Config(
         name="quickstart",
@@ -30,6 +30,7 @@ def config() -> Config:
         ),
         jepa=Jepa(ema=(0.9, 0.99)),
         optim=Optim(lr=1.5e-3, weight_decay=0.0, warmup_steps=20),
-        train=Train(steps=500, log_every=10, save_every=250),
-        probe=Probe(enabled=True, train_locations=512, test_locations=512),
+        train=Train(steps=400, log_every=10, save_every=200),
+        # As in the published hyperspectral tasks, the frozen encoder sees the spectrometer alone.
+        probe=Probe(enabled=True, train_locations=480, test_locations=480, sensors=("ENMAP",)),
     )

@@ -59,13 +59,17 @@ def probe(params: dict, cfg: Config, loader: Loader) -> ProbeResult:
 
 
 def embed_locations(params: dict, cfg: Config, loader: Loader) -> tuple[np.ndarray, np.ndarray]:
-    """Pooled embeddings [N D] and ground parameters [N K] of every location, each seen once, one date a sensor."""
+    """Pooled embeddings [N D] and ground parameters [N K], each location once, one date a sensor.
+
+    Locations that none of `cfg.probe.sensors` saw are left out.
+    """
     embed = jax.jit(functools.partial(_embed, cfg=cfg))
     pairs = []
     for batch, truth in loader.survey():
         shown = {k: v for k, v in batch.sensors.items() if not cfg.probe.sensors or k in cfg.probe.sensors}
         if shown:
-            pairs.append((np.asarray(embed(params, Batch(shown))), truth))
+            seen = np.any([data.present for data in shown.values()], axis=0)
+            pairs.append((np.asarray(embed(params, Batch(shown)))[seen], truth[seen]))
     if not pairs:
         raise ValueError(f"probe.sensors: no group of the store has any of {', '.join(cfg.probe.sensors)}.")
     embeddings, truth = (np.concatenate(x) for x in zip(*pairs, strict=True))

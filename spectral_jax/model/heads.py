@@ -8,10 +8,12 @@ from flax import linen as nn
 
 from spectral_jax.config import Config
 from spectral_jax.means import Axis, total
-from spectral_jax.model.layers import Dense, along_last, respread
+from spectral_jax.model.layers import Dense, along_last
 
 # torch's default for BatchNorm.
 EPS = 1e-5
+# Of the last layer, behind a ReLU: embeddings start with variance 1, which is what SIGReg draws them to.
+UNIT = nn.initializers.variance_scaling(2.0, "fan_in", "truncated_normal")
 
 
 class BatchNorm(nn.Module):
@@ -50,7 +52,7 @@ class Projector(nn.Module):
         for i in range(2):
             layer = Dense(self.hidden, self.dtype, use_bias=False, name=f"hidden{i}")
             x = jax.nn.relu(BatchNorm(self.axis, name=f"norm{i}")(layer(x).astype(jnp.float32), weight))
-        return Dense(self.out, self.dtype, name="out")(x).astype(jnp.float32)
+        return Dense(self.out, self.dtype, kernel_init=UNIT, name="out")(x).astype(jnp.float32)
 
 
 def init_projector(key: jax.Array, cfg: Config) -> dict:
@@ -89,4 +91,4 @@ def project(params: dict, x: jax.Array, axis: Axis = None, dtype=jnp.float32, we
 def _init(key, cfg: Config):
     m = cfg.model
     module = Projector(m.projector_hidden, m.projector_out, jnp.dtype("float32"))
-    return respread(module.init(key, jnp.zeros((1, m.widths[2])), jnp.ones((1,)))["params"], m.init_std)
+    return module.init(key, jnp.zeros((1, m.widths[2])), jnp.ones((1,)))["params"]

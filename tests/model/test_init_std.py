@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from spectral_jax.config import Config, Model, model_size, spectralearth_sensors
-from spectral_jax.train import state
+from spectral_jax.model import encode, heads
 
 
 @pytest.mark.parametrize("tokenizer", ["grouped", "wavelength"])
 def test_init_std_sets_the_spread_of_normal_draws_and_of_nothing_else(tokenizer, key):
     sensors = spectralearth_sensors(tokenizer, only=("ENMAP", "S1"))
     sizes = dict(model=model_size("tiny", init_std=0.02)), dict(model=model_size("tiny"))
-    narrow, wide = (state.init_params(key, Config("init", sensors, **size)) for size in sizes)
+    narrow, wide = (encode.init_encoder(key, Config("init", sensors, **size)) for size in sizes)
     kept = set()
     for (path, a), b in zip(jax.tree_util.tree_leaves_with_path(narrow), jax.tree.leaves(wide), strict=True):
         name = jax.tree_util.keystr(path, simple=True, separator="/")
@@ -26,6 +26,12 @@ def test_init_std_sets_the_spread_of_normal_draws_and_of_nothing_else(tokenizer,
                 np.testing.assert_allclose(np.std(b), 0.1, rtol=0.1, err_msg=name)
     generated = {f"generate/{layer}/kernel" for layer in ("hidden0", "hidden1", "weight")}
     assert kept == {"pool/qkv/kernel"} | (generated if tokenizer == "wavelength" else set())
+
+
+def test_the_projector_starts_with_embeddings_of_variance_1(key, rng):
+    params = heads.init_projector(key, Config("init", spectralearth_sensors(only=("S1",)), model=model_size("b")))
+    z = np.asarray(heads.project(params, rng.normal(size=(512, 768)).astype(np.float32)))
+    np.testing.assert_allclose(z.std(0).mean(), 1.0, rtol=0.1)
 
 
 def test_init_std_must_be_above_zero():
