@@ -19,10 +19,11 @@ import pytest
 from absl import flags
 
 # What one test compiled serves the others and the processes they start. The folder is made anew: no old program is tested.
-PROGRAMS = tempfile.TemporaryDirectory(prefix="spectral_jax_tests_", ignore_cleanup_errors=True)
-os.environ["JAX_COMPILATION_CACHE_DIR"] = PROGRAMS.name
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.5"
-jax.config.update("jax_compilation_cache_dir", PROGRAMS.name)
+if "PYTEST_XDIST_WORKER" not in os.environ:  # workers share the folder of the process that started them
+    PROGRAMS = tempfile.TemporaryDirectory(prefix="spectral_jax_tests_", ignore_cleanup_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = PROGRAMS.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.5"
+jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 jax.config.update("jax_num_cpu_devices", 8)

@@ -1,5 +1,6 @@
 """The projector of the joint-embedding objective: where its invariance and SIGReg are measured (spec 1.7)."""
 
+import math
 from functools import partial
 
 import jax
@@ -12,8 +13,9 @@ from spectral_jax.model.layers import Dense, along_last
 
 # torch's default for BatchNorm.
 EPS = 1e-5
-# Of the last layer, behind a ReLU: embeddings start with variance 1, which is what SIGReg draws them to.
-UNIT = nn.initializers.variance_scaling(2.0, "fan_in", "truncated_normal")
+# Of the last layer: embeddings start with variance 1, which is what SIGReg draws them to. A rectified standard normal, which is
+# what the layer gets, has the variance (1 - 1/pi) / 2.
+UNIT = nn.initializers.variance_scaling(2.0 / (1.0 - 1.0 / math.pi), "fan_in", "truncated_normal")
 
 
 class BatchNorm(nn.Module):

@@ -87,9 +87,13 @@ def one_step(cfg, devices):
     return jax.tree.map(np.asarray, (after.opt_state[0].mu, kept))
 
 
+# Views that choose their sensors go the longer way through the objective; tests/multiprocess compares the shorter one.
+VIEWS = Views(global_sensors=2, local_views=1)
+
+
 @pytest.fixture(scope="module")
 def one_device_step():
-    return one_step(tiny_run.config(), jax.devices()[:1])
+    return one_step(tiny_run.config(views=VIEWS), jax.devices()[:1])
 
 
 @pytest.mark.slow
@@ -97,18 +101,8 @@ def one_device_step():
     "train", [Train(), Train(fsdp=8), Train(path="shard_map")], ids=["data parallel", "fsdp 8", "shard_map"]
 )
 def test_eight_devices_make_the_step_of_one(one_device_step, train):
-    found = one_step(tiny_run.config(train=dataclasses.replace(train, steps=6)), jax.devices())
+    found = one_step(tiny_run.config(views=VIEWS, train=dataclasses.replace(train, steps=6)), jax.devices())
     names = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(found)]
     for name, a, b in zip(names, jax.tree.leaves(found), jax.tree.leaves(one_device_step), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5, err_msg=name)
-
-
-@pytest.mark.slow
-def test_shard_map_agrees_where_views_choose_their_sensors():
-    views = Views(global_sensors=2, local_views=1)
-    one, eight = (
-        one_step(tiny_run.config(views=views, train=Train(path=path, steps=6)), devices)
-        for path, devices in (("jit", jax.devices()[:1]), ("shard_map", jax.devices()))
-    )
-    for a, b in zip(jax.tree.leaves(eight), jax.tree.leaves(one), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+        # Sums in another order differ in the last digits of their largest terms: of leaves above 1, 1e-5 of the largest entry.
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * max(1.0, np.abs(b).max()), err_msg=name)
