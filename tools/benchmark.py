@@ -40,11 +40,15 @@ def main(argv: list[str]) -> int:
 
 
 def loader(overrides):
-    """Loader against bare reads."""
+    """Loader against bare reads, at the package's batch size unless another is given; small batches cost more a location."""
+    from spectral_jax.config import Data
     from spectral_jax.data import throughput
 
+    if not any(text.startswith("--config.data.batch_size=") for text in overrides):
+        overrides = [*overrides, f"--config.data.batch_size={Data().batch_size}"]
     cfg, path = _config_and_store(overrides)
     result = throughput.loader(cfg, path, batches=BATCHES.value or 32, repeats=REPEATS.value)
+    print(f"  batch size: {cfg.data.batch_size}")
     for name, value in result.items():
         print(f"  {name}: {value}")
 

@@ -97,7 +97,7 @@ class Loader:
         Args:
           start: first batch; to resume, the step.
           stop: one past the last batch.
-          workers: processes that read; 0: a thread of this one; None: `data.workers`. Scripts that use workers need the guard
+          workers: processes that read; 0: two threads of this one; None: `data.workers`. Scripts with workers need the guard
             `if __name__ == "__main__"`, since processes are spawned.
 
         Raises:
@@ -105,8 +105,9 @@ class Loader:
         """
         workers = self.cfg.data.workers if workers is None else workers
         dataset = grain.MapDataset.source(_Source(self, stop))[start:stop]
-        ahead = 2 if workers == 0 else 0  # a worker process reads by itself; the main process in a thread
-        dataset = dataset.to_iter_dataset(grain.ReadOptions(num_threads=ahead // 2, prefetch_buffer_size=ahead))
+        # A worker process reads by itself; the main process in two threads, so that small batches leave no core waiting.
+        ahead = 2 if workers == 0 else 0
+        dataset = dataset.to_iter_dataset(grain.ReadOptions(num_threads=ahead, prefetch_buffer_size=ahead))
         if workers:
             dataset = dataset.mp_prefetch(grain.MultiprocessingOptions(num_workers=workers))
         try:

@@ -82,15 +82,16 @@ class Schedule:
         return usable[mixed[_permutation(self.seed, f"repeats of {self.names[group]}", k, self.batch_size)]]
 
     def _epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        if epoch not in self._epochs:
+        kept = self._epochs  # what another thread puts in its place meanwhile does not matter
+        if epoch not in kept:
             groups = np.repeat(np.arange(len(self.names)), self.per_epoch)
             order = groups[_permutation(self.seed, "epoch", epoch, len(groups))]
             rank = np.empty(len(order), np.int64)
             for group, count in enumerate(self.per_epoch):
                 rank[order == group] = np.arange(count)
-            self._epochs = _keep(self._epochs, epoch, (order, rank))
+            self._epochs = _keep(kept, epoch, (order, rank))
             return order, rank
-        return self._epochs[epoch]
+        return kept[epoch]
 
 
 class _Passes:
@@ -111,8 +112,8 @@ class _Passes:
 
     def _pass(self, number: int) -> np.ndarray:
         """Permutation of pass `number`, whose head shares nothing with the tail of the pass before in the same piece."""
-        pending = []
-        while number not in self._kept:
+        pending, kept = [], self._kept  # as in `Schedule._epoch`
+        while number not in kept:
             pending.append(number)
             head = -(number * self.n) % self.step
             # Where three pieces fit into a pass, the exchange below never reaches its tail, so the raw tail is the final one.
@@ -127,10 +128,10 @@ class _Passes:
                 if self.n >= 3 * self.step:
                     before = _permutation(self.seed, f"pass of {self.name}", number - 1, self.n)
                 else:
-                    before = self._kept[number - 1]
+                    before = kept[number - 1]
                 order = _avoid(order, head, before[len(before) - (self.step - head) :])
-            self._kept = _keep(self._kept, number, order)
-        return self._kept[number]
+            kept = self._kept = _keep(kept, number, order)
+        return kept[number]
 
 
 def largest_remainder(probabilities: np.ndarray, seats: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 import math
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -102,3 +103,15 @@ def test_words_are_those_of_philox():
     expected = [w for block in (1, 2) for w in philox4x64([block, 0, 0, 5], [3, zlib.crc32(b"date of S2")])]
     assert words(3, "date of S2", 5, 8).tolist() == expected
     assert words(3, "date of S2", 5, 3).tolist() == expected[:3]
+
+
+def test_threads_that_ask_at_once_get_what_one_thread_gets():
+    """Small groups, whose passes depend on one another, and numbers far apart, so that what is kept is soon thrown away."""
+    groups = {"small": range(5), "large": range(40)}
+    numbers = np.random.default_rng(0).integers(0, 3000, 400).tolist()
+    alone = Schedule(groups, 4, seed=3)
+    expected = [alone.rows(i).tolist() for i in numbers]
+    shared = Schedule(groups, 4, seed=3)
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda i: shared.rows(i).tolist(), numbers))
+    assert found == expected
