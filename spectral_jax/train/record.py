@@ -55,7 +55,7 @@ def read_metrics(workdir: Path) -> list[dict]:
 
 
 def draw_curves(workdir: Path) -> Path | None:
-    """Draws metrics.jsonl as curves.png; None, with a sentence, when matplotlib is not installed."""
+    """Draws metrics.jsonl as curves.png; None when no step is logged yet or, with a sentence, without matplotlib."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
