@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 # Normal with deviation 0.02, cut at +-2 as in PyTorch's trunc_normal_ (its bounds are values, those here are deviations).
-TRUNCATED = nn.initializers.truncated_normal(0.02, lower=-100.0, upper=100.0)
+DRAWN_STD = 0.02
+TRUNCATED = nn.initializers.truncated_normal(DRAWN_STD, lower=-100.0, upper=100.0)
 
 # What `init_std` does not set: ones, Xavier weights, and the network that makes the wavelength tokenizer's weights.
 OWN_SPREAD = re.compile(r"/scale$|/pool/qkv/kernel$|/generate/(hidden\d|weight)/kernel$")
@@ -20,7 +21,7 @@ OWN_SPREAD = re.compile(r"/scale$|/pool/qkv/kernel$|/generate/(hidden\d|weight)/
 
 def respread(params: dict, init_std: float) -> dict:
     """Fresh parameters with the normal draws of `TRUNCATED` scaled to the standard deviation `init_std`."""
-    ratio = init_std / 0.02
+    ratio = init_std / DRAWN_STD
 
     def scaled(path, leaf):
         own = OWN_SPREAD.search("/" + jax.tree_util.keystr(path, simple=True, separator="/"))
