@@ -8,8 +8,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "spectral_jax"
 # Reading order is data order: a module imports only from its own floor or from floors above it in this list.
-FLOORS = ("shapes", "sensors", "config", "configure", "batch", "statistics", "means", "data", "ingest", "spectral", "model",
-          "objective", "train", "downstream", "interop", "api", "pretraining")  # fmt: skip
+FLOORS = ("shapes", "sensors", "config", "configure", "batch", "statistics", "means", "matchups", "data", "ingest", "spectral",
+          "model", "objective", "train", "downstream", "interop", "api", "pretraining", "finetuning")  # fmt: skip
 FENCES = {
     "flax": ("model/",),
     "grain": ("data/",),
