@@ -19,12 +19,13 @@ FREE = ("train.log_every", "train.save_every", "train.keep", "train.fsdp", "trai
         "data.prefetch", "data.cache_bytes", "probe.", "name")  # fmt: skip
 
 
-def read(path: str, overrides: list[str] | tuple[str, ...] = ()) -> Config:
+def read(path: str, overrides: list[str] | tuple[str, ...] = (), kind: type = Config):
     """Reads a config file and applies overrides.
 
     Args:
-      path: a Python file with a function `config() -> Config`, or the JSON that a run wrote.
+      path: a Python file with a function `config()`, or the JSON that a run wrote.
       overrides: `--config.optim.lr=3e-4` and the like.
+      kind: the dataclass that the job takes.
 
     Returns:
       The checked config.
@@ -39,12 +40,17 @@ def read(path: str, overrides: list[str] | tuple[str, ...] = ()) -> Config:
         near = difflib.get_close_matches(file.name, beside, n=3, cutoff=0.0)
         raise FileNotFoundError(f"--config: {path} does not exist; beside it are {', '.join(near) or 'none'}.")
     if file.suffix == ".json":
-        cfg = from_json(file.read_text(), where=path)
+        cfg = from_json(file.read_text(), where=path, kind=kind)
     else:
         function = runpy.run_path(str(file)).get("config")
         if not callable(function):
             raise ValueError(f"--config: {path} has no function config() -> Config; add one, as in experiments/configs.")
         cfg = function()
+    if not isinstance(cfg, kind):
+        raise ValueError(
+            f"--config: {path} makes a {type(cfg).__name__}, and this command takes a {kind.__name__}; it is a config "
+            "of another job."
+        )
     return override(cfg, *overrides)
 
 
@@ -79,14 +85,14 @@ def to_json(cfg: Config) -> str:
     return json.dumps(_encode(cfg), indent=1)
 
 
-def from_json(text: str, where: str = "config") -> Config:
-    """The inverse of `to_json`.
+def from_json(text: str, where: str = "config", kind: type = Config):
+    """The inverse of `to_json`; `kind` is the dataclass that was written.
 
     Raises:
       ValueError: not JSON, or a field this version does not know.
     """
     try:
-        return _decode(Config, json.loads(text), where)
+        return _decode(kind, json.loads(text), where)
     except json.JSONDecodeError as error:
         raise ValueError(f"{where} is not JSON: {error}.") from error
 
@@ -168,6 +174,10 @@ def _encode(node):
 
 
 def _decode(kind, data, where: str):
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
+        if data is None:
+            return None
+        kind = next(k for k in typing.get_args(kind) if k is not types.NoneType)
     if kind is SensorSpec:
         return SensorSpec.from_dict(data)
     if dataclasses.is_dataclass(kind):

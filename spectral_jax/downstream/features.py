@@ -1,0 +1,95 @@
+"""What the linear experts look at: spectra in three forms, and bio-optical indices on log-like scales.
+
+Only wavelengths of 400 nm and more are used: below, the reflectance of turbid lakes is mostly an error of the atmospheric
+correction, negative in two rows of three (spec/spectm.md, 2.1). Nothing negative is ever logged.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from spectral_jax.spectral import indices
+
+SHORTEST_NM = 400.0
+
+
+def used_bands(centre_nm: np.ndarray) -> np.ndarray:
+    """Bands that the experts see, bool [C].
+
+    Raises:
+      ValueError: the wavelengths do not reach from 450 to 710 nm.
+    """
+    used = centre_nm >= SHORTEST_NM
+    if used.sum() < 8 or centre_nm[used].min() > 450 or centre_nm.max() < 709 - indices.TOLERANCE_NM:
+        raise ValueError(
+            f"wavelength: expected bands from 450 nm or less to 709 nm or more, got {centre_nm.min():g} to {centre_nm.max():g} "
+            "nm; microcystin is read off the phycocyanin, chlorophyll and red-edge bands."
+        )
+    return used
+
+
+def spectrum(rrs: np.ndarray, centre_nm: np.ndarray) -> np.ndarray:
+    """Rrs, sr^-1, [N C] to [N F]."""
+    return rrs[:, used_bands(centre_nm)]
+
+
+def shape(rrs: np.ndarray, centre_nm: np.ndarray) -> np.ndarray:
+    """Each spectrum less its mean, over its deviation: brightness is gone. [N C] to [N F]."""
+    x = spectrum(rrs, centre_nm)
+    return (x - x.mean(1, keepdims=True)) / np.maximum(x.std(1, keepdims=True), 1e-9)
+
+
+def slope(rrs: np.ndarray, centre_nm: np.ndarray) -> np.ndarray:
+    """First derivative, sr^-1 nm^-1, [N C] to [N F - 1]."""
+    used = used_bands(centre_nm)
+    return np.diff(rrs[:, used], axis=1) / np.diff(centre_nm[used])
+
+
+def bio_optical(rrs: np.ndarray, centre_nm: np.ndarray) -> np.ndarray:
+    """Eight indices, [N C] to [N 8]: CI, SS665 and PCI (heights) by arcsinh, which is linear near 0 and a log beyond; ratios
+    and reflectances by log, held at a floor.
+
+    The scales 2e-4 and 5e-4 sr^-1 are choices near the heights' medians in Lake Erie (spec/spectm.md, 3.1).
+    """
+
+    def height(name, scale):
+        return np.arcsinh(np.asarray(indices.index(name, rrs, centre_nm)) / scale)
+
+    def band(nm):
+        return rrs[:, int(np.argmin(np.abs(centre_nm - nm)))]
+
+    def ratio(a, b, floor):
+        below = np.maximum(band(b), 1e-4)  # sr^-1; a darker band is noise
+        return np.log(np.maximum(band(a) / below, floor))
+
+    return np.stack(
+        [
+            height("ci", 2e-4), height("ss665", 2e-4), height("pci", 5e-4),
+            ratio(709, 665, 0.2), ratio(650, 620, 0.3), ratio(490, 555, 0.1),
+            np.log(np.maximum(band(555), 1e-3)), np.log(np.maximum(band(665), 5e-4)),
+        ],
+        axis=1,
+    )  # fmt: skip
+
+
+# Expert -> what it looks at, and whether its non-detects are treated as censored. Full spectra with censoring overfit: the
+# latent value of a non-detect then follows the noise (out-of-week R2 0.54 against 0.71 on Lake Erie).
+EXPERTS: dict[str, tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], bool]] = {
+    "spectrum": (spectrum, False),
+    "shape": (shape, False),
+    "slope": (slope, False),
+    "indices": (bio_optical, True),
+}
+# A forecast sees the indices beside the season and no whole spectrum: 170 bands say more about 130 samples than about the week
+# after (ridge on them: out-of-week R2 -0.14, spec/spectm.md, section 7).
+EXPERTS_OF = {"now": ("spectrum", "shape", "slope", "indices"), "ahead": ("indices",)}
+
+
+def filled(rrs: np.ndarray) -> np.ndarray:
+    """Spectra [N C] with missing bands interpolated from their neighbours; rows without any band stay NaN."""
+    out = rrs.copy()
+    place = np.arange(rrs.shape[1])
+    for row in np.flatnonzero(np.isnan(rrs).any(1) & np.isfinite(rrs).any(1)):
+        good = np.isfinite(rrs[row])
+        out[row] = np.interp(place, place[good], rrs[row, good])
+    return out

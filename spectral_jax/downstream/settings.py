@@ -1,0 +1,63 @@
+"""What a microcystin run is: frozen dataclasses, checked when they are made; `spectral_jax.configure` reads them."""
+
+import dataclasses
+
+from spectral_jax.config import Config
+from spectral_jax.downstream.baselines import BASELINES
+from spectral_jax.downstream.splits import SPLITS
+from spectral_jax.matchups import REGION
+
+SIMULATED = "simulated"
+
+
+@dataclasses.dataclass(frozen=True)
+class Lake:
+    """The simulated lake that stands in when `data.matchups` is "simulated"."""
+
+    stations: int = 8
+    weeks: int = 14
+    seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class MatchupData:
+    """Which match-ups, and what else is known of their water."""
+
+    matchups: str = SIMULATED  # an .npz as `matchups.load` reads it, or "simulated"
+    region: tuple[float, float, float, float] | None = REGION  # west, south, east, north; none: anywhere
+    climatology: str = ""  # table of data_specs/climatology, or a CSV; empty: season is not used
+    lake: Lake = Lake()
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """How models are compared."""
+
+    splits: tuple[str, ...] = ("week",)
+    seeds: int = 5
+    baselines: tuple[str, ...] = BASELINES
+    trees: int = 100  # of the forest and of boosting
+    label_fractions: tuple[float, ...] = (0.05, 0.1, 0.25, 0.5, 1.0)
+    workers: int = 2  # processes for the baselines
+
+    def __post_init__(self):
+        for name in self.splits:
+            if name not in SPLITS:
+                raise ValueError(f"evaluation.splits: expected some of {', '.join(SPLITS)}, got {name!r}.")
+        for name in self.baselines:
+            if name not in BASELINES:
+                raise ValueError(f"evaluation.baselines: expected some of {', '.join(BASELINES)}, got {name!r}.")
+        if self.seeds < 1 or not self.splits:
+            raise ValueError("evaluation: expected at least one seed and one split.")
+        if any(not 0 < f <= 1 for f in self.label_fractions):
+            raise ValueError(f"evaluation.label_fractions: expected numbers in (0, 1], got {self.label_fractions}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Finetune:
+    """A whole microcystin run. `pretrain` is the run that makes the encoders; None: no encoder, experts and season alone."""
+
+    name: str
+    data: MatchupData = MatchupData()
+    evaluation: Evaluation = Evaluation()
+    pretrain: Config | None = None

@@ -1,0 +1,194 @@
+"""A microcystin run from config to report: match-ups, encoders, the comparison, the predictor, and the pages about it."""
+
+import csv
+import json
+import platform
+import time
+from pathlib import Path
+
+import numpy as np
+
+from spectral_jax import configure, matchups
+from spectral_jax.downstream import attribution, climatology, ensemble, evaluate, features, predictor, problem, splits, study
+from spectral_jax.downstream.predictor import Predictor
+from spectral_jax.downstream.problem import Problem
+from spectral_jax.downstream.settings import SIMULATED, Finetune
+from spectral_jax.downstream.study import OURS, Embeddings
+from spectral_jax.matchups import TARGETS, Matchups
+from spectral_jax.pretraining import EXPECTED
+
+__all__ = ["EXPECTED", "finetune"]
+# Models whose every prediction is kept in out_of_fold.csv.
+KEPT = (OURS, "ridge", "season")
+
+
+def finetune(cfg: Finetune, workdir: Path) -> dict:
+    """Runs the comparison and leaves config.json, predictor.npz, out_of_fold.csv, report.json and report.html in `workdir`.
+
+    Args:
+      cfg: the run.
+      workdir: made if need be; what an earlier run left there is replaced.
+
+    Returns:
+      What report.json holds.
+
+    Raises:
+      ValueError, FileNotFoundError: the match-ups, the climatology or the config do not do; see `matchups.load`.
+    """
+    started = time.monotonic()
+    data = _matchups(cfg)
+    table = climatology.read(cfg.data.climatology) if cfg.data.climatology else None
+    workdir.mkdir(parents=True, exist_ok=True)
+    (workdir / "config.json").write_text(configure.to_json(cfg))
+    print(_card(data), flush=True)
+    embeddings: Embeddings = {}
+    report = {"title": "Microcystin from PACE OCI", "simulated": data.simulated, "data": _about(data), "model": OURS}
+    report |= {
+        "results": [],
+        "comparisons": [],
+        "masking": [],
+        "label_efficiency": [],
+        "attribution": {},
+        "reconstruction": None,
+    }
+    kept: list[dict] = []
+    members = {}
+    for target in TARGETS:
+        p = problem.make(data, target, table)
+        runs = _compare(p, cfg, embeddings, report)
+        kept += evaluate.table(p, (one for r in runs if r[0].model in KEPT for one in r))
+        report["label_efficiency"] += study.label_efficiency(p, cfg.evaluation, embeddings)
+        members[target] = _fit_all(p, cfg, embeddings)
+        report["attribution"][target] = _attribution(p, members[target])
+    rrs = features.filled(data.mean_rrs())
+    low, high = predictor.training_range(rrs, data.wavelength_nm)
+    predictor.save(workdir / predictor.FILE, Predictor(members, table, data.wavelength_nm, low, high, data.simulated))
+    _write_csv(workdir / "out_of_fold.csv", kept)
+    report |= {"seconds": time.monotonic() - started, "machine": platform.platform(), "versions": _versions()}
+    (workdir / "report.json").write_text(json.dumps(report, indent=1))
+    _close(report, workdir)
+    return report
+
+
+def _matchups(cfg: Finetune) -> Matchups:
+    if cfg.data.matchups != SIMULATED:
+        return matchups.load(cfg.data.matchups, region=cfg.data.region)
+    from spectral_jax.data import lake
+
+    return lake.simulate_matchups(cfg.data.lake.seed, stations=cfg.data.lake.stations, weeks=cfg.data.lake.weeks)
+
+
+def _compare(p: Problem, cfg: Finetune, embeddings: Embeddings, report: dict) -> list:
+    """Adds results and paired comparisons of one target to the report, and prints them as they come."""
+    done = []
+    for runs in study.run(p, cfg.evaluation, embeddings):
+        done.append(runs)
+        row = evaluate.row(p, runs, cfg.evaluation.seeds)
+        report["results"].append(row)
+        print(
+            f"  {row['target']:<6s} {row['split']:<8s} {row['model']:<38s} R2 {_spell(row['r2_log10'])}  "
+            f"AUC {_spell(row['auc_1_6'])}  coverage {_spell(row['coverage_90'])}  n {row['n']}",
+            flush=True,
+        )
+    for split in cfg.evaluation.splits:
+        mine = [r for r in done if r[0].split == split]
+        ours = next(r for r in mine if r[0].model == OURS)
+        report["comparisons"] += [evaluate.compare(p, ours, r) for r in mine if r[0].kind in ("baseline", "part")]
+        ways = {r[0].model.removeprefix("frozen probe, "): r for r in mine if r[0].kind == "ablation"}
+        if study.TARGETED in ways:
+            for name, runs in ways.items():
+                if name != study.TARGETED:
+                    found = evaluate.compare(p, ways[study.TARGETED], runs)
+                    report["masking"].append(found | {"model": study.TARGETED, "baseline": name})
+    return done
+
+
+def _fit_all(p: Problem, cfg: Finetune, embeddings: Embeddings) -> list[ensemble.Ensemble]:
+    """The ensembles that predict new water: fitted on every labelled row, one an encoder."""
+    rows = splits.labelled(p.data, p.target)
+    encoders = embeddings.get(study.TARGETED) or [None]
+    inputs = [problem.inputs(p, e).take(rows) for e in encoders]
+    return [ensemble.fit(x, p.y[rows], p.below[rows], p.groups[rows]) for x in inputs]
+
+
+def _attribution(p: Problem, members: list[ensemble.Ensemble]) -> dict:
+    rows = splits.labelled(p.data, p.target)
+    season = None if p.season is None else p.season[rows]
+    data = p.data.take(rows)
+    # The encoder is left out: its share is in the results, and its input is a patch and no mean spectrum.
+    plain = [m._replace(experts={k: v for k, v in m.experts.items() if k != "encoder"}) for m in members[:1]]
+    order = list(members[0].experts)
+    keep = [i for i, name in enumerate([*order, "season"][: len(members[0].weights)]) if name != "encoder"]
+    plain = [m._replace(weights=m.weights[keep] / m.weights[keep].sum(), context_days=0.0) for m in plain]
+
+    def predict(rrs):
+        inputs = problem.inputs_of(data, p.target, rrs, season, None)
+        return np.mean([ensemble.predict(m, inputs).log10 for m in plain], axis=0)
+
+    return attribution.importance(predict, p.rrs[rows], data.wavelength_nm, p.groups[rows], shortest_nm=features.SHORTEST_NM)
+
+
+def _about(data: Matchups) -> dict:
+    return {
+        "source": data.source, "rows": {t: len(splits.labelled(data, t)) for t in TARGETS},
+        "non_detects": {t: int((data.label(t)[1] & np.isfinite(data.label(t)[0])).sum()) for t in TARGETS},
+        "left_out": dict(data.left_out), "weeks": len(np.unique(data.iso_week)), "stations": len(np.unique(data.station)),
+        "scenes": len(np.unique(data.time)), "first": str(data.time.min())[:10], "last": str(data.time.max())[:10],
+    }  # fmt: skip
+
+
+def _card(data: Matchups) -> str:
+    about = _about(data)
+    left_out = ", ".join(f"{n} {reason}" for reason, n in about["left_out"].items()) or "none"
+    return (
+        f"{'SIMULATED match-ups, no observations' if data.simulated else 'Match-ups of ' + data.source}: "
+        f"{about['rows']['now']} with a sample of now ({about['non_detects']['now']} non-detects), "
+        f"{about['rows']['ahead']} with one 8 days "
+        f"ahead ({about['non_detects']['ahead']}); {about['weeks']} ISO weeks, {about['stations']} stations, "
+        f"{about['scenes']} scenes. "
+        f"Rows left out: {left_out}."
+    )
+
+
+def _versions() -> dict:
+    from importlib import metadata
+
+    names = ("spectral-jax", "jax", "numpy", "scikit-learn")
+    return {"python": platform.python_version()} | {n: metadata.version(n) for n in names}
+
+
+def _write_csv(path: Path, rows: list[dict]) -> None:
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+
+
+def _spell(value: float | None) -> str:
+    return "  -  " if value is None else f"{value:5.3f}"
+
+
+def _close(report: dict, workdir: Path) -> None:
+    print(f"\n{'SIMULATED data. ' if report['simulated'] else ''}Leave one ISO week out, log10 of microcystin:")
+    for target in TARGETS:
+        rows = [r for r in report["results"] if r["target"] == target and r["split"] == "week"]
+        ours = next((r for r in rows if r["kind"] == "ours"), None)
+        others = [r for r in rows if r["kind"] == "baseline" and r["r2_log10"] is not None]
+        if ours is None or not others:
+            continue
+        best = max(others, key=lambda r: r["r2_log10"])
+        pair = next(
+            c
+            for c in report["comparisons"]
+            if c["target"] == target and c["split"] == "week" and c["baseline"] == best["model"]
+        )
+        print(
+            f"  {target}: R2 {ours['r2_log10']:.3f}, 90 % intervals hold {ours['coverage_90']:.1%}; best baseline "
+            f"{best['model']} "
+            f"{best['r2_log10']:.3f}, difference {pair['delta_r2_log10']:+.3f} ({pair['low']:+.3f} to {pair['high']:+.3f})"
+        )
+    print(
+        f"\nWhat to do next:\n  look at    {workdir / 'report.json'}\n"
+        f"  predict    python experiments/finetune_microcystin.py --predict=FILE.npz --checkpoint={workdir} "
+        f"--out=predictions.csv"
+    )
