@@ -40,11 +40,13 @@ class Batch:
       sensors: sensor key -> `SensorData`; the keys are those of the config's sensors, or some of them.
       location: [B] int32, row of the location in its group of the store.
       group: [B] int32, number of the group in the store.
+      later: sensor key -> the same patch some days later, where the run asks for it (`data.lead_days`).
     """
 
     sensors: dict[str, SensorData]
     location: jax.Array | None = None
     group: jax.Array | None = None
+    later: dict[str, SensorData] | None = None
 
     @property
     def size(self) -> int:

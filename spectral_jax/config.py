@@ -142,6 +142,7 @@ class Data:
     groups: tuple[str, ...] = ()  # groups of the store to draw from; empty: all
     batch_size: int = 64  # locations a step, over all processes
     seed: int = 0
+    lead_days: tuple[float, float] | None = None  # a later date is read too, this many days after; None: no later date
     workers: int = 0  # worker processes; batches are the same for any number
     prefetch: int = 2  # batches held ready on the device
     cache_bytes: int = 256 * 2**20  # of shard indices and chunks, per process
@@ -184,6 +185,43 @@ class Jepa:
     knot_max: float = 3.0
     lambda_numerator: float = 0.05 / 0.95 * 128  # lambda = o / (N + o), N the global batch (spec 1.7)
     ema: tuple[float, float] = (0.996, 1.0)  # cosine from first to last step
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """Weights of the objectives of a run; one of weight 0 is not computed."""
+
+    jepa: float = 1.0
+    spectm: float = 0.0
+
+    def __post_init__(self):
+        if min(self.jepa, self.spectm) < 0 or self.jepa + self.spectm == 0:
+            raise ValueError(
+                f"objective: expected weights of 0 or more, one of them above 0, got jepa {self.jepa}, spectm {self.spectm}."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class SpecTM:
+    """Masked bands, bio-optical indices and a later date (arXiv 2603.22097, which states neither weights nor heads)."""
+
+    masks: tuple[str, ...] = ("targeted",)  # kinds of spectral/masks.py; each sample follows one of them
+    shares: tuple[float, ...] = (1.0,)
+    regions_nm: tuple[float, ...] = (615.0, 640.0, 660.0, 680.0, 695.0, 720.0)  # low, high, low, high, ...
+    indices: tuple[str, ...] = ("ci", "ss665", "ndci", "pci")  # of spectral/indices.py
+    reconstruction: float = 1.0  # weights of the three tasks; one of weight 0 is not computed
+    index: float = 1.0
+    ahead: float = 1.0
+    hidden: int = 128  # of the heads
+
+    def __post_init__(self):
+        if len(self.masks) != len(self.shares) or len(self.regions_nm) % 2 or not self.regions_nm:
+            raise ValueError(
+                f"spectm: expected one share a mask and regions_nm in pairs of low and high, got masks {self.masks}, shares "
+                f"{self.shares}, regions_nm {self.regions_nm}."
+            )
+        if min(self.reconstruction, self.index, self.ahead) < 0 or self.reconstruction + self.index + self.ahead == 0:
+            raise ValueError("spectm: expected weights of 0 or more for reconstruction, index and ahead, one of them above 0.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -238,6 +276,8 @@ class Config:
     data: Data = Data()
     views: Views = Views()
     jepa: Jepa = Jepa()
+    objective: Objective = Objective()
+    spectm: SpecTM = SpecTM()
     optim: Optim = Optim()
     train: Train = Train()
     probe: Probe = Probe()
@@ -248,6 +288,11 @@ class Config:
             raise ValueError(f"config {self.name}: sensors must be at least one, each key once; got {keys}.")
         for sensor in self.sensors:
             self._check_footprint(sensor)
+        if self.objective.spectm and self.spectm.ahead and self.data.lead_days is None:
+            raise ValueError(
+                f"config {self.name}: spectm.ahead predicts a later date; set data.lead_days, such as 6,10, or "
+                "spectm.ahead to 0."
+            )
         if self.views.local_mode == "native":
             side = self.views.native_tokens
             if side % self.model.mask_unit or side > self.model.grid:

@@ -5,6 +5,7 @@ one array a sensor with bands last. Grain runs it ahead in a thread or in worker
 there, so the order is the same for any number of workers.
 """
 
+import dataclasses
 import difflib
 import os
 from collections.abc import Iterator
@@ -161,18 +162,27 @@ class Loader:
 
     def _read(self, name: str, rows: np.ndarray, draws: dict[str, np.ndarray], corners: np.ndarray) -> Batch:
         group = self.store.groups[name]
-        plans = {}
+        plans, later = {}, {}
         for key, bands in self._bands[name].items():
             token = self.cfg.token_px(key)
             present, dates = read.choose_dates(group.valid(key)[rows], draws[key])
             plans[key] = read.SensorRead(key, bands, present, dates, corners * token, self.cfg.patch_px(key))
+            if self.cfg.data.lead_days is not None:
+                found = read.choose_later(
+                    group.valid(key)[rows], group.times(key)[rows], present, dates, self.cfg.data.lead_days
+                )
+                later[key] = dataclasses.replace(plans[key], present=found[0], dates=found[1])
+        sensors = self._read_dates(group, rows, plans)
+        numbers = np.full(len(rows), self._numbers[name], np.int32)
+        return Batch(sensors, rows.astype(np.int32), numbers, self._read_dates(group, rows, later) if later else None)
+
+    def _read_dates(self, group, rows: np.ndarray, plans: dict[str, read.SensorRead]) -> dict[str, SensorData]:
         pixels = read.read_batch(group, rows, list(plans.values()))
         sensors = {}
         for key, plan in plans.items():
             times = np.where(plan.present, group.times(key)[rows, plan.dates], 0.0).astype(np.float32)
             sensors[key] = SensorData(pixels[key], plan.present, times)
-        numbers = np.full(len(rows), self._numbers[name], np.int32)
-        return Batch(sensors, rows.astype(np.int32), numbers)
+        return sensors
 
     def _chosen(self) -> list[str]:
         known = list(self.store.groups)

@@ -46,6 +46,26 @@ def choose_dates(valid: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.n
     return count > 0, np.argmax(hit, axis=1)
 
 
+def choose_later(
+    valid: np.ndarray, times: np.ndarray, present: np.ndarray, dates: np.ndarray, lead_days: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The date nearest to the middle of the lead after each chosen date.
+
+    Args:
+      valid: bool [b T].
+      times: days [b T].
+      present: bool [b], whether a date was chosen, and `dates` int [b], which.
+      lead_days: shortest and longest time between the two dates.
+
+    Returns:
+      Whether there is one, bool [b]; and it, int [b], 0 where there is none.
+    """
+    lead = times - np.take_along_axis(times, dates[:, None], axis=1)
+    usable = valid & present[:, None] & (lead >= lead_days[0]) & (lead <= lead_days[1])
+    off = np.where(usable, np.abs(lead - sum(lead_days) / 2), np.inf)
+    return usable.any(axis=1), np.where(usable.any(axis=1), np.argmin(off, axis=1), 0)
+
+
 def read_batch(group, rows: np.ndarray, plans: list[SensorRead]) -> dict[str, np.ndarray]:
     """Pixels [b h w C] of each sensor in the stored type; nodata where a sample has no date.
 

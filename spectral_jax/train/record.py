@@ -8,7 +8,7 @@ from pathlib import Path
 
 PANELS = (
     ("loss", ("loss",)),
-    ("invariance", ("invariance",)),
+    ("parts of the loss", ("invariance", "reconstruction", "index", "ahead")),
     ("SIGReg statistic", ("sigreg",)),
     ("collapse alarms", ("embedding_std", "target_std")),
     ("effective rank", ("embedding_rank",)),

@@ -9,7 +9,7 @@ import optax
 from spectral_jax.batch import Batch
 from spectral_jax.config import Config
 from spectral_jax.means import Axis
-from spectral_jax.objective import jepa
+from spectral_jax.objective import joint
 from spectral_jax.train.state import State, ema_momentum, learning_rate, optimiser
 
 
@@ -28,7 +28,7 @@ def update(state: State, batch: Batch, key: jax.Array, cfg: Config, axis: Axis =
     """
     step_key = jax.random.fold_in(key, state.step)
     # The loss adds over devices before it divides, so its gradient is the global one: no mean of gradients follows.
-    (_, metrics), grads = jax.value_and_grad(jepa.loss, has_aux=True)(state.params, state.teacher, batch, step_key, cfg, axis)
+    (_, metrics), grads = jax.value_and_grad(joint.loss, has_aux=True)(state.params, state.teacher, batch, step_key, cfg, axis)
     with jax.numpy_dtype_promotion("standard"):  # optax raises Python floats to integer powers
         updates, opt_state = optimiser(cfg).update(grads, state.opt_state, state.params)
         rate = learning_rate(cfg)(state.step)

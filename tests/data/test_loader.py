@@ -332,3 +332,12 @@ def test_memory_is_measured_in_bytes(sample):
     found = throughput.memory(config(), sample[0], batches=4, settled=2)
     assert found["batches"] == 4
     assert all(10**7 < found[k] < 10**11 for k in ("start", "settled", "end"))
+
+
+def test_the_later_date_is_the_one_nearest_to_the_middle_of_the_lead():
+    valid = np.array([[1, 1, 1, 1], [1, 0, 1, 1], [1, 1, 0, 0], [1, 1, 1, 1]], bool)
+    times = np.array([[0.0, 6, 9, 20], [0, 7, 20, 30], [0, 7.5, 9, 9], [0, 8, 16, 24]])
+    present, dates = np.array([True, True, True, False]), np.array([0, 0, 0, 0])
+    found, which = read.choose_later(valid, times, present, dates, (6.0, 10.0))
+    assert found.tolist() == [True, False, True, False]
+    assert which[found].tolist() == [2, 1]  # 9 days are nearer to 8 than 6 are
