@@ -9,14 +9,17 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "spectral_jax"
 # Reading order is data order: a module imports only from its own floor or from floors above it in this list.
 FLOORS = ("shapes", "sensors", "config", "configure", "batch", "statistics", "means", "matchups", "data", "ingest", "spectral",
-          "model", "objective", "train", "downstream", "interop", "api", "pretraining", "prediction", "finetuning")  # fmt: skip
+          "model", "objective", "train", "downstream", "interop", "api", "pretraining", "water_encoders", "prediction",
+          "finetuning")  # fmt: skip
 FENCES = {
     "flax": ("model/",),
     "grain": ("data/",),
     "tensorstore": ("data/",),
     "orbax": ("train/checkpoint.py",),
     "jax.sharding": ("train/partition.py", "data/feed.py"),
-    "rasterio": ("ingest/", "data/realism.py"),
+    "rasterio": ("ingest/", "data/realism.py", "downstream/maps.py"),
+    "h5netcdf": ("ingest/",),
+    "earthaccess": ("ingest/",),
 }
 
 

@@ -1,0 +1,19 @@
+"""What a product is: the text files of `data_specs/products`, read once."""
+
+import functools
+import tomllib
+
+from spectral_jax import sensors
+
+
+@functools.cache
+def facts(name: str) -> dict:
+    """The tables of `data_specs/products/<name>.toml`.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+    """
+    path = sensors.folder().parent / "products" / f"{name}.toml"
+    if not path.is_file():
+        raise FileNotFoundError(f"no product is called {name!r}: {path} does not exist; reinstall spectral_jax.")
+    return tomllib.loads(path.read_text(encoding="utf-8"))
