@@ -4,9 +4,13 @@
     python experiments/finetune_microcystin.py --config=experiments/configs/microcystin.py \
         --config.data.matchups=FILE.npz --workdir=DIR
     python experiments/finetune_microcystin.py --predict=FILE.npz --checkpoint=DIR --out=predictions.csv
+    python experiments/finetune_microcystin.py --predict=PACE.nc --checkpoint=DIR --out=map.tif
 """
 
+import os
+import shlex
 import sys
+import tempfile
 from pathlib import Path
 
 from absl import app, flags, logging
@@ -16,9 +20,9 @@ from spectral_jax import configure
 DEFAULT = Path(__file__).parent / "configs" / "microcystin_simulated.py"
 CONFIG = flags.DEFINE_string("config", str(DEFAULT), "Config file (Python, or the config.json of a run).")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.")
-PREDICT = flags.DEFINE_string("predict", None, "Match-ups without labels to predict, .npz.")
+PREDICT = flags.DEFINE_string("predict", None, "What to predict: match-ups without labels (.npz), or a PACE image (.nc).")
 CHECKPOINT = flags.DEFINE_string("checkpoint", None, "Work folder of a finished run, with --predict.")
-OUT = flags.DEFINE_string("out", "predictions.csv", "CSV to write, with --predict.")
+OUT = flags.DEFINE_string("out", "predictions.csv", "CSV to write, or GeoTIFF of an image, with --predict.")
 
 
 def main(argv: list[str]) -> int:
@@ -27,22 +31,32 @@ def main(argv: list[str]) -> int:
     unknown, overrides = configure.split(argv[1:])
     if unknown:
         return _fail(f"argument {unknown[0]!r} is not known; overrides have the form {configure.PREFIX}data.matchups=FILE.npz.")
+    import jax
+
     from spectral_jax.downstream.settings import Finetune
     from spectral_jax.finetuning import EXPECTED, finetune
-    from spectral_jax.prediction import predict_file
+    from spectral_jax.prediction import predict_file, predict_image
 
+    # Encoders of different seeds run the same programs; kept on disk they are compiled once.
+    jax.config.update("jax_compilation_cache_dir", os.environ.get("JAX_COMPILATION_CACHE_DIR", _cache_folder()))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     try:
         if PREDICT.value:
             if not CHECKPOINT.value:
                 return _fail("--predict needs --checkpoint=DIR, the work folder of a finished run.")
-            print(predict_file(Path(PREDICT.value), Path(CHECKPOINT.value), Path(OUT.value)), flush=True)
+            files = Path(PREDICT.value), Path(CHECKPOINT.value), Path(OUT.value)
+            print(predict_image(*files) if files[0].suffix == ".nc" else predict_file(*files), flush=True)
             return 0
         if not WORKDIR.value:
             return _fail("--workdir=DIR is needed: the folder that gets the report and the predictor.")
-        finetune(configure.read(CONFIG.value, overrides, Finetune), Path(WORKDIR.value))
+        finetune(configure.read(CONFIG.value, overrides, Finetune), Path(WORKDIR.value), shlex.join(["python", *sys.argv]))
     except EXPECTED as error:
         return _fail(str(error))
     return 0
+
+
+def _cache_folder() -> str:
+    return str(Path(tempfile.gettempdir()) / f"spectral_jax_programs_{os.getuid()}")
 
 
 def _fail(text: str) -> int:

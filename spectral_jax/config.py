@@ -137,7 +137,7 @@ class Synthetic:
 class Data:
     """Where patches come from, and how batches are drawn."""
 
-    store: str = "synthetic"  # a folder written by tools/build_store.py, or "synthetic": simulated in the work folder
+    store: str = "synthetic"  # a folder written by tools/build_store.py, or "synthetic" or "lake": simulated in the work folder
     synthetic: Synthetic = Synthetic()
     groups: tuple[str, ...] = ()  # groups of the store to draw from; empty: all
     batch_size: int = 64  # locations a step, over all processes

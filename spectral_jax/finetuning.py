@@ -8,10 +8,23 @@ from pathlib import Path
 
 import numpy as np
 
-from spectral_jax import configure, matchups
-from spectral_jax.downstream import attribution, climatology, ensemble, evaluate, features, predictor, problem, splits, study
+from spectral_jax import configure, matchups, water_encoders
+from spectral_jax.downstream import (
+    attribution,
+    climatology,
+    embedding,
+    ensemble,
+    evaluate,
+    features,
+    predictor,
+    problem,
+    reconstruction,
+    splits,
+    study,
+)  # fmt: skip
 from spectral_jax.downstream.predictor import Predictor
 from spectral_jax.downstream.problem import Problem
+from spectral_jax.downstream.report import write as write_report
 from spectral_jax.downstream.settings import SIMULATED, Finetune
 from spectral_jax.downstream.study import OURS, Embeddings
 from spectral_jax.matchups import TARGETS, Matchups
@@ -22,12 +35,13 @@ __all__ = ["EXPECTED", "finetune"]
 KEPT = (OURS, "ridge", "season")
 
 
-def finetune(cfg: Finetune, workdir: Path) -> dict:
+def finetune(cfg: Finetune, workdir: Path, command: str = "") -> dict:
     """Runs the comparison and leaves config.json, predictor.npz, out_of_fold.csv, report.json and report.html in `workdir`.
 
     Args:
       cfg: the run.
-      workdir: made if need be; what an earlier run left there is replaced.
+      workdir: made if need be; what an earlier run left there is replaced, but encoders that are already trained.
+      command: how to run it again, for the report.
 
     Returns:
       What report.json holds.
@@ -41,32 +55,34 @@ def finetune(cfg: Finetune, workdir: Path) -> dict:
     workdir.mkdir(parents=True, exist_ok=True)
     (workdir / "config.json").write_text(configure.to_json(cfg))
     print(_card(data), flush=True)
-    embeddings: Embeddings = {}
-    report = {"title": "Microcystin from PACE OCI", "simulated": data.simulated, "data": _about(data), "model": OURS}
-    report |= {
-        "results": [],
-        "comparisons": [],
-        "masking": [],
-        "label_efficiency": [],
-        "attribution": {},
-        "reconstruction": None,
-    }
+    encoders = water_encoders.train(cfg, workdir, cfg.evaluation.seeds)
+    embeddings: Embeddings = {way: water_encoders.embeddings(found, data) for way, found in encoders.items()}
+    report: dict = {
+        "title": "Microcystin from PACE OCI", "simulated": data.simulated, "data": _about(data), "model": OURS,
+        "command": command, "results": [], "comparisons": [], "masking": [], "label_efficiency": [], "attribution": {},
+        "reconstruction": None, "attempts": [],
+    }  # fmt: skip
     kept: list[dict] = []
     members = {}
     for target in TARGETS:
         p = problem.make(data, target, table)
-        runs = _compare(p, cfg, embeddings, report)
+        runs = _compare(p, cfg, embeddings, encoders.get(study.TARGETED, []), report)
         kept += evaluate.table(p, (one for r in runs if r[0].model in KEPT for one in r))
         report["label_efficiency"] += study.label_efficiency(p, cfg.evaluation, embeddings)
+        report["attempts"] += study.attempts(p)
         members[target] = _fit_all(p, cfg, embeddings)
         report["attribution"][target] = _attribution(p, members[target])
+    if encoders:
+        run, params = encoders[study.TARGETED][0]
+        report["reconstruction"] = reconstruction.compare(*embedding.guess_hidden(params, run, data), data)
     rrs = features.filled(data.mean_rrs())
     low, high = predictor.training_range(rrs, data.wavelength_nm)
     predictor.save(workdir / predictor.FILE, Predictor(members, table, data.wavelength_nm, low, high, data.simulated))
     _write_csv(workdir / "out_of_fold.csv", kept)
     report |= {"seconds": time.monotonic() - started, "machine": platform.platform(), "versions": _versions()}
     (workdir / "report.json").write_text(json.dumps(report, indent=1))
-    _close(report, workdir)
+    page = write_report(workdir)
+    _close(report, workdir, page)
     return report
 
 
@@ -78,10 +94,10 @@ def _matchups(cfg: Finetune) -> Matchups:
     return lake.simulate_matchups(cfg.data.lake.seed, stations=cfg.data.lake.stations, weeks=cfg.data.lake.weeks)
 
 
-def _compare(p: Problem, cfg: Finetune, embeddings: Embeddings, report: dict) -> list:
+def _compare(p: Problem, cfg: Finetune, embeddings: Embeddings, encoders: list, report: dict) -> list:
     """Adds results and paired comparisons of one target to the report, and prints them as they come."""
     done = []
-    for runs in study.run(p, cfg.evaluation, embeddings):
+    for runs in study.run(p, cfg.evaluation, embeddings, encoders if cfg.fine_tuning else []):
         done.append(runs)
         row = evaluate.row(p, runs, cfg.evaluation.seeds)
         report["results"].append(row)
@@ -106,7 +122,7 @@ def _compare(p: Problem, cfg: Finetune, embeddings: Embeddings, report: dict) ->
 def _fit_all(p: Problem, cfg: Finetune, embeddings: Embeddings) -> list[ensemble.Ensemble]:
     """The ensembles that predict new water: fitted on every labelled row, one an encoder."""
     rows = splits.labelled(p.data, p.target)
-    encoders = embeddings.get(study.TARGETED) or [None]
+    encoders = embeddings[study.TARGETED] if cfg.encoder_in_ensemble else [None]
     inputs = [problem.inputs(p, e).take(rows) for e in encoders]
     return [ensemble.fit(x, p.y[rows], p.below[rows], p.groups[rows]) for x in inputs]
 
@@ -168,7 +184,7 @@ def _spell(value: float | None) -> str:
     return "  -  " if value is None else f"{value:5.3f}"
 
 
-def _close(report: dict, workdir: Path) -> None:
+def _close(report: dict, workdir: Path, page: Path) -> None:
     print(f"\n{'SIMULATED data. ' if report['simulated'] else ''}Leave one ISO week out, log10 of microcystin:")
     for target in TARGETS:
         rows = [r for r in report["results"] if r["target"] == target and r["split"] == "week"]
@@ -188,7 +204,7 @@ def _close(report: dict, workdir: Path) -> None:
             f"{best['r2_log10']:.3f}, difference {pair['delta_r2_log10']:+.3f} ({pair['low']:+.3f} to {pair['high']:+.3f})"
         )
     print(
-        f"\nWhat to do next:\n  look at    {workdir / 'report.json'}\n"
+        f"\nWhat to do next:\n  look at    {page}\n"
         f"  predict    python experiments/finetune_microcystin.py --predict=FILE.npz --checkpoint={workdir} "
         f"--out=predictions.csv"
     )

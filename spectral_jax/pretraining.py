@@ -7,13 +7,14 @@ import jax
 
 from spectral_jax import configure
 from spectral_jax.config import Config
-from spectral_jax.data import synthetic
+from spectral_jax.data import lake_store, synthetic
 from spectral_jax.data.loader import Loader
 from spectral_jax.downstream.probe import ProbeResult, probe
 from spectral_jax.train import loop, partition, state
 from spectral_jax.train.checkpoint import CheckpointError
 from spectral_jax.train.loop import NonFiniteLoss
 
+SIMULATED = ("synthetic", "lake")  # values of data.store that stand for a simulation in the work folder
 # What a user can mend. An entry point turns these into one sentence; anything else is a bug and keeps its trace.
 EXPECTED = (ValueError, KeyError, OSError, ImportError, CheckpointError, NonFiniteLoss)
 
@@ -31,8 +32,7 @@ def pretrain(cfg: Config, workdir: Path) -> None:
     """
     partition.make_mesh(cfg)  # a mesh that does not fit is told before anything is written
     _check_same_run(cfg, workdir)
-    simulated = cfg.data.store == "synthetic"
-    path = _simulate(cfg, workdir) if simulated else Path(cfg.data.store)
+    path = simulate(cfg, workdir) if cfg.data.store in SIMULATED else Path(cfg.data.store)
     loader = Loader(cfg, path, process_index=jax.process_index(), process_count=jax.process_count())
     if jax.process_index() == 0:
         workdir.mkdir(parents=True, exist_ok=True)
@@ -61,16 +61,24 @@ def _check_same_run(cfg: Config, workdir: Path) -> None:
         )
 
 
-def _simulate(cfg: Config, workdir: Path) -> Path:
-    path = workdir / "synthetic.zarr"
+def simulate(cfg: Config, workdir: Path) -> Path:
+    """Writes the simulated store of a run, once: scenes (`synthetic`) or a lake (`lake`, seen by the first sensor alone)."""
+    path = workdir / f"{cfg.data.store}.zarr"
     if jax.process_index() == 0 and not path.exists():
-        count = cfg.data.synthetic.locations
+        wanted = cfg.data.synthetic
         print(
-            f"Simulating {count} locations of {cfg.model.footprint_m:g} m into {path} (simulated data, no observations).",
+            f"Simulating {wanted.locations} locations of {cfg.model.footprint_m:g} m into {path} (simulated data, no "
+            "observations).",
             flush=True,
         )
-        specs = {s.key: s.spec for s in cfg.sensors}
-        synthetic.write_store(path, cfg.data.synthetic, specs, cfg.model.footprint_m)
+        if cfg.data.store == "lake":
+            sensor = cfg.sensors[0]
+            lake_store.write_lake_store(
+                path, sensor.spec, key=sensor.key, footprint_m=cfg.model.footprint_m, locations=wanted.locations,
+                dates=wanted.dates, seed=wanted.seed,
+            )  # fmt: skip
+        else:
+            synthetic.write_store(path, wanted, {s.key: s.spec for s in cfg.sensors}, cfg.model.footprint_m)
     if jax.process_count() > 1:
         from jax.experimental import multihost_utils
 

@@ -5,9 +5,18 @@
 Two CPU cores, under three minutes. Every page says that the data is simulated; its scores say nothing about real water.
 """
 
+from pathlib import Path
+
+from spectral_jax import configure
 from spectral_jax.downstream.settings import Evaluation, Finetune
 
 
 def config() -> Finetune:
-    """One season at eight stations."""
-    return Finetune(name="microcystin_simulated", evaluation=Evaluation(trees=50, label_fractions=(0.1, 0.5, 1.0)))
+    """One season at eight stations; encoders of 150 steps, without ablations or fine-tuning."""
+    return Finetune(
+        name="microcystin_simulated",
+        evaluation=Evaluation(trees=50, label_fractions=(0.1, 0.5, 1.0)),
+        pretrain=configure.read(str(Path(__file__).parent / "spectm_lake.py"), ["--config.train.steps=150"]),
+        ablations=False,
+        fine_tuning=False,
+    )

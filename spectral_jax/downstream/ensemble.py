@@ -87,20 +87,19 @@ def fit(inputs: Inputs, y: np.ndarray, below: np.ndarray, groups: np.ndarray, co
       groups: [N] ISO weeks; inner choices leave one out at a time.
       context_days: 0 predicts every image by itself.
     """
-    experts, columns = {}, []
-    for name, values in inputs.features.items():
-        kept = below if inputs.censored[name] else None
-        experts[name], left_out = censored_ridge.fit(values, y, groups, below=kept, limit=LIMIT)
-        columns.append(left_out)
-    if inputs.season is not None:
-        columns.append(np.maximum(inputs.season, LIMIT))
-    columns = np.stack(columns, axis=1)
+    experts, columns = _experts(inputs, y, below, groups)
     weights = _mix(columns, y)
     mixed = columns @ weights
     # In the inner loop a row's context is its own week: the other weeks' predictions are of another fit.
     keys = np.array([f"{s} {g}" for s, g in zip(inputs.station, groups, strict=True)])
     left_out = _context(mixed, keys, inputs.time, context_days)
     return Ensemble(experts, weights, calibration.fit(left_out, y, below, LIMIT), y.max() + BEYOND_HIGHEST, context_days)
+
+
+def left_out_error(inputs: Inputs, y: np.ndarray, below: np.ndarray, groups: np.ndarray) -> float:
+    """Mean squared error of the mixture on left-out groups of the rows it is given; arguments as in `fit`."""
+    _, columns = _experts(inputs, y, below, groups)
+    return float(np.mean((columns @ _mix(columns, y) - y) ** 2))
 
 
 def predict(fitted: Ensemble, inputs: Inputs) -> Prediction:
@@ -117,6 +116,18 @@ def of_log10(spread: Spread, log10: np.ndarray) -> Prediction:
     lower, upper = calibration.interval(spread, log10, LIMIT)
     over = {t: calibration.exceedance(spread, log10, np.log10(t), LIMIT) for t in metrics.THRESHOLDS_UG_L}
     return Prediction(log10, lower, upper, over)
+
+
+def _experts(inputs: Inputs, y, below, groups) -> tuple[dict[str, Ridge], np.ndarray]:
+    """Fitted lines, and left-out predictions [N E] of them and of the season."""
+    experts, columns = {}, []
+    for name, values in inputs.features.items():
+        kept = below if inputs.censored[name] else None
+        experts[name], left_out = censored_ridge.fit(values, y, groups, below=kept, limit=LIMIT)
+        columns.append(left_out)
+    if inputs.season is not None:
+        columns.append(np.maximum(inputs.season, LIMIT))
+    return experts, np.stack(columns, axis=1)
 
 
 def _line(line: Ridge, features: np.ndarray, highest: float) -> np.ndarray:

@@ -52,20 +52,28 @@ def seasonal(data: Matchups, target: str, climatology: Climatology | None) -> np
     return None if climatology is None else climatology.at(data.station, data.day_of_year + LEAD_DAYS[target])
 
 
-def inputs(problem: Problem, embedding: np.ndarray | None = None) -> Inputs:
+def inputs(problem: Problem, embedding: np.ndarray | None = None, experts: tuple[str, ...] = ()) -> Inputs:
     """What the ensemble looks at.
 
     Args:
       problem: rows, of which those without a spectrum give NaN.
       embedding: [N D] of a frozen encoder, or None.
+      experts: names of `features.EXPERTS`; empty: those of the target.
     """
-    return inputs_of(problem.data, problem.target, problem.rrs, problem.season, embedding)
+    return inputs_of(problem.data, problem.target, problem.rrs, problem.season, embedding, experts)
 
 
-def inputs_of(data: Matchups, target: str, rrs: np.ndarray, season: np.ndarray | None, embedding: np.ndarray | None) -> Inputs:
+def inputs_of(
+    data: Matchups,
+    target: str,
+    rrs: np.ndarray,
+    season: np.ndarray | None,
+    embedding: np.ndarray | None,
+    experts: tuple[str, ...] = (),
+) -> Inputs:
     """As `inputs`, without labels."""
     made, censored = {}, {}
-    for name in features.EXPERTS_OF[target]:
+    for name in experts or features.EXPERTS_OF[target]:
         function, censored[name] = features.EXPERTS[name]
         made[name] = function(rrs, data.wavelength_nm)
         if target == "ahead" and season is not None:

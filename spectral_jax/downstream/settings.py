@@ -15,7 +15,7 @@ class Lake:
     """The simulated lake that stands in when `data.matchups` is "simulated"."""
 
     stations: int = 8
-    weeks: int = 14
+    weeks: int = 18
     seed: int = 0
 
 
@@ -55,9 +55,26 @@ class Evaluation:
 
 @dataclasses.dataclass(frozen=True)
 class Finetune:
-    """A whole microcystin run. `pretrain` is the run that makes the encoders; None: no encoder, experts and season alone."""
+    """A whole microcystin run.
+
+    Attributes:
+      name: of the run.
+      data: the match-ups.
+      evaluation: splits, seeds and baselines.
+      pretrain: the recipe of the encoders, on a simulated lake; None: no encoder, experts and season alone.
+      ablations: also random masks, no pretraining, and each task left out.
+      fine_tuning: also partial and full fine-tuning of the encoders.
+      encoder_in_ensemble: whether the predictor that is left includes the targeted encoders; the report has it both ways.
+    """
 
     name: str
     data: MatchupData = MatchupData()
     evaluation: Evaluation = Evaluation()
     pretrain: Config | None = None
+    ablations: bool = True
+    fine_tuning: bool = True
+    encoder_in_ensemble: bool = False
+
+    def __post_init__(self):
+        if self.encoder_in_ensemble and self.pretrain is None:
+            raise ValueError("encoder_in_ensemble: expected a recipe in pretrain, got none; there is no encoder to include.")

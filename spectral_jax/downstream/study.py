@@ -5,24 +5,34 @@ from functools import partial
 
 import numpy as np
 
-from spectral_jax.downstream import baselines, censored_ridge, ensemble, evaluate, problem, splits
+from spectral_jax.downstream import (
+    baselines,
+    calibration,
+    censored_ridge,
+    ensemble,
+    evaluate,
+    features,
+    finetune,
+    problem,
+    splits,
+)
 from spectral_jax.downstream.baselines import Predictor
 from spectral_jax.downstream.ensemble import LIMIT, Prediction
 from spectral_jax.downstream.evaluate import OutOfFold
 from spectral_jax.downstream.problem import Problem
 from spectral_jax.downstream.settings import Evaluation
 
-OURS = "spectm"
+OURS = "ensemble"
 TARGETED = "targeted"
 # Way of pretraining -> one embedding [N D] of all rows a seed.
 Embeddings = dict[str, list[np.ndarray]]
 
 
-def run(p: Problem, cfg: Evaluation, embeddings: Embeddings) -> Iterator[list[OutOfFold]]:
+def run(p: Problem, cfg: Evaluation, embeddings: Embeddings, encoders: list) -> Iterator[list[OutOfFold]]:
     """Yields the runs of one model on one split, one a seed; a model without randomness gives one."""
     for split in cfg.splits:
         seeded = split == "random"  # its folds depend on the seed, so every model's result does
-        for name, kind, predictor, random in models(cfg, embeddings, p):
+        for name, kind, predictor, random in models(cfg, embeddings, encoders if split == "week" else [], p):
             seeds = range(cfg.seeds if random or seeded else 1)
             if kind == "baseline":
                 yield _parallel(p, split, name, kind, predictor, seeds, cfg.workers)
@@ -30,15 +40,16 @@ def run(p: Problem, cfg: Evaluation, embeddings: Embeddings) -> Iterator[list[Ou
                 yield [evaluate.out_of_fold(p, split, name, kind, predictor, s) for s in seeds]
 
 
-def models(cfg: Evaluation, embeddings: Embeddings, p: Problem) -> list[tuple[str, str, Predictor, bool]]:
+def models(cfg: Evaluation, embeddings: Embeddings, encoders: list, p: Problem) -> list[tuple[str, str, Predictor, bool]]:
     """Name, kind, predictor, and whether it depends on the seed, of every model."""
-    ours = embeddings.get(TARGETED)
-    made: list[tuple[str, str, Predictor, bool]] = [(OURS, "ours", partial(mixture, embeddings=ours), ours is not None)]
-    if ours is not None:
-        made.append((f"{OURS} without encoder", "part", partial(mixture, embeddings=None), False))
+    made: list[tuple[str, str, Predictor, bool]] = [(OURS, "ours", mixture, False)]
+    if TARGETED in embeddings:
+        made.append((f"{OURS} with encoder", "part", partial(mixture, embeddings=embeddings[TARGETED]), True))
     parts = problem.inputs(p)
     made += [(f"expert: {name}", "part", partial(expert, name=name), False) for name in parts.features]
     made += [(f"frozen probe, {way}", "ablation", partial(probe, embeddings=e), True) for way, e in embeddings.items()]
+    for depth in finetune.DEPTHS if encoders else ():
+        made.append((f"{depth} fine-tuning", "part", finetune.predictor(encoders, depth), True))
     for name in cfg.baselines:
         if name == "season" and p.season is None:
             continue  # there is no table for this water
@@ -46,11 +57,56 @@ def models(cfg: Evaluation, embeddings: Embeddings, p: Problem) -> list[tuple[st
     return made
 
 
-def mixture(p: Problem, train: np.ndarray, test: np.ndarray, seed: int, *, embeddings: list[np.ndarray] | None) -> Prediction:
-    """The ensemble, with the encoder of this seed where there is one."""
-    inputs = problem.inputs(p, None if embeddings is None else embeddings[seed])
-    fitted = ensemble.fit(inputs.take(train), p.y[train], p.below[train], p.groups[train])
+def mixture(
+    p: Problem,
+    train: np.ndarray,
+    test: np.ndarray,
+    seed: int,
+    *,
+    embeddings: list[np.ndarray] | None = None,
+    experts: tuple[str, ...] = (),
+    season: bool = True,
+    context_days: float = ensemble.CONTEXT_DAYS,
+) -> Prediction:
+    """The ensemble, or a variant of it: with an encoder a seed, of other experts, without season or context."""
+    inputs = problem.inputs(p, None if embeddings is None else embeddings[seed], experts)
+    if not season:
+        inputs = inputs._replace(season=None)
+    fitted = ensemble.fit(inputs.take(train), p.y[train], p.below[train], p.groups[train], context_days)
     return ensemble.predict(fitted, inputs.take(test))
+
+
+def attempts(p: Problem) -> list[dict]:
+    """Variants of the ensemble under the week split: out of fold, and on left-out weeks inside the training rows.
+
+    The second number may guide a choice; the first may not.
+    """
+    variants: dict[str, dict] = {
+        "the ensemble as it is": {},
+        "spectrum, shape, slope and eight indices": {"experts": ("spectrum", "shape", "slope", "indices")},
+        "spectrum, shape and eight indices": {"experts": ("spectrum", "shape", "indices")},
+        "spectrum, shape and all indices": {"experts": ("spectrum", "shape", "all indices")},
+        "eight indices": {"experts": ("indices",)},
+        "all indices": {"experts": ("all indices",)},
+        "every image by itself": {"context_days": 0.0},
+    }
+    if p.season is not None and p.target == "now":
+        variants["without season"] = {"season": False}
+    out = []
+    for what, options in variants.items():
+        found = evaluate.out_of_fold(p, "week", what, "attempt", partial(mixture, **options), 0)
+        inner = []
+        for fold in splits.folds(p.data, p.target, "week"):
+            inputs = problem.inputs(p, None, options.get("experts", ()))
+            inputs = inputs if options.get("season", True) else inputs._replace(season=None)
+            rows = fold.train
+            inner.append(ensemble.left_out_error(inputs.take(rows), p.y[rows], p.below[rows], p.groups[rows]))
+        variance = np.nanvar(p.y[splits.labelled(p.data, p.target)])
+        out.append({
+            "target": p.target, "what": what, "r2_log10": evaluate.score(p, found)["r2_log10"],
+            "note": f"R2 {1 - np.mean(inner) / variance:.3f} on left-out weeks inside the training rows, without context",
+        })  # fmt: skip
+    return out
 
 
 def expert(p: Problem, train: np.ndarray, test: np.ndarray, seed: int, *, name: str) -> Prediction:
@@ -66,9 +122,10 @@ def probe(p: Problem, train: np.ndarray, test: np.ndarray, seed: int, *, embeddi
 
 def label_efficiency(p: Problem, cfg: Evaluation, embeddings: Embeddings) -> list[dict]:
     """R2 in log10 when only a part of the training rows of each fold keeps its label; the same rows for every model."""
-    compared: dict[str, Predictor] = {OURS: partial(mixture, embeddings=embeddings.get(TARGETED))}
+    compared: dict[str, Predictor] = {OURS: mixture}
     compared |= {f"frozen probe, {way}": partial(probe, embeddings=e) for way, e in embeddings.items() if way in WAYS}
-    compared["expert: indices"] = partial(expert, name="indices")
+    by_indices = next(name for name in features.EXPERTS_OF[p.target] if "indices" in name)
+    compared[f"expert: {by_indices}"] = partial(expert, name=by_indices)
     if p.target == "now":
         compared["ridge"] = partial(expert, name="spectrum")
     out = []
@@ -107,7 +164,7 @@ def _line(p: Problem, features: np.ndarray, censored: bool, train: np.ndarray, t
     below = p.below[train] if censored else None
     line, left_out = censored_ridge.fit(features[train], p.y[train], p.groups[train], below=below, limit=LIMIT)
     highest = p.y[train].max() + ensemble.BEYOND_HIGHEST
-    spread = ensemble.calibration.fit(left_out, p.y[train], p.below[train], LIMIT)
+    spread = calibration.fit(left_out, p.y[train], p.below[train], LIMIT)
     return ensemble.of_log10(spread, np.minimum(censored_ridge.predict(line, features[test], LIMIT), highest))
 
 

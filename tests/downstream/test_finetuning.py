@@ -32,21 +32,21 @@ def test_the_report_has_every_number_that_was_asked_for(run):
     assert report["simulated"] is True
     rows = {(r["target"], r["split"], r["model"]): r for r in report["results"]}
     for target in matchups.TARGETS:
-        for model in ("spectm", "mean", "season", "ridge"):
+        for model in ("ensemble", "mean", "season", "ridge"):
             row = rows[target, "week", model]
             assert {"r2_log10", "rmse_log10", "auc_1_6", "coverage_90", "n", "seeds"} <= set(row)
             assert row["n"] == 40
-    assert rows["now", "week", "spectm"]["r2_log10"] > 0.6 > rows["now", "week", "mean"]["r2_log10"]
+    assert rows["now", "week", "ensemble"]["r2_log10"] > 0.6 > rows["now", "week", "mean"]["r2_log10"]
     assert {c["baseline"] for c in report["comparisons"]} >= {"mean", "season", "ridge"}
-    assert {(r["model"], r["fraction"]) for r in report["label_efficiency"]} >= {("spectm", 0.5), ("ridge", 1.0)}
+    assert {(r["model"], r["fraction"]) for r in report["label_efficiency"]} >= {("ensemble", 0.5), ("ridge", 1.0)}
 
 
 def test_out_of_fold_rows_give_the_reported_number(run):
     folder, _, report = run
     with open(folder / "run" / "out_of_fold.csv") as file:
-        rows = [r for r in csv.DictReader(file) if (r["target"], r["model"]) == ("now", "spectm")]
+        rows = [r for r in csv.DictReader(file) if (r["target"], r["model"]) == ("now", "ensemble")]
     y, p = (np.log10([max(float(r[k]), 0.1) for r in rows]) for k in ("observed_ug_l", "predicted_ug_l"))
-    reported = next(r for r in report["results"] if (r["target"], r["model"]) == ("now", "spectm"))["r2_log10"]
+    reported = next(r for r in report["results"] if (r["target"], r["model"]) == ("now", "ensemble"))["r2_log10"]
     assert 1 - ((y - p) ** 2).sum() / ((y - y.mean()) ** 2).sum() == pytest.approx(reported, abs=1e-4)
 
 
@@ -96,7 +96,7 @@ def test_bands_are_found_by_wavelength(run):
         prediction.predict_file(unlabelled(folder / f"{name}.npz", one), folder / "run", folder / f"{name}.csv")
     assert (folder / "a.csv").read_text() == (folder / "b.csv").read_text()
     fewer = dataclasses.replace(data, rrs=data.rrs[..., 1:], wavelength_nm=data.wavelength_nm[1:])
-    with pytest.raises(ValueError, match="no band within 1 nm of 410 nm .*1 of the predictor's 18 bands are missing"):
+    with pytest.raises(ValueError, match="no band within 1 nm of 410 nm .*1 of the predictor's 19 bands are missing"):
         prediction.predict_file(unlabelled(folder / "c.npz", fewer), folder / "run", folder / "c.csv")
 
 

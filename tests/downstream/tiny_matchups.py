@@ -4,7 +4,7 @@ import numpy as np
 
 from spectral_jax.matchups import Matchups
 
-NM = np.array([410, 443, 490, 510, 555, 560, 580, 600, 620, 640, 650, 660, 665, 681, 690, 700, 709, 715], float)
+NM = np.array([410, 443, 490, 510, 555, 560, 580, 600, 620, 625, 640, 650, 660, 665, 681, 690, 700, 709, 715], float)
 
 
 def make(weeks=10, stations=4, noise=0.1, seed=0) -> Matchups:
