@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from downstream import tiny_matchups
+from ingest import pace_files
 
 from spectral_jax import configure, finetuning, matchups, prediction
 from spectral_jax.downstream import predictor
@@ -132,3 +133,45 @@ def test_the_config_comes_back_and_a_config_of_another_job_is_refused(run):
         configure.override(cfg, "--config.evaluation.splits=year")
     with pytest.raises(ValueError, match="makes a Config, and this command takes a Finetune"):
         configure.read("experiments/configs/quickstart.py", kind=Finetune)
+
+
+@pytest.mark.parametrize("level", [2, 3])
+def test_an_image_becomes_a_map(run, tmp_path, level):
+    rasterio = pytest.importorskip("rasterio")
+    pytest.importorskip("h5netcdf")
+    folder, _, _ = run
+    nm, spectra = tiny_matchups.NM, tiny_matchups.make(seed=3).mean_rrs()[:30].reshape(5, 6, -1).copy()
+    spectra[2, 3] = np.nan
+    spectra[0, 0] *= 2.5
+    if level == 2:
+        flags = np.zeros((5, 6), np.int32)
+        flags[1, 1] = 1 << 9  # CLDICE
+        image = pace_files.write_l2(tmp_path, raw=pace_files.packed(spectra), nm=nm, flags=flags)
+    else:
+        lat, lon = 41.9 - 0.05 * np.arange(5), -83.4 + 0.05 * np.arange(6)
+        image = pace_files.write_l3m(tmp_path, rrs=spectra, lat=lat, lon=lon, nm=nm)
+    said = prediction.predict_image(image, folder / "run", tmp_path / "map.tif")
+    assert "map.tif" in said
+    assert (tmp_path / "map.png").stat().st_size > 10_000
+    if level == 3:
+        with rasterio.open(tmp_path / "map.tif") as file:
+            assert file.crs.to_epsg() == 4326
+            assert file.xy(0, 0) == pytest.approx((-83.4, 41.9))
+            assert file.tags()["simulated"] == "true"
+            layers = dict(zip((d.split(":")[0] for d in file.descriptions), file.read(), strict=True))
+        assert np.isnan(layers["mc_now"][2, 3])
+        assert layers["outside_training_range"][0, 0] == 1
+        one = tiny_matchups.make(seed=3).take(np.arange(30))
+        one = dataclasses.replace(one, rrs=spectra.reshape(30, 1, 1, -1).astype(np.float32), station=np.arange(30).astype(str))
+        alone = predictor.predict(predictor.load(folder / "run" / predictor.FILE), one.take([8]), None)["now"].log10
+        # The map is of one day in July; season and rounding of the packing are all that differ from the row alone.
+        assert np.log10(layers["mc_now"][1, 2]) == pytest.approx(alone[0], abs=0.5)
+
+
+def test_an_image_without_water_is_a_sentence(run, tmp_path):
+    pytest.importorskip("h5netcdf")
+    folder, _, _ = run
+    nothing = pace_files.packed(np.full((5, 6, len(tiny_matchups.NM)), np.nan))
+    image = pace_files.write_l2(tmp_path, raw=nothing, nm=tiny_matchups.NM)
+    with pytest.raises(ValueError, match="expected water pixels, and none is left"):
+        prediction.predict_image(image, folder / "run", tmp_path / "map.tif")
