@@ -6,13 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from spectral_jax.data import lake, store, water_correction, water_rrs
+from spectral_jax.data import lake, lake_state, scene_place, store, water_correction, water_rrs
+from spectral_jax.data.water_prior import simulate_spectra
 from spectral_jax.sensors import SensorSpec
 
+__all__ = ["LAKE_PARAMETERS", "simulate_spectra", "write_lake_store"]
+# Means of log10 over a place's dates and pixels: chlorophyll and phycocyanin (ug/L), suspended matter (g/m3), absorption of
+# dissolved matter at 440 nm (1/m). The first two have the names they have in the simulated scenes.
+LAKE_PARAMETERS = ("water_chlorophyll_log10", "water_phycocyanin_log10", "water_suspended_log10", "water_cdom_log10")
 GAP_DAYS = (1, 12)  # between dates: clouds and orbits leave gaps
-TRUTH = ("mean log10 chlorophyll, ug/L",)
-_AT_ONCE = 64  # places
-_FIRST = 11000.0  # days since 2000-01-01: 2030, no year of an observation
+_INVALID = 0.05  # share of the dates
+_START = 10957.0  # days from 2000-01-01 to 2030-01-01: no year of an observation
+_PIXELS_AT_ONCE = 2**15  # of all dates together; spectra of so many take some 100 MB
 
 
 def write_lake_store(
@@ -26,36 +31,47 @@ def write_lake_store(
     seed: int,
     group: str = "lake",
 ) -> None:
-    """Writes a simulated store with one group.
+    """Writes a simulated store with one group; each location is a place in some lake of its own.
+
+    It is written beside its place under a temporary name and renamed when complete, so what stands at `path` is whole.
 
     Args:
-      path: a folder that does not exist yet; what stands there afterwards is whole.
+      path: a folder that does not exist yet.
       spec: an optical sensor; all its bands are stored, those of its bad intervals too.
       key: of the sensor in the store.
-      footprint_m: side of the patches, metres, a multiple of the sensor's pixel.
-      locations: independent places.
-      dates: of each; one in twenty is invalid.
+      footprint_m: side of the patches, metres, a whole number of the sensor's pixels.
+      locations: how many.
+      dates: of each, 1 to 12 days apart; one in twenty is invalid.
       seed: of everything.
       group: name of the group.
 
     Raises:
       FileExistsError: there is something at `path` already.
+      OSError: the disk is full, or writing failed otherwise; nothing is left behind.
       ValueError: the sensor cannot see this water, or the footprint does not fit.
     """
     path = Path(path)
     if path.exists():
         raise FileExistsError(f"simulated lake: expected nothing at {path}, and it exists; remove it or take another place.")
     whole = water_rrs.check(water_rrs.every_band(spec))
+    layout = store.GroupLayout(group, {key: spec}, locations, dates)
+    pixels = max(1, dates * round(footprint_m / spec.gsd_m) ** 2)
+    at_once = max(1, min(256, _PIXELS_AT_ONCE // pixels))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial-{os.getpid()}")
-    provenance = {"made_by": "spectral_jax.data.lake_store", "seed": seed, "note": "simulated, no observation"}
+    provenance = {
+        "made_by": "spectral_jax.data.lake_store",
+        "seed": seed,
+        "note": "simulated, no observation; sizes of the correction's errors set to overall numbers of PACE over Lake Erie",
+    }
     try:
+        # A block is a whole shard; a shard written twice would be compressed twice.
         made = store.create(
-            partial, [store.GroupLayout(group, {key: spec}, locations, dates)], footprint_m=footprint_m, simulated=True,
-            truth_names=TRUTH, provenance=provenance,
+            partial, [layout], footprint_m=footprint_m, simulated=True, truth_names=LAKE_PARAMETERS, provenance=provenance,
+            shard_bytes=at_once * pixels * len(spec.bands) * np.dtype(spec.dtype).itemsize,
         )  # fmt: skip
-        for first in range(0, locations, _AT_ONCE):
-            _write(made.groups[group], key, whole, seed, footprint_m, range(first, min(first + _AT_ONCE, locations)))
+        for first in range(0, locations, at_once):
+            _write(made.groups[group], key, whole, seed, footprint_m, range(first, min(first + at_once, locations)))
         partial.rename(path)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
@@ -66,16 +82,23 @@ def _write(group, key: str, spec: SensorSpec, seed: int, footprint_m: float, row
     rng = np.random.default_rng([seed, rows.start])
     n, side = len(rows), round(footprint_m / spec.gsd_m)
     gaps = rng.integers(GAP_DAYS[0], GAP_DAYS[1] + 1, (n, group.dates))
-    # A place's first date lies anywhere in the warm season.
-    days = rng.uniform(112.0, 290.0, (n, 1)) + np.cumsum(gaps, axis=1)
-    found = lake.concentrations(rng, n, days, side)
-    rrs = lake.seen(rng, lake.water_of(rng, found), spec, one_scene_a_date=False)
+    # The first date lies anywhere from late April on; a long series ends in autumn or goes on through another year.
+    days = rng.uniform(105.0, 270.0, (n, 1)) + np.cumsum(gaps, axis=1)
+    water = lake_state.water_of(rng, lake_state.independent(rng, days), days, side, one_lake=False)
+    rrs = lake.seen(rng, water, spec, one_scene_a_date=False)
+    valid = rng.random((n, group.dates)) >= _INVALID
+    if spec.nodata is not None:
+        rrs[~valid] = np.nan
     stored = np.ascontiguousarray(np.moveaxis(water_correction.pack(rrs, spec), -1, 2))
-    valid = rng.random((n, group.dates)) > 0.05
-    group.write_block(rows.start, key, stored, valid, _FIRST + days)
-    truth = np.log10(found["chlorophyll_ug_l"]).mean(axis=(1, 2, 3))[:, None].astype(np.float32)
-    box = np.array([footprint_m, 0.0, 0.0, 0.0, -footprint_m, 4.62e6])
-    places = np.tile(box, (n, 1))
-    places[:, 2] = 3e5 + footprint_m * np.arange(rows.start, rows.stop)
-    ids = [f"simulated-lake-{seed}-{i:06d}" for i in rows]
-    group.write_locations(rows.start, ids, np.tile([-83.3, 41.7], (n, 1)), np.full(n, 32617, np.int32), places, truth)
+    group.write_block(rows.start, key, stored, valid, _START + days)
+    longitude, latitude = rng.uniform(-125.0, 140.0, n), rng.uniform(25.0, 60.0, n)
+    squares = [scene_place.square(x, y, footprint_m) for x, y in zip(longitude, latitude, strict=True)]
+    held = (water.chlorophyll_ug_l, water.phycocyanin_ug_l, water.suspended_g_m3, water.cdom_a440_1_m)
+    group.write_locations(
+        rows.start,
+        [f"simulated-{seed}-{group.name}-{i:06d}" for i in rows],
+        np.stack([longitude, latitude], axis=1),
+        np.array([epsg for epsg, _ in squares], np.int32),
+        np.array([transform for _, transform in squares]),
+        np.stack([np.log10(x).mean(axis=(1, 2, 3), dtype=float) for x in held], axis=1).astype(np.float32),
+    )

@@ -16,7 +16,7 @@ from spectral_jax.sensors import SensorSpec
 # Median and standard deviation of log10, lowest and highest.
 CHLOROPHYLL_UG_L = (14.0, 0.42, 0.5, 500.0)
 SUSPENDED_G_M3 = (9.0, 0.40, 0.3, 120.0)
-CDOM_A440_1_M = (0.45, 0.25, 0.1, 2.5)
+CDOM_A440_1_M = (0.42, 0.22, 0.15, 2.5)
 PHYCOCYANIN_PER_CHLOROPHYLL = (0.7, 0.20, 0.1, 4.0)  # of cyanobacteria; Simis et al. (2005) report 0.1 to more than 2
 BLOOM_SHARE = 0.08  # of draws whose chlorophyll is that of a bloom
 BLOOM_UG_L = (70.0, 0.35, 20.0, 500.0)
@@ -35,13 +35,23 @@ _SPECIFIC = {
     "eukaryote_bb550_m2_mg": (0.0004, 0.0018),
     "cyanobacteria_bb550_m2_mg": (0.0015, 0.0050),
     "phytoplankton_exponent": (-0.2, 1.2),
-    "fluorescence_yield": (0.0, 0.8),
+    "fluorescence_yield": (0.0, 0.6),
 }
 
 
-def specific_optics(rng: np.random.Generator, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
-    """Fields of `Water` that say how matter absorbs and scatters, each [shape], uniform in its published range."""
-    return {name: rng.uniform(*limits, shape) for name, limits in _SPECIFIC.items()}
+def specific_optics(rng: np.random.Generator, shape: tuple[int, ...], *, alike: float = 0.0) -> dict[str, np.ndarray]:
+    """Fields of `Water` that say how matter absorbs and scatters, each [shape], uniform in its published range.
+
+    Args:
+      rng: source of randomness.
+      shape: of each field.
+      alike: 0: independent; towards 1: about one common draw, as in one lake, this near to it (a share of the range).
+    """
+    out = {}
+    for name, limits in _SPECIFIC.items():
+        common = rng.uniform(*limits)
+        out[name] = alike * common + (1.0 - alike) * rng.uniform(*limits, shape)
+    return out
 
 
 def lognormal(rng: np.random.Generator, about: tuple[float, float, float, float], shape: tuple[int, ...]) -> np.ndarray:

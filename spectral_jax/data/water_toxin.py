@@ -11,8 +11,8 @@ import numpy as np
 
 QUOTA_PEAK = 0.35  # ug microcystin per ug phycocyanin, median at the season's peak
 PEAK_DAY, SPREAD_DAYS = 212.0, 42.0  # end of July
-LATE_LOG10 = -1.1  # of the quota, far from the peak
-PLACE_LOG10, BLOOM_LOG10, SAMPLE_LOG10 = 0.10, 0.15, 0.15  # standard deviations
+LATE_LOG10 = -1.0  # of the quota, far from the peak
+PLACE_LOG10, BLOOM_LOG10, SAMPLE_LOG10 = 0.08, 0.15, 0.10  # standard deviations
 
 
 def quota_log10(day_of_year: np.ndarray) -> np.ndarray:
@@ -28,7 +28,7 @@ def microcystin(rng: np.random.Generator, phycocyanin_ug_l: np.ndarray, day_of_y
       rng: source of the scatter between samples.
       phycocyanin_ug_l: [...].
       day_of_year: [...], broadcast.
-      spread_log10: what place and bloom add to log10 of the quota [...], broadcast; see `place_and_bloom`.
+      spread_log10: what place and bloom add to log10 of the quota [...], broadcast.
 
     Raises:
       ValueError: a phycocyanin is negative.
