@@ -99,7 +99,7 @@ def _seasons(span: np.ndarray) -> list[tuple[np.datetime64, np.datetime64]]:
 
 def _date_axis(axes, start: np.datetime64, end: np.datetime64) -> None:
     """A tick at the first of each month inside, of every second where there are many; without any, the month's name alone."""
-    months = np.arange(start.astype("datetime64[M]"), end.astype("datetime64[M]") + 1)
+    months = np.arange(start.astype("datetime64[M]"), end.astype("datetime64[M]") + np.timedelta64(1, "M"))
     firsts = months[months.astype("datetime64[s]") >= start]
     firsts = firsts[:: 1 + len(firsts) // 7].astype("datetime64[s]")
     if not len(firsts):

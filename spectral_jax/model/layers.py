@@ -9,6 +9,7 @@ from collections.abc import Callable
 import einops
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 
 # Normal with deviation 0.02, cut at +-2 as in PyTorch's trunc_normal_ (its bounds are values, those here are deviations).
@@ -97,6 +98,24 @@ class LayerNorm(nn.Module):
         return (x * along_last(scale, x) + along_last(bias, x)).astype(self.dtype)
 
 
+@jax.custom_jvp
+def gelu(x: jax.Array) -> jax.Array:
+    """x times the normal distribution function, exactly; [...] to [...].
+
+    Its derivative is written out, because that of `jax.nn.gelu` cannot be taken under `shard_map` in JAX 0.12 ("Primitive
+    polynomial requires varying manual axes to match").
+    """
+    return jax.nn.gelu(x, approximate=False)
+
+
+@gelu.defjvp
+def _gelu_jvp(primals, tangents):
+    (x,), (moved,) = primals, tangents
+    below = 0.5 * jax.lax.erfc(-x * np.sqrt(0.5).astype(x.dtype))
+    density = np.sqrt(0.5 / np.pi).astype(x.dtype) * jnp.exp(-0.5 * x * x)
+    return x * below, (below + x * density) * moved
+
+
 class Mlp(nn.Module):
     """Linear, GELU (exact), linear; [... D] to [... D]."""
 
@@ -106,7 +125,7 @@ class Mlp(nn.Module):
     @nn.compact
     def __call__(self, x):
         """Maps [... D] to [... D]."""
-        hidden = jax.nn.gelu(Dense(self.ratio * x.shape[-1], self.dtype, name="in")(x), approximate=False)
+        hidden = gelu(Dense(self.ratio * x.shape[-1], self.dtype, name="in")(x))
         return Dense(x.shape[-1], self.dtype, name="out")(hidden)
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from spectral_jax.config import Config
-from spectral_jax.model.layers import Dense
+from spectral_jax.model.layers import Dense, gelu
 
 
 class Head(nn.Module):
@@ -20,7 +20,7 @@ class Head(nn.Module):
     @nn.compact
     def __call__(self, x):
         """Maps [... D] to [... out]."""
-        x = jax.nn.gelu(Dense(self.hidden, self.dtype, name="in")(x), approximate=False)
+        x = gelu(Dense(self.hidden, self.dtype, name="in")(x))
         return Dense(self.out, self.dtype, name="out")(x).astype(jnp.float32)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from flax import linen as nn
 
 from spectral_jax.config import Model
-from spectral_jax.model.layers import Dense, dtype_of
+from spectral_jax.model.layers import Dense, dtype_of, gelu
 from spectral_jax.model.tokenize import ReadSpectrum, count_valid, kernel_px, token_px, window_sums
 from spectral_jax.sensors import SensorSpec
 
@@ -81,7 +81,7 @@ class WeightGenerator(nn.Module):
         h = jnp.asarray(np.concatenate(parts, axis=-1))
         for i in range(2):
             init = nn.initializers.variance_scaling(2.0, "fan_in", "truncated_normal")
-            h = jax.nn.gelu(Dense(self.hidden, jnp.float32, kernel_init=init, name=f"hidden{i}")(h), approximate=False)
+            h = gelu(Dense(self.hidden, jnp.float32, kernel_init=init, name=f"hidden{i}")(h))
         init = nn.initializers.variance_scaling(2.0 * WEIGHT_SCALE**2, "fan_in", "truncated_normal")
         weight = Dense(self.width, jnp.float32, kernel_init=init, name="weight")(h)
         mean, texture = weight[:, :1], weight[:, 1:]

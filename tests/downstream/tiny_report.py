@@ -130,7 +130,8 @@ def rows(stations=("WE2", "WE4", "WE6", "WE8"), seeds=2) -> list[dict]:
                     for seed in range(seeds if model == "spectm" else 1):
                         for split in ("week", "random"):
                             p = max(y, -1.0) + noise * rng.normal()
-                            out.append(_row(target, split, model, seed, number, station, start + day * 86400, y, p, noise))
+                            time = start + np.timedelta64(86400 * day, "s")
+                            out.append(_row(target, split, model, seed, number, station, time, y, p, noise))
                 number += 1
     return out
 

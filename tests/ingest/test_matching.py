@@ -169,7 +169,7 @@ def test_nasas_rules_for_a_box():
 
 def test_the_nearest_sample_and_its_ties():
     day = np.datetime64("2024-07-10")
-    dates = day + np.array([-3, -2, -1, 1, 6, 7, 9, 10, 11])
+    dates = day + np.array([-3, -2, -1, 1, 6, 7, 9, 10, 11], "timedelta64[D]")
     assert match_labels.now(dates, day) == 2  # of -1 and 1 the earlier
     assert match_labels.now(dates[:1], day) is None
     assert match_labels.now(dates[:1], day, days=3) == 0

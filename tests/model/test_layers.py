@@ -1,5 +1,7 @@
 """Layers against plain NumPy."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -103,3 +105,23 @@ def test_weights_start_with_the_published_deviation():
     weights = np.asarray(layers.TRUNCATED(jax.random.key(0), (500, 500), jnp.float32))
     assert weights.std() == pytest.approx(0.02, rel=0.01)
     assert np.abs(weights).max() > 0.06  # not cut at two deviations
+
+
+def test_gelu_is_x_times_the_normal_distribution_function_with_its_slope():
+    x = np.linspace(-6.0, 6.0, 101)
+    phi = np.exp(-0.5 * x**2) / np.sqrt(2 * np.pi)
+    below = np.array([0.5 * math.erfc(-v / math.sqrt(2)) for v in x])
+    value, slope = jax.vmap(jax.value_and_grad(layers.gelu))(jnp.asarray(x, jnp.float32))
+    np.testing.assert_allclose(value, x * below, atol=1e-6)
+    np.testing.assert_allclose(slope, below + x * phi, atol=1e-6)
+    assert layers.gelu(jnp.ones(2, jnp.bfloat16)).dtype == jnp.bfloat16
+    assert jax.grad(lambda v: layers.gelu(v).sum())(jnp.ones(2, jnp.bfloat16)).dtype == jnp.bfloat16
+
+
+@pytest.mark.multidevice
+def test_the_slope_of_gelu_is_taken_under_shard_map():
+    mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    spec = jax.sharding.PartitionSpec("data")
+    x = jnp.linspace(-2.0, 2.0, 8)
+    split = jax.shard_map(jax.grad(lambda v: layers.gelu(v).sum()), mesh=mesh, in_specs=spec, out_specs=spec)
+    np.testing.assert_allclose(split(x), jax.vmap(jax.grad(layers.gelu))(x), atol=1e-6)

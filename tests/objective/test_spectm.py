@@ -157,10 +157,14 @@ def test_shard_map_and_jit_take_the_same_step(run):
         mesh = partition.make_mesh(cfg)
         placed = jax.device_put(data, partition.batch_sharding(mesh))
         made, metrics = partition.place_step(cfg, mesh)(partition.create_state(cfg, mesh), placed, jax.random.key(5))
-        states[path] = made.params, {k: float(v) for k, v in metrics.items()}
-    assert states["jit"][1] == pytest.approx(states["shard_map"][1], rel=1e-3, abs=1e-5)
-    for a, b in zip(*(jax.tree.leaves(s[0]) for s in states.values()), strict=True):
-        np.testing.assert_allclose(a, b, atol=2e-4)
+        # Adam's first moment is the gradient. Parameters are not compared: where the true gradient is 0, Adam turns rounding
+        # into whole steps.
+        kept = {k: float(v) for k, v in metrics.items() if k not in ("update_norm", "param_norm")}
+        states[path] = made.opt_state[0].mu, kept
+    assert states["jit"][1] == pytest.approx(states["shard_map"][1], rel=1e-4, abs=1e-5)
+    leaves = (jax.tree_util.tree_leaves_with_path(s[0]) for s in states.values())
+    for (name, a), (_, b) in zip(*leaves, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * max(1.0, np.abs(b).max()), err_msg=jax.tree_util.keystr(name))
 
 
 def test_bad_input_is_a_sentence(run):
