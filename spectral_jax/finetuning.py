@@ -16,6 +16,7 @@ from spectral_jax.downstream import (
     ensemble,
     evaluate,
     features,
+    metrics,
     predictor,
     problem,
     reconstruction,
@@ -51,7 +52,7 @@ def finetune(cfg: Finetune, workdir: Path, command: str = "") -> dict:
     """
     started = time.monotonic()
     data = _matchups(cfg)
-    table = climatology.read(cfg.data.climatology) if cfg.data.climatology else None
+    table = _climatology(cfg)
     workdir.mkdir(parents=True, exist_ok=True)
     (workdir / "config.json").write_text(configure.to_json(cfg))
     print(_card(data), flush=True)
@@ -69,7 +70,7 @@ def finetune(cfg: Finetune, workdir: Path, command: str = "") -> dict:
         runs = _compare(p, cfg, embeddings, encoders.get(study.TARGETED, []), report)
         kept += evaluate.table(p, (one for r in runs if r[0].model in KEPT for one in r))
         report["label_efficiency"] += study.label_efficiency(p, cfg.evaluation, embeddings)
-        report["attempts"] += study.attempts(p)
+        report["attempts"] += study.attempts(p, cfg.evaluation.workers)
         members[target] = _fit_all(p, cfg, embeddings)
         report["attribution"][target] = _attribution(p, members[target])
     if encoders:
@@ -92,6 +93,15 @@ def _matchups(cfg: Finetune) -> Matchups:
     from spectral_jax.data import lake
 
     return lake.simulate_matchups(cfg.data.lake.seed, stations=cfg.data.lake.stations, weeks=cfg.data.lake.weeks)
+
+
+def _climatology(cfg: Finetune) -> climatology.Climatology | None:
+    if cfg.data.climatology != SIMULATED:
+        return climatology.read(cfg.data.climatology) if cfg.data.climatology else None
+    from spectral_jax.data import lake
+
+    day, toxin = lake.simulate_earlier_years(cfg.data.lake.seed, stations=cfg.data.lake.stations)
+    return climatology.build(np.full(len(day), climatology.EVERYWHERE), day, metrics.log10_label(toxin), fewest=len(day) + 1)
 
 
 def _compare(p: Problem, cfg: Finetune, embeddings: Embeddings, encoders: list, report: dict) -> list:

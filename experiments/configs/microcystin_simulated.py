@@ -8,13 +8,14 @@ Two CPU cores, under three minutes. Every page says that the data is simulated; 
 from pathlib import Path
 
 from spectral_jax import configure
-from spectral_jax.downstream.settings import Evaluation, Finetune
+from spectral_jax.downstream.settings import SIMULATED, Evaluation, Finetune, MatchupData
 
 
 def config() -> Finetune:
-    """One season at eight stations; encoders of 150 steps, without ablations or fine-tuning."""
+    """One season at eight stations, and samples of earlier years; encoders of 150 steps, no ablations or fine-tuning."""
     return Finetune(
         name="microcystin_simulated",
+        data=MatchupData(climatology=SIMULATED),
         evaluation=Evaluation(trees=50, label_fractions=(0.1, 0.5, 1.0)),
         pretrain=configure.read(str(Path(__file__).parent / "spectm_lake.py"), ["--config.train.steps=150"]),
         ablations=False,

@@ -88,13 +88,14 @@ def expected(mean: np.ndarray, sigma: float, limit: float) -> np.ndarray:
 
 def _turns(inverse, y, members, below, limit):
     one = inverse.sum(1)
+    blocks = np.zeros_like(inverse)  # A_gg^-1 of every group, so that a turn is two products
+    for rows in members:
+        blocks[np.ix_(rows, rows)] = np.linalg.inv(inverse[np.ix_(rows, rows)])
     z, sigma = y.copy(), 0.4
     for _ in range(1 if below is None else TURNS):
         intercept = one @ z / one.sum()
         dual = inverse @ (z - intercept)
-        left_out = np.empty(len(y))
-        for rows in members:
-            left_out[rows] = z[rows] - np.linalg.solve(inverse[np.ix_(rows, rows)], dual[rows])
+        left_out = z - blocks @ dual
         detected = slice(None) if below is None else ~below
         sigma = float(np.sqrt(np.mean((y - left_out)[detected] ** 2))) + 1e-3 if below is None or (~below).any() else sigma
         if below is not None and below.any():

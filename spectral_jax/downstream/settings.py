@@ -25,8 +25,16 @@ class MatchupData:
 
     matchups: str = SIMULATED  # an .npz as `matchups.load` reads it, or "simulated"
     region: tuple[float, float, float, float] | None = REGION  # west, south, east, north; none: anywhere
-    climatology: str = ""  # table of data_specs/climatology, or a CSV; empty: season is not used
+    # A table of data_specs/climatology, or a CSV; "simulated": of earlier years of the simulated lake; empty: season is not used.
+    climatology: str = ""
     lake: Lake = Lake()
+
+    def __post_init__(self):
+        if self.climatology == SIMULATED and self.matchups != SIMULATED:
+            raise ValueError(
+                "data.climatology: 'simulated' goes with simulated match-ups alone, and data.matchups is "
+                f"{self.matchups!r}; name a table of data_specs/climatology, a CSV, or nothing."
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +46,7 @@ class Evaluation:
     baselines: tuple[str, ...] = BASELINES
     trees: int = 100  # of the forest and of boosting
     label_fractions: tuple[float, ...] = (0.05, 0.1, 0.25, 0.5, 1.0)
-    workers: int = 2  # processes for the baselines
+    workers: int = 2  # processes that share the folds
 
     def __post_init__(self):
         for name in self.splits:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,32 +29,47 @@ TARGETED = "targeted"
 Embeddings = dict[str, list[np.ndarray]]
 
 
+class Compared(NamedTuple):
+    """A model of the comparison.
+
+    Attributes:
+      name: in the report.
+      kind: `ours`, `part`, `ablation` or `baseline`.
+      predictor: as the baselines are.
+      random: whether it depends on the seed.
+      spread: whether its folds are spread over processes; what compiles programs stays in this one.
+    """
+
+    name: str
+    kind: str
+    predictor: Predictor
+    random: bool
+    spread: bool = True
+
+
 def run(p: Problem, cfg: Evaluation, embeddings: Embeddings, encoders: list) -> Iterator[list[OutOfFold]]:
     """Yields the runs of one model on one split, one a seed; a model without randomness gives one."""
     for split in cfg.splits:
         seeded = split == "random"  # its folds depend on the seed, so every model's result does
-        for name, kind, predictor, random in models(cfg, embeddings, encoders if split == "week" else [], p):
-            seeds = range(cfg.seeds if random or seeded else 1)
-            if kind == "baseline":
-                yield _parallel(p, split, name, kind, predictor, seeds, cfg.workers)
-            else:
-                yield [evaluate.out_of_fold(p, split, name, kind, predictor, s) for s in seeds]
+        for model in models(cfg, embeddings, encoders if split == "week" else [], p):
+            seeds = range(cfg.seeds if model.random or seeded else 1)
+            yield _out_of_fold(p, split, model, seeds, cfg.workers if model.spread else 1)
 
 
-def models(cfg: Evaluation, embeddings: Embeddings, encoders: list, p: Problem) -> list[tuple[str, str, Predictor, bool]]:
-    """Name, kind, predictor, and whether it depends on the seed, of every model."""
-    made: list[tuple[str, str, Predictor, bool]] = [(OURS, "ours", mixture, False)]
+def models(cfg: Evaluation, embeddings: Embeddings, encoders: list, p: Problem) -> list[Compared]:
+    """All models of a comparison, ours first."""
+    made = [Compared(OURS, "ours", mixture, False)]
     if TARGETED in embeddings:
-        made.append((f"{OURS} with encoder", "part", partial(mixture, embeddings=embeddings[TARGETED]), True))
+        made.append(Compared(f"{OURS} with encoder", "part", partial(mixture, embeddings=embeddings[TARGETED]), True))
     parts = problem.inputs(p)
-    made += [(f"expert: {name}", "part", partial(expert, name=name), False) for name in parts.features]
-    made += [(f"frozen probe, {way}", "ablation", partial(probe, embeddings=e), True) for way, e in embeddings.items()]
+    made += [Compared(f"expert: {name}", "part", partial(expert, name=name), False) for name in parts.features]
+    made += [Compared(f"frozen probe, {way}", "ablation", partial(probe, embeddings=e), True) for way, e in embeddings.items()]
     for depth in finetune.DEPTHS if encoders else ():
-        made.append((f"{depth} fine-tuning", "part", finetune.predictor(encoders, depth), True))
+        made.append(Compared(f"{depth} fine-tuning", "part", finetune.predictor(encoders, depth), True, spread=False))
     for name in cfg.baselines:
         if name == "season" and p.season is None:
             continue  # there is no table for this water
-        made.append((name, "baseline", baselines.baseline(name, cfg.trees), name in baselines.RANDOM))
+        made.append(Compared(name, "baseline", baselines.baseline(name, cfg.trees), name in baselines.RANDOM))
     return made
 
 
@@ -76,7 +92,7 @@ def mixture(
     return ensemble.predict(fitted, inputs.take(test))
 
 
-def attempts(p: Problem) -> list[dict]:
+def attempts(p: Problem, workers: int) -> list[dict]:
     """Variants of the ensemble under the week split: out of fold, and on left-out weeks inside the training rows.
 
     The second number may guide a choice; the first may not.
@@ -92,21 +108,24 @@ def attempts(p: Problem) -> list[dict]:
     }
     if p.season is not None and p.target == "now":
         variants["without season"] = {"season": False}
-    out = []
-    for what, options in variants.items():
-        found = evaluate.out_of_fold(p, "week", what, "attempt", partial(mixture, **options), 0)
-        inner = []
-        for fold in splits.folds(p.data, p.target, "week"):
-            inputs = problem.inputs(p, None, options.get("experts", ()))
-            inputs = inputs if options.get("season", True) else inputs._replace(season=None)
-            rows = fold.train
-            inner.append(ensemble.left_out_error(inputs.take(rows), p.y[rows], p.below[rows], p.groups[rows]))
-        variance = np.nanvar(p.y[splits.labelled(p.data, p.target)])
-        out.append({
-            "target": p.target, "what": what, "r2_log10": evaluate.score(p, found)["r2_log10"],
-            "note": f"R2 {1 - np.mean(inner) / variance:.3f} on left-out weeks inside the training rows, without context",
-        })  # fmt: skip
-    return out
+    from joblib import Parallel, delayed
+
+    return Parallel(workers)(delayed(_attempt)(p, what, options) for what, options in variants.items())
+
+
+def _attempt(p: Problem, what: str, options: dict) -> dict:
+    found = evaluate.out_of_fold(p, "week", what, "attempt", partial(mixture, **options), 0)
+    inputs = problem.inputs(p, None, options.get("experts", ()))
+    inputs = inputs if options.get("season", True) else inputs._replace(season=None)
+    inner = []
+    for fold in splits.folds(p.data, p.target, "week"):
+        rows = fold.train
+        inner.append(ensemble.left_out_error(inputs.take(rows), p.y[rows], p.below[rows], p.groups[rows]))
+    variance = np.nanvar(p.y[splits.labelled(p.data, p.target)])
+    return {
+        "target": p.target, "what": what, "r2_log10": evaluate.score(p, found)["r2_log10"],
+        "note": f"R2 {1 - np.mean(inner) / variance:.3f} on left-out weeks inside the training rows, without context",
+    }  # fmt: skip
 
 
 def expert(p: Problem, train: np.ndarray, test: np.ndarray, seed: int, *, name: str) -> Prediction:
@@ -128,19 +147,29 @@ def label_efficiency(p: Problem, cfg: Evaluation, embeddings: Embeddings) -> lis
     compared[f"expert: {by_indices}"] = partial(expert, name=by_indices)
     if p.target == "now":
         compared["ridge"] = partial(expert, name="spectrum")
+    from joblib import Parallel, delayed
+
+    jobs = [(name, fraction) for name in compared for fraction in cfg.label_fractions]
+    found = Parallel(cfg.workers)(
+        delayed(_score_of_a_fraction)(p, compared[name], fraction, seed) for name, fraction in jobs for seed in range(cfg.seeds)
+    )
     out = []
-    for name, predictor in compared.items():
-        for fraction in cfg.label_fractions:
-            values, kept = [], []
-            for seed in range(cfg.seeds):
-                fewer = partial(_with_fewer_labels, predictor=predictor, fraction=fraction, kept=kept)
-                values.append(evaluate.score(p, evaluate.out_of_fold(p, "week", name, "ablation", fewer, seed))["r2_log10"])
-            out.append({
-                "target": p.target, "model": name, "fraction": fraction, "r2_log10": float(np.mean(values)),
-                "r2_log10_sd": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,
-                "rows": float(np.mean(kept)), "seeds": cfg.seeds,
-            })  # fmt: skip
+    for i, (name, fraction) in enumerate(jobs):
+        values, rows = zip(*found[i * cfg.seeds : (i + 1) * cfg.seeds], strict=True)
+        out.append({
+            "target": p.target, "model": name, "fraction": fraction, "r2_log10": float(np.mean(values)),
+            "r2_log10_sd": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,
+            "rows": float(np.mean(rows)), "seeds": cfg.seeds,
+        })  # fmt: skip
     return out
+
+
+def _score_of_a_fraction(p: Problem, predictor: Predictor, fraction: float, seed: int) -> tuple[float, float]:
+    """R2 in log10, and the mean number of rows that a fold kept."""
+    kept: list[int] = []
+    fewer = partial(_with_fewer_labels, predictor=predictor, fraction=fraction, kept=kept)
+    found = evaluate.out_of_fold(p, "week", "fewer labels", "ablation", fewer, seed)
+    return evaluate.score(p, found)["r2_log10"], float(np.mean(kept))
 
 
 # Ways of pretraining that the label-efficiency curve shows.
@@ -168,12 +197,14 @@ def _line(p: Problem, features: np.ndarray, censored: bool, train: np.ndarray, t
     return ensemble.of_log10(spread, np.minimum(censored_ridge.predict(line, features[test], LIMIT), highest))
 
 
-def _parallel(p: Problem, split: str, name: str, kind: str, predictor: Predictor, seeds, workers: int) -> list[OutOfFold]:
-    """Seeds, or the folds of a single one, over worker processes."""
+def _out_of_fold(p: Problem, split: str, model: Compared, seeds: range, workers: int) -> list[OutOfFold]:
+    """One run a seed; the folds of all seeds are spread over worker processes."""
     from joblib import Parallel, delayed
 
-    if len(seeds) > 1:
-        return Parallel(workers)(delayed(evaluate.out_of_fold)(p, split, name, kind, predictor, s) for s in seeds)
-    parts = splits.folds(p.data, p.target, split, seeds[0])
-    found = Parallel(workers)(delayed(predictor)(p, f.train, f.test, seeds[0]) for f in parts)
-    return [evaluate.assemble(p, split, name, kind, seeds[0], parts, found)]
+    folds = [splits.folds(p.data, p.target, split, seed) for seed in seeds]
+    jobs = [(fold, seed) for seed, parts in zip(seeds, folds, strict=True) for fold in parts]
+    found = iter(Parallel(workers)(delayed(model.predictor)(p, fold.train, fold.test, seed) for fold, seed in jobs))
+    return [
+        evaluate.assemble(p, split, model.name, model.kind, seed, parts, [next(found) for _ in parts])
+        for seed, parts in zip(seeds, folds, strict=True)
+    ]

@@ -131,6 +131,8 @@ def test_the_config_comes_back_and_a_config_of_another_job_is_refused(run):
     assert changed.evaluation.seeds == 3
     with pytest.raises(ValueError, match="expected some of week, station, random, got 'year'"):
         configure.override(cfg, "--config.evaluation.splits=year")
+    with pytest.raises(ValueError, match="'simulated' goes with simulated match-ups alone, and data.matchups is .*m.npz"):
+        configure.override(cfg, "--config.data.climatology=simulated")
     with pytest.raises(ValueError, match="makes a Config, and this command takes a Finetune"):
         configure.read("experiments/configs/quickstart.py", kind=Finetune)
 
