@@ -12,12 +12,12 @@ from spectral_jax.downstream.settings import SIMULATED, Evaluation, Finetune, Ma
 
 
 def config() -> Finetune:
-    """One season at eight stations, and samples of earlier years; encoders of 150 steps, no ablations or fine-tuning."""
+    """One season at eight stations, and samples of earlier years; encoders of 100 steps, no ablations or fine-tuning."""
     return Finetune(
         name="microcystin_simulated",
         data=MatchupData(climatology=SIMULATED),
-        evaluation=Evaluation(trees=50, label_fractions=(0.1, 0.5, 1.0)),
-        pretrain=configure.read(str(Path(__file__).parent / "spectm_lake.py"), ["--config.train.steps=150"]),
+        evaluation=Evaluation(trees=20, label_fractions=(0.1, 0.5, 1.0)),
+        pretrain=configure.read(str(Path(__file__).parent / "spectm_lake.py"), ["--config.train.steps=100"]),
         ablations=False,
         fine_tuning=False,
     )
