@@ -1,7 +1,7 @@
 """The training loop: batches in, states out, with everything a long run needs around it.
 
-It knows no objective and no sensor: it feeds `partition.place_step`, saves, records, and stops with a sentence when something
-is wrong.
+It knows no objective and no sensor: `drive` makes steps and stops with a sentence when one is not finite; `train` is the
+pretraining run on it, which feeds `partition.place_step`, saves and records.
 """
 
 import collections
@@ -9,6 +9,7 @@ import dataclasses
 import math
 import signal
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import jax
@@ -56,6 +57,51 @@ class _Pending:
     locations: list[str]
 
 
+def drive(
+    step_function: Callable,
+    state,
+    batches: Iterable,
+    key: jax.Array,
+    *,
+    start: int = 0,
+    names: Callable[[object], list[str]],
+    settled: Callable[[dict], None],
+    after: Callable[[int, object, Callable[[int], None]], None] = lambda *_: None,
+):
+    """Makes one step a batch, with one step in flight: its numbers are read while the next one runs.
+
+    Args:
+      step_function: (state, batch, key) to (state, metrics); metrics hold `loss`, `grad_norm` and `update_norm`.
+      state: before the first step; it may be donated.
+      batches: one a step.
+      key: of the run.
+      start: steps made before.
+      names: what a batch holds, for the sentence about a loss that is not finite.
+      settled: gets the metrics of each step once they are known to be finite, with `step`, in order.
+      after: called after each step with the number of steps made, the state, and a function that reads the metrics of all but
+        the newest so many steps, for who saves.
+
+    Returns:
+      The state after the last batch, all of whose steps are settled.
+
+    Raises:
+      NonFiniteLoss: with the step and what its batch holds.
+    """
+    pending: collections.deque[_Pending] = collections.deque()
+
+    def settle(most: int) -> None:
+        while len(pending) > most:
+            settled(_read(pending.popleft()))
+
+    for done, batch in enumerate(batches, start + 1):
+        state, metrics = step_function(state, batch, key)
+        pending.append(_Pending(done, metrics, names(batch)))
+        settle(most=1)
+        after(done, state, settle)
+    settle(most=0)
+    return state
+
+
 def train(cfg: Config, loader: Loader, workdir: Path) -> Summary:
     """Trains from the newest checkpoint in `workdir`, or from the beginning, to `cfg.train.steps`.
 
@@ -78,36 +124,29 @@ def train(cfg: Config, loader: Loader, workdir: Path) -> Summary:
             return Summary(state, start, None, None)
         recorder = Recorder(workdir, start) if jax.process_index() == 0 else None
         progress = Progress(start, cfg.train.steps)
-        meter, rows, pending = _Meter(cfg.data.batch_size), [], collections.deque()
+        meter, rows = _Meter(cfg.data.batch_size), []
 
-        def settle(most: int):
-            """Looks at the metrics of all but the newest `most` steps: they are finite, and some are logged."""
-            while len(pending) > most:
-                row = _read(pending.popleft())
-                if row["step"] % cfg.train.log_every == 0 or row["step"] in (start + 1, cfg.train.steps):
-                    row |= meter.read(row["step"], feed.wait_seconds)
-                    rows.append(row)
-                    if recorder:
-                        recorder.write(row)
-                        progress.show(row)
+        def settled(row: dict) -> None:
+            if row["step"] % cfg.train.log_every == 0 or row["step"] in (start + 1, cfg.train.steps):
+                row |= meter.read(row["step"], feed.wait_seconds)
+                rows.append(row)
+                if recorder:
+                    recorder.write(row)
+                    progress.show(row)
 
-        batches = loader.batches(start, cfg.train.steps, cfg.data.workers)
-        with Feed(batches, mesh, ahead=cfg.data.prefetch) as feed:
+        def after(done: int, state, settle: Callable[[int], None]) -> None:
+            stop = asked_to_stop(done)
+            if stop or done % cfg.train.save_every == 0 or done == cfg.train.steps:
+                settle(0)  # nothing is saved before its loss is known to be finite
+                checkpoints.save(done, state, _position(cfg, done))
+            if stop:
+                checkpoints.wait()
+                raise Preempted(done, workdir / "checkpoints")
+
+        with Feed(loader.batches(start, cfg.train.steps, cfg.data.workers), mesh, ahead=cfg.data.prefetch) as feed:
+            batches = meter.timed(feed, start, cfg.train.steps)
             try:
-                for number, batch in zip(range(start, cfg.train.steps), feed, strict=False):
-                    meter.begin(number)
-                    state, metrics = step_function(state, batch, key)
-                    done = number + 1
-                    pending.append(_Pending(done, metrics, loader.names(batch)))
-                    # One step stays in flight: its numbers are read while the next one runs.
-                    settle(most=1)
-                    stop = asked_to_stop(done)
-                    if stop or done % cfg.train.save_every == 0 or done == cfg.train.steps:
-                        settle(most=0)  # nothing is saved before its loss is known to be finite
-                        checkpoints.save(done, state, _position(cfg, done))
-                    if stop:
-                        checkpoints.wait()
-                        raise Preempted(done, workdir / "checkpoints")
+                state = drive(step_function, state, batches, key, start=start, names=loader.names, settled=settled, after=after)
             finally:
                 if recorder:
                     recorder.close()
@@ -152,9 +191,12 @@ class _Meter:
     def __init__(self, batch_size: int):
         self._batch_size, self._step, self._time, self._waited = batch_size, None, 0.0, 0.0
 
-    def begin(self, step: int):
-        if self._step is None:
-            self._step, self._time = step, time.monotonic()
+    def timed(self, feed: Iterable, start: int, stop: int) -> Iterable:
+        """The batches of steps `start` to `stop`; the clock starts when the first is there."""
+        for number, batch in zip(range(start, stop), feed, strict=False):
+            if self._step is None:
+                self._step, self._time = number, time.monotonic()
+            yield batch
 
     def read(self, step: int, waited: float) -> dict:
         now = time.monotonic()
