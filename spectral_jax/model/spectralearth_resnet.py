@@ -1,0 +1,120 @@
+"""SpectralEarth's Spec-ResNet-50: the spectral adapter, then the four stages of a ResNet-50 without its stem.
+
+Structure as published (`src/backbones/spec_resnet.py`). The first block of the first stage is its own: it takes the adapter's
+128 channels, has stride 2, and is as wide inside as outside, where the others narrow to a quarter.
+"""
+
+import dataclasses
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from spectral_jax.model import spectral_adapter, vit
+from spectral_jax.model.layers import TRUNCATED, dtype_of
+from spectral_jax.model.spectral_adapter import CHANNELS, FrozenBatchNorm, SpectralAdapter
+from spectral_jax.model.vit import Features
+
+# A bottleneck's width outside over that inside.
+EXPANSION = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class SpectralEarthResNetConfig:
+    """Structure of the encoder: inner width of the first stage, doubled in each further one, and blocks of each stage."""
+
+    width: int = 64
+    depths: tuple[int, int, int, int] = (3, 4, 6, 3)
+    adapter: tuple[int, int, int] = CHANNELS
+    dtype: str = "float32"
+
+
+class _Convolution(nn.Module):
+    """A convolution without bias and its batch normalisation; padding keeps the size that the stride leaves."""
+
+    width: int
+    side: int
+    stride: int
+
+    @nn.compact
+    def __call__(self, x):
+        kernel = self.param("kernel", TRUNCATED, (self.side, self.side, x.shape[-1], self.width), jnp.float32)
+        pad = [(self.side // 2, self.side // 2)] * 2
+        strides = (self.stride, self.stride)
+        x = jax.lax.conv_general_dilated(x, kernel.astype(x.dtype), strides, pad, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        return FrozenBatchNorm(name="norm")(x)
+
+
+class Bottleneck(nn.Module):
+    """Convolutions 1x1, 3x3 (with the stride) and 1x1, added to the input, or to its own 1x1 convolution in `shortcut`."""
+
+    inside: int
+    outside: int
+    stride: int = 1
+    shortcut: bool = False
+
+    @nn.compact
+    def __call__(self, x):
+        """Maps [B H W C] to [B H/stride W/stride outside]."""
+        h = jax.nn.relu(_Convolution(self.inside, 1, 1, name="conv1")(x))
+        h = jax.nn.relu(_Convolution(self.inside, 3, self.stride, name="conv2")(h))
+        h = _Convolution(self.outside, 1, 1, name="conv3")(h)
+        if self.shortcut:
+            x = _Convolution(self.outside, 1, self.stride, name="skip")(x)
+        return jax.nn.relu(h + x)
+
+
+class SpectralEarthResNet(nn.Module):
+    """Adapter and stages."""
+
+    cfg: SpectralEarthResNetConfig
+
+    @nn.compact
+    def __call__(self, image):
+        """Maps [B H W C] to the maps of the four stages, [B H/2 W/2 4w] to [B H/16 W/16 32w]."""
+        cfg = self.cfg
+        x = SpectralAdapter(cfg.adapter, dtype_of(cfg.dtype), name="adapter")(image)
+        maps = []
+        for stage, depth in enumerate(cfg.depths):
+            outside = EXPANSION * cfg.width << stage
+            for i in range(depth):
+                inside = outside if stage == i == 0 else cfg.width << stage
+                x = Bottleneck(inside, outside, 1 if i else 2, i == 0, name=f"stage{stage}_block{i}")(x)
+            maps.append(x)
+        return maps
+
+
+def init(key: jax.Array, cfg: SpectralEarthResNetConfig) -> dict:
+    """Fresh parameters, float32; no data is needed."""
+    return _init(key, cfg)
+
+
+def apply(params: dict, image: jax.Array, cfg: SpectralEarthResNetConfig, layers: tuple[int, ...] | None = None) -> Features:
+    """Encodes hyperspectral images.
+
+    Args:
+      params: of `init` or `interop`.
+      image: per-band standardised pixels [B H W C], bands by wavelength; H and W multiples of 16, C at least 78.
+      cfg: structure; static under `jax.jit`.
+      layers: the stages whose maps are wanted, 0 to 3; None: the last.
+
+    Returns:
+      `Features`: `blocks` are the maps of the four stages, [B H/2 W/2 256] to [B H/16 W/16 2048]; `maps` those asked for;
+      `pooled` the mean of the last [B 2048].
+
+    Raises:
+      ValueError: too few bands, a size that 16 does not divide, or no such stage.
+    """
+    spectral_adapter.check_bands(image)
+    if any(side % 16 for side in image.shape[1:3]):
+        raise ValueError(f"image: expected [B H W C] with H and W multiples of 16 px, got shape {image.shape}; pad or crop it.")
+    layers = vit.chosen(layers, len(cfg.depths))
+    fixed = vit.held(params, spectral_adapter.STATISTICS)
+    stages = SpectralEarthResNet(cfg).apply({"params": fixed}, image)
+    return Features(tuple(stages), tuple(stages[i] for i in layers), stages[-1].mean(axis=(1, 2)))
+
+
+@partial(jax.jit, static_argnames="cfg")
+def _init(key, cfg):
+    return SpectralEarthResNet(cfg).init(key, jnp.zeros((1, 16, 16, spectral_adapter.fewest_bands())))["params"]

@@ -1,0 +1,79 @@
+"""Converts TerraMind, SpectralEarth or DOFA weights into a folder that `spectral_jax.interop.load` reads, and back.
+
+Examples:
+  uv run python tools/convert_weights.py --source=terramind --input=TerraMind_v1_base.pt --out=terramind_base \
+      --modalities=S2L2A --bands=S2L2A:BLUE,GREEN,RED,NIR_NARROW
+  uv run python tools/convert_weights.py --source=dofa --layout=new --input=DOFA_ViT_base_e120.pth --out=dofa_base
+  uv run python tools/convert_weights.py --source=terramind --to=published --input=terramind_base --out=published.safetensors
+
+The report lists every key of the checkpoint: loaded, reshaped, or ignored and why. No PyTorch is needed, and no code in a
+checkpoint is run.
+"""
+
+import sys
+from pathlib import Path
+
+from absl import app, flags, logging
+
+from spectral_jax.interop import dofa, folder, safetensors_file, spectralearth, terramind, weights_file
+
+SOURCE = flags.DEFINE_enum("source", None, ["terramind", "spectralearth", "dofa"], "Whose weights these are.", required=True)
+INPUT = flags.DEFINE_string("input", None, "Checkpoint; with --to=published, the folder to read.", required=True)
+OUT = flags.DEFINE_string("out", None, "Folder to write; with --to=published, the .safetensors file.", required=True)
+TO = flags.DEFINE_enum("to", "ours", ["ours", "published"], "Whose names and layout the result has.")
+SIZE = flags.DEFINE_string("size", None, "Refuse a checkpoint of any other size than this.")
+HEADS = flags.DEFINE_integer("heads", None, "Attention heads, where the width is not a published one.")
+INSIDE = flags.DEFINE_string("inside", None, "Key of the weights in a PyTorch file that holds more than them.")
+LAYOUT = flags.DEFINE_enum("layout", None, ["old", "new"], "DOFA's kernel layout; nothing in a checkpoint tells which.")
+MODALITIES = flags.DEFINE_list("modalities", None, "TerraMind: names such as S2L2A; without it all that the file has.")
+BANDS = flags.DEFINE_multi_string("bands", [], "TerraMind: MODALITY:BAND,BAND,... to keep, in that order; once a modality.")
+
+
+def main(_: list[str]):
+    """Converts one way or the other, and prints the report."""
+    logging.set_verbosity(logging.WARNING)
+    try:
+        _publish() if TO.value == "published" else _convert()
+    except (ValueError, OSError) as error:
+        sys.exit(f"convert_weights: {error}")
+
+
+def _convert():
+    weights = weights_file.read(INPUT.value, INSIDE.value)
+    options = {"heads": HEADS.value, "size": SIZE.value}
+    if SOURCE.value == "terramind":
+        modalities = None if MODALITIES.value is None else tuple(MODALITIES.value)
+        cfg, params, account = terramind.read(weights, modalities, _bands(), **options)
+    elif SOURCE.value == "spectralearth":
+        cfg, params, account = spectralearth.read(weights, **options)
+    else:
+        if LAYOUT.value is None:
+            raise ValueError("--source=dofa needs --layout=old or --layout=new: nothing in a checkpoint tells which it is.")
+        cfg, params, account = dofa.read(weights, LAYOUT.value, **options)
+    folder.save(OUT.value, cfg, params, account)
+    print(account.text())
+    if getattr(cfg, "heads", 1) is None:
+        print(f"The number of heads is not in the file and {cfg.width} is not a published width; convert again with --heads.")
+    print(f"Written to {OUT.value}; take it with interop.load({OUT.value!r}).")
+
+
+def _publish():
+    kind = folder.kind_of(folder.load(INPUT.value)[0])
+    if not kind.startswith(SOURCE.value):
+        raise ValueError(f"{INPUT.value} holds a {kind}, expected --source={SOURCE.value}.")
+    state = folder.publish(INPUT.value)
+    Path(OUT.value).parent.mkdir(parents=True, exist_ok=True)
+    safetensors_file.write(Path(OUT.value), state)
+    print(f"{len(state)} tensors by their published names written to {OUT.value}.")
+
+
+def _bands() -> dict[str, tuple[str, ...]]:
+    pairs = [text.partition(":") for text in BANDS.value]
+    wrong = [text for text, (_, colon, _) in zip(BANDS.value, pairs, strict=True) if not colon]
+    if wrong:
+        raise ValueError(f"--bands: expected MODALITY:BAND,BAND,..., such as S2L2A:BLUE,GREEN,RED, got {wrong[0]!r}.")
+    return {name: tuple(bands.split(",")) for name, _, bands in pairs}
+
+
+if __name__ == "__main__":
+    app.run(main)
