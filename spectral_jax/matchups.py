@@ -26,6 +26,8 @@ _BRIGHTEST_MEDIAN_RRS = 0.045
 # Western basin of Lake Erie: west, south, east, north, degrees.
 REGION = (-83.5, 41.3, -82.45, 42.2)
 AHEAD_DAYS = (6.0, 10.0)
+# Sampling is weekly: a sample further than half a week from an image belongs to another one.
+MOST_NOW_DAYS = 3.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -252,6 +254,14 @@ def _check_region(found: Matchups, region: tuple[float, float, float, float]) ->
 
 
 def _check_label_times(found: Matchups) -> None:
+    days = found.mc_now_dt_days
+    wrong = np.isfinite(found.mc_now) & (np.abs(days) > MOST_NOW_DAYS)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise ValueError(
+            f"{found.source}: field 'mc_surface_dt_days' of row {row} is {days[row]:g}; a sample of now must be taken within "
+            f"{MOST_NOW_DAYS:g} days of its image ({int(wrong.sum())} rows are not)."
+        )
     low, high = AHEAD_DAYS
     days = found.mc_ahead_dt_days
     wrong = np.isfinite(found.mc_ahead) & np.isfinite(days) & ~((days >= low) & (days <= high))

@@ -102,6 +102,10 @@ def test_for_prediction_every_row_stays_in_order(write):
             "field 'mc_ahead_dt_days' of row 2 is -3, a label before the image",
         ),
         ({"mc_ahead": np.ones(4), "mc_ahead_dt_days": np.full(4, 20.0)}, "a label outside 6 to 10 days"),
+        (
+            {"mc_surface": np.ones(4), "mc_surface_dt_days": np.array([0, -9, 1, 2.0])},
+            "field 'mc_surface_dt_days' of row 1 is -9; a sample of now must be taken within 3.5 days of its image",
+        ),
     ],
 )
 def test_bad_input_is_a_sentence(write, changes, sentence):

@@ -26,7 +26,10 @@ flags.DEFINE_string(
 )
 flags.DEFINE_integer("box", 3, "Side of the box of pixels around a station; odd.")
 flags.DEFINE_float("most_km", matching.MOST_KM, "The nearest pixel may be this far from the station, kilometres.")
-flags.DEFINE_integer("now_days", match_labels.NOW_DAYS, "A sample of now lies at most this many days from the image.")
+flags.DEFINE_integer(
+    "now_days", match_labels.NOW_DAYS, "A sample of now lies at most this many days from the image.", lower_bound=0,
+    upper_bound=int(matchups.MOST_NOW_DAYS),
+)  # fmt: skip
 flags.DEFINE_list("region", [str(x) for x in matchups.REGION], "West, south, east, north of the water, degrees.")
 flags.DEFINE_enum("unknown_codes", "raise", ["raise", "collect"], "Stop at an unknown censor code, or list them and go on.")
 flags.DEFINE_list(
