@@ -2,6 +2,8 @@
 
 import importlib.metadata
 import os
+import re
+import runpy
 import tempfile
 from pathlib import Path
 
@@ -42,6 +44,20 @@ def key():
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def load_command():
+    """Runs a command's file and gives its names; its flags are forgotten after the test file: commands share their names."""
+    defined = []
+
+    def load(path: Path) -> dict:
+        defined.extend(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', path.read_text()))
+        return runpy.run_path(str(path))
+
+    yield load
+    for name in defined:
+        delattr(flags.FLAGS, name)
 
 
 @pytest.fixture(scope="session")

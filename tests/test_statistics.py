@@ -1,7 +1,6 @@
 """Band statistics: measured, written, read and used."""
 
 import dataclasses
-import runpy
 from pathlib import Path
 
 import numpy as np
@@ -77,10 +76,10 @@ def test_bad_statistics_are_refused(tmp_path):
         statistics.measure(tiny_run.HSI, "HSI", [])
 
 
-def test_the_tool_measures_a_store(tmp_path, monkeypatch, capsys):
+def test_the_tool_measures_a_store(load_command, tmp_path, monkeypatch, capsys):
     cfg = tiny_run.config()
     path = tiny_run.write_store(tmp_path / "store.zarr", cfg)
-    tool = runpy.run_path(str(TOOL))
+    tool = load_command(TOOL)
     from absl import flags
 
     (tmp_path / "config.py").write_text("import tiny_run\nconfig = tiny_run.config\n")

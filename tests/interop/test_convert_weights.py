@@ -1,4 +1,3 @@
-import importlib.util
 import json
 from pathlib import Path
 
@@ -16,16 +15,13 @@ TOOL = Path(__file__).resolve().parents[2] / "tools" / "convert_weights.py"
 
 
 @pytest.fixture(scope="module")
-def tool():
-    spec = importlib.util.spec_from_file_location("convert_weights", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def tool(load_command):
+    return load_command(TOOL)
 
 
 def convert(tool, **flags):
     with flagsaver.flagsaver(**flags):
-        tool.main([])
+        tool["main"]([])
 
 
 @pytest.mark.parametrize(

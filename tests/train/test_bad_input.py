@@ -1,7 +1,6 @@
 """What a user can get wrong, given to the pretraining command itself: one sentence, exit code 1, nothing written over."""
 
 import re
-import runpy
 import shutil
 from pathlib import Path
 
@@ -20,8 +19,8 @@ def config():
 
 
 @pytest.fixture(scope="module")
-def command():
-    return runpy.run_path(str(ROOT / "experiments" / "pretrain.py"))["main"]
+def command(load_command):
+    return load_command(ROOT / "experiments" / "pretrain.py")["main"]
 
 
 @pytest.fixture(scope="module")
