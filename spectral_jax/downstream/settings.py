@@ -25,7 +25,7 @@ class MatchupData:
 
     matchups: str = SIMULATED  # an .npz as `matchups.load` reads it, or "simulated"
     region: tuple[float, float, float, float] | None = REGION  # west, south, east, north; none: anywhere
-    # A table of data_specs/climatology, or a CSV; "simulated": of earlier years of the simulated lake; empty: season is not used.
+    # A table of data_specs/climatology, or a CSV; "simulated": earlier years of the simulated lake; empty: no season.
     climatology: str = ""
     lake: Lake = Lake()
 
