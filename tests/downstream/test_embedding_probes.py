@@ -1,0 +1,168 @@
+"""Probes on embeddings: what they find, what they choose, and what they refuse."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from spectral_jax.downstream import embedding_probes as probes
+
+pytest.importorskip("sklearn", reason="needs the extra spectral-jax[eval]")
+
+
+def two_classes(rng, count, width=6, apart=2.0):
+    labels = rng.integers(0, 2, count)
+    return rng.normal(size=(count, width)) + apart * labels[:, None] * np.eye(width)[0], labels
+
+
+def by_hand(train, labels, test, k):
+    """Votes of the nearest by cosine distance, weighed by one over it."""
+    unit = lambda x: x / np.linalg.norm(x, axis=1, keepdims=True)  # noqa: E731
+    out = []
+    for row in 1 - unit(test) @ unit(train).T:
+        near = np.argsort(row)[:k]
+        votes = {c: sum(1 / row[j] for j in near if labels[j] == c) for c in np.unique(labels)}
+        out.append(max(votes, key=votes.get))
+    return np.array(out)
+
+
+@pytest.mark.parametrize("k", [1, 5, 12])
+def test_nearest_neighbours_vote_by_cosine_distance(rng, k):
+    train, labels = rng.normal(size=(60, 4)), rng.integers(0, 4, 60)
+    test = rng.normal(size=(40, 4))
+    np.testing.assert_array_equal(probes.nearest_neighbours(train, labels, test, k), by_hand(train, labels, test, k))
+
+
+def test_length_does_not_matter_to_nearest_neighbours_and_closeness_outweighs_number():
+    train = np.array([[1.0, 0.0], [0.6, 0.8], [0.6, 0.8]])
+    got = probes.nearest_neighbours(train, np.array(["near", "far", "far"]), np.array([[100.0, 10.0]]), 3)
+    assert got.tolist() == ["near"]  # 1/0.005 against 2/0.32
+
+
+def test_logistic_probe_finds_classes_and_reports_the_strength_it_chose(rng):
+    train, labels = two_classes(rng, 200, apart=4.0)
+    test, truth = two_classes(rng, 200, apart=4.0)
+    fit = probes.linear_classes(train, labels, test)
+    # Two normals four deviations apart: a fraction Phi(2) = 0.977 is told apart at best.
+    assert 0.95 < (fit.predicted == truth).mean() <= 1.0
+    assert fit.inner_score == pytest.approx(0.977, abs=0.03)
+
+
+def test_the_strength_is_the_best_of_the_inner_folds(rng, monkeypatch):
+    from sklearn.linear_model import LogisticRegression
+
+    monkeypatch.setattr(probes, "INVERSE_STRENGTHS", (1e-4, 1e-3, 0.1, 1.0))
+    train, labels = two_classes(rng, 60, width=20, apart=1.0)
+    fit, scores = probes.linear_classes(train, labels, train, seed=3), {}
+    for strength in probes.INVERSE_STRENGTHS:
+        right = []
+        for a, b in probes._folds(60, None, 3):
+            mean, deviation = train[a].mean(0), train[a].std(0)
+            model = LogisticRegression(C=strength, max_iter=500).fit((train[a] - mean) / deviation, labels[a])
+            right.append((model.predict((train[b] - mean) / deviation) == labels[b]).mean())
+        scores[strength] = np.mean(right)
+    assert len(set(scores.values())) > 2
+    assert scores[fit.strength] == max(scores.values())
+    assert fit.inner_score == pytest.approx(max(scores.values()))
+
+
+def test_scales_of_the_columns_do_not_matter(rng, monkeypatch):
+    monkeypatch.setattr(probes, "INVERSE_STRENGTHS", (0.01, 1.0))
+    train, labels = two_classes(rng, 60)
+    test, _ = two_classes(rng, 60)
+    scale = 10.0 ** np.arange(-3, 3)
+    plain, scaled = (probes.linear_classes(train * s, labels, test * s).predicted for s in (1.0, scale))
+    np.testing.assert_array_equal(plain, scaled)
+
+
+def test_strengths_are_scored_on_folds_that_divide_no_group(rng, monkeypatch):
+    monkeypatch.setattr(probes, "INVERSE_STRENGTHS", (1.0, 10.0))
+    # Each group of ten copies has a random label: inside a group it is known from a copy, between groups not at all.
+    rows, labels = rng.normal(size=(40, 30)), np.arange(40) % 2
+    train, labels, groups = (np.repeat(x, 10, axis=0) for x in (rows, labels, np.arange(40)))
+    apart = probes.linear_classes(train, labels, rows, groups)
+    together = probes.linear_classes(train, labels, rows)
+    assert together.inner_score > 0.9
+    assert apart.inner_score < 0.75
+
+
+def test_folds_cover_every_row_once_and_follow_the_seed():
+    groups = np.repeat(np.arange(7), 3)
+    folds = probes._folds(21, groups, 0)
+    assert len(folds) == 5
+    np.testing.assert_array_equal(np.sort(np.concatenate([test for _, test in folds])), np.arange(21))
+    for train, test in folds:
+        assert not set(groups[train]) & set(groups[test])
+    other = probes._folds(21, groups, 1)
+    assert any(a[1].tolist() != b[1].tolist() for a, b in zip(folds, other, strict=True))
+
+
+def test_ridge_probe_finds_several_quantities(rng):
+    x, weights = rng.normal(size=(150, 5)), rng.normal(size=(5, 2))
+    y = x @ weights + 7.0
+    fit = probes.linear_values(x[:100], y[:100], x[100:])
+    assert fit.predicted.shape == (50, 2)
+    np.testing.assert_allclose(fit.predicted, y[100:], atol=0.01)
+    assert fit.strength == min(probes.STRENGTHS)
+    assert probes.linear_values(x[:100], y[:100, 0], x[100:]).predicted.shape == (50,)
+    noise = probes.linear_values(x[:100], rng.normal(size=100), x[100:])
+    assert noise.strength >= 100.0
+
+
+def test_pixel_baseline_uses_all_bands_leaves_out_ignored_pixels_and_keeps_tiles_whole(rng, monkeypatch):
+    seen = []
+    monkeypatch.setattr(probes, "linear_classes", lambda *args: seen.append(args) or "fit")
+    pixels, labels, tiles = rng.normal(size=(50, 8)), np.arange(50) % 5 - 1, np.arange(50) // 10
+    assert probes.pixel_logistic(pixels, labels, tiles, pixels[:3], seed=4) == "fit"
+    probes.pixel_logistic(pixels, labels, tiles, pixels[:3], seed=4, most=12)
+    kept = labels != -1
+    for given, expected in zip(seen[0], (pixels[kept], labels[kept], pixels[:3], tiles[kept], 4), strict=True):
+        np.testing.assert_array_equal(given, expected)
+    few = seen[1]
+    assert few[0].shape == (12, 8)
+    for pixel, label, tile in zip(few[0], few[1], few[3], strict=True):
+        (place,) = np.flatnonzero((pixels == pixel).all(1))
+        assert (label, tile) == (labels[place], tiles[place])
+        assert label != -1
+
+
+def test_pixel_baseline_tells_spectra_apart(rng):
+    train, labels = two_classes(rng, 300, apart=6.0)
+    test, truth = two_classes(rng, 300, apart=6.0)
+    fit = probes.pixel_logistic(train, labels, np.arange(300) // 30, test, seed=0)
+    assert (fit.predicted == truth).mean() > 0.98
+
+
+def test_rows_that_cannot_be_used_are_refused(rng):
+    x, y = rng.normal(size=(10, 3)), np.arange(10) % 2
+    with pytest.raises(ValueError, match=r"test: expected rows of one width, \[N D\] and \[M D\], got \(10, 3\) and \(10, 2"):
+        probes.linear_classes(x, y, x[:, :2])
+    spoiled = x.copy()
+    spoiled[4, 1] = np.nan
+    with pytest.raises(ValueError, match="train: 1 rows hold NaN or infinity, the first is 4; leave them out."):
+        probes.nearest_neighbours(spoiled, y, x)
+    with pytest.raises(ValueError, match="labels: expected one for each of the 10 training rows, got 9."):
+        probes.linear_values(x, y[:9], x)
+    with pytest.raises(ValueError, match="groups: expected one for each of the 10 training rows, got 3."):
+        probes.linear_classes(x, y, x, y[:3])
+    with pytest.raises(ValueError, match="k: expected 1 to 10, the number of training rows, got 11."):
+        probes.nearest_neighbours(x, y, x, 11)
+    zero = x.copy()
+    zero[2] = 0.0
+    with pytest.raises(ValueError, match="test: row 2 is all zeros and has no direction to compare; leave it out."):
+        probes.nearest_neighbours(x, y, zero, 3)
+    with pytest.raises(ValueError, match=r"labels: expected at least two classes to tell apart, got \[1\] alone."):
+        probes.linear_classes(x, np.ones(10, int), x)
+    with pytest.raises(ValueError, match="groups: expected at least two, one to score the strength on, got 1; give more data."):
+        probes.linear_classes(x, y, x, np.zeros(10))
+    with pytest.raises(ValueError, match="labels: every inner fold leaves a single class to fit on; give more groups"):
+        probes.linear_classes(x, y, x, y)
+    with pytest.raises(ValueError, match="values: 1 are not finite; leave out the rows that were not measured."):
+        probes.linear_values(x, np.where(np.arange(10) == 3, np.nan, 1.0), x)
+
+
+def test_without_scikit_learn_the_extra_is_named(rng, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.neighbors", None)
+    x = rng.normal(size=(10, 3))
+    with pytest.raises(ImportError, match=r"probes need scikit-learn, and it is not installed; install the extra"):
+        probes.nearest_neighbours(x, np.arange(10), x, 3)
