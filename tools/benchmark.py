@@ -1,8 +1,9 @@
-"""Measures: `python tools/benchmark.py loader|memory|realism|step [--flags]`. Prints what it measured; asserts nothing.
+"""Measures: `python tools/benchmark.py loader|memory|realism|scene|step [--flags]`. Prints what it measured; asserts nothing.
 
 loader   bytes/s of the loader and of bare TensorStore reads of the same patches, and their ratio
 memory   resident memory of the process over many batches
 realism  spectral angle between simulated and real EnMAP spectra, per class
+scene    memory above the model while a scene of 4096 x 4096 x 12 goes through TerraMind tiny (random weights) tile by tile
 step     seconds a training step, and to compile it
 """
 
@@ -29,7 +30,7 @@ REAL_DATA = flags.DEFINE_string(
 def main(argv: list[str]) -> int:
     """Runs the measurement named on the command line."""
     logging.set_verbosity(logging.WARNING)
-    measures = {"loader": loader, "memory": memory, "realism": realism, "step": step}
+    measures = {"loader": loader, "memory": memory, "realism": realism, "scene": scene, "step": step}
     words, overrides = configure.split(argv[1:])
     if len(words) != 1 or words[0] not in measures:
         print(f"benchmark: expected one of {', '.join(measures)}, got {' '.join(words) or 'nothing'}.")
@@ -67,6 +68,31 @@ def realism(_):
     from spectral_jax.data import realism as check
 
     print(check.text(check.report(REAL_DATA.value)))
+
+
+def scene(_):
+    """Memory and time of tiled inference from GeoTIFF to GeoTIFF."""
+    import jax
+    import numpy as np
+
+    from spectral_jax.downstream import tiled_checks
+    from spectral_jax.interop.terramind_bands import modality
+    from spectral_jax.model import task_heads, terramind
+
+    cfg = terramind.config("tiny", (modality("S2L2A"),))
+    head = task_heads.HeadConfig("linear", 6)
+    side = cfg.grid * cfg.patch
+    params = terramind.init(jax.random.key(0), cfg)
+    decode = task_heads.init_head(jax.random.key(1), head, ((cfg.grid, cfg.grid, cfg.width),), cfg.width)
+
+    @jax.jit
+    def predict(pixels):
+        found = terramind.apply(params, {"S2L2A": pixels.astype(np.float32) / np.float32(1e4)}, cfg)
+        return task_heads.call_head(decode, head, found.maps, found.pooled, (side, side))
+
+    with tempfile.TemporaryDirectory(prefix="spectral_jax_benchmark_") as folder:
+        for name, value in tiled_checks.scene_memory(folder, predict, tile=side, overlap=64).items():
+            print(f"  {name}: {value:.0f} {'s' if name == 'seconds' else 'bytes'}")
 
 
 def step(overrides):
