@@ -10,6 +10,7 @@ import tiny_run
 
 import spectral_jax
 from spectral_jax import configure
+from spectral_jax.downstream.adapt_settings import Adapt
 from spectral_jax.downstream.settings import Finetune
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "experiments" / "configs").glob("*.py"))
@@ -29,6 +30,8 @@ def params(cfg):
 def test_every_config_file_makes_an_encoder_and_survives_json(file):
     cfg = configure.read(str(file), kind=object)
     assert configure.from_json(configure.to_json(cfg), kind=type(cfg)) == cfg
+    if isinstance(cfg, Adapt):
+        return  # its encoders depend on a task's bands; tests/test_adapting.py makes them
     if isinstance(cfg, Finetune):
         cfg = cfg.pretrain or pytest.skip("this fine-tuning uses no encoder")
     shapes = jax.eval_shape(lambda key: spectral_jax.init(key, cfg), jax.random.key(0))

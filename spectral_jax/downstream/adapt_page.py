@@ -1,0 +1,194 @@
+"""The page of a comparison of adaptations: one file that opens without a network."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from spectral_jax.downstream import adapt_pictures as pictures
+from spectral_jax.downstream import adapt_tables as tables
+from spectral_jax.downstream import report_page as page
+from spectral_jax.downstream.report_page import Best, Words, number
+from spectral_jax.ingest.tasks.spec import TaskSpec
+
+PAGE = "report.html"
+PER_CLASS = "iou_per_class/"
+# Metrics of the table, so that it fits a page; results.json has all.
+MOST_COLUMNS = 4
+NAMES = {
+    "iou_macro": "IoU, mean over classes (macro)", "iou_micro": "IoU, all pixels together (micro)",
+    "accuracy_overall": "accuracy, overall", "accuracy_mean": "accuracy, mean over classes", "f1_macro": "F1, macro",
+    "f1_micro": "F1, micro", "map": "mean average precision", "r2_mean": "R², mean over targets",
+    "hyperview_score": "HYPERVIEW score (lower is better)",
+}  # fmt: skip
+Sample = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def write(
+    workdir: Path, report: dict, centre_nm: np.ndarray, shown: Sequence[Sample], maps: dict[str, list], task: TaskSpec
+) -> Path:
+    """Writes report.html.
+
+    Args:
+      workdir: gets it.
+      report: what `adapting.adapt` returns.
+      centre_nm: of the bands of the images [C].
+      shown: test samples of the first seed: image [H W C], valid [H W], label.
+      maps: name of a line -> its predicted classes [H W] of those samples.
+      task: for the names of classes.
+
+    Returns:
+      Its path.
+    """
+    sections = {
+        "Results": _results(report),
+        "Paired comparisons": _comparisons(report),
+        "Each class": _classes(report),
+        "Labels beside predictions": _maps(centre_nm, shown, maps, task),
+        "Coverage of the target's bands": _coverage(report),
+        "Leakage of the split": _leakage(report),
+        "How it was run": _method(report),
+    }
+    made = page.page(
+        f"Adaptations on {report['task']}", _banner(report), "".join(page.paragraph(t) for t in _headline(report)), sections
+    )
+    out = Path(workdir) / PAGE
+    out.write_text(made, encoding="utf-8")
+    return out
+
+
+def _banner(report: dict) -> str:
+    if not report["simulated"]:
+        return ""
+    return '<div class="banner">SIMULATED DATA<small>No number on this page says anything about the Earth.</small></div>'
+
+
+def _random(report: dict) -> list[str]:
+    return [name for name, weights in report["weights"].items() if weights == "random initialisation"]
+
+
+def _headline(report: dict) -> list[str]:
+    out = list(report["verdict"])
+    fresh = _random(report)
+    if fresh:
+        out.append(
+            f"Random initialisation: {', '.join(fresh)} start from random numbers. Their names are those of the architectures; "
+            "no published weights were used, and nothing here says how a pretrained encoder would do."
+        )
+    return out
+
+
+def _results(report: dict) -> str:
+    summary, columns = report["statistics"], report["columns"][:MOST_COLUMNS]
+    cells = {(r["encoder"], r["adaptation"], r["metric"]): r for r in summary["rows"]}
+    best = {m: max((r["mean"] for r in summary["rows"] if r["metric"] == m), default=None) for m in columns}
+    weights = {(r["encoder"], r["adaptation"]): r["weights"] for r in report["results"]}
+    rows = []
+    for row in tables.of(summary, columns[0]):
+        name, line = (row["encoder"], row["adaptation"]), []
+        for metric in columns:
+            found = cells.get((*name, metric))
+            text = tables.spell(found).replace("+-", "±")
+            line.append(Best(text) if found and found["mean"] == best[metric] and metric != "hyperview_score" else text)
+        interval = page.NOTHING if row["low"] is None else f"{number(row['low'])} to {number(row['high'])}"
+        rows.append([Words(name[0]), Words(name[1]), *line, interval, str(len(row["seeds"])), Words(weights[name])])
+    head = ["encoder", "adaptation", *(NAMES[m] for m in columns), f"95 % interval of {columns[0]}", "seeds", "weights"]
+    varied = " and the split" if report["split_varies"] else ""
+    return page.table(head, rows, f"{report['task']}, test part, protocol {report['protocol']}") + page.note(
+        f"± is the standard deviation over seeds; a seed changes initial numbers, the order of batches{varied}. results.json "
+        "has every metric. Macro IoU leaves out classes that are neither in the labels nor in the predictions of a test part."
+    )
+
+
+def _comparisons(report: dict) -> str:
+    metric, found = report["columns"][0], report["statistics"]["comparisons"]
+    rows = [
+        [Words(c["first"]), Words(c["second"]), number(c["difference"], sign=True),
+         f"{number(c['low'], sign=True)} to {number(c['high'], sign=True)}", f"{c['p']:.2g}", str(len(c["seeds"]))]
+        for c in found if c["metric"] == metric
+    ]  # fmt: skip
+    if not rows:
+        return page.absent("Left out: at least two rows and two seeds are needed to compare.")
+    table = page.table(["first", "second", "first less second", "95 % interval", "p", "seeds"], rows, NAMES[metric])
+    return table + page.note(
+        f"Paired t-tests, seed by seed, on the same splits. {len(rows)} comparisons are shown and p is not corrected for that: "
+        f"of so many without any difference, {0.05 * len(rows):.1f} would fall below 0.05. Where the split changes with the "
+        "seed, its test parts overlap, so intervals are narrower than for new places."
+    )
+
+
+def _classes(report: dict) -> str:
+    found = [r for r in report["statistics"]["rows"] if r["metric"].startswith(PER_CLASS)]
+    if not found:
+        return page.absent("Left out: the task has no class for each pixel.")
+    classes = list(dict.fromkeys(r["metric"].removeprefix(PER_CLASS) for r in found))
+    cells = {(r["encoder"], r["adaptation"], r["metric"]): r for r in found}
+    rows = []
+    for row in tables.of(report["statistics"], report["columns"][0]):
+        name = (row["encoder"], row["adaptation"])
+        line = [tables.spell(cells.get((*name, PER_CLASS + one))).replace("+-", "±") for one in classes]
+        rows.append([Words(name[0]), Words(name[1]), *line])
+    return page.table(["encoder", "adaptation", *classes], rows, "IoU of each class") + page.note(
+        "Mean and standard deviation over the seeds whose test part has the class, in labels or predictions."
+    )
+
+
+def _maps(centre_nm: np.ndarray, shown: Sequence[Sample], maps: dict[str, list], task: TaskSpec) -> str:
+    if task.kind != "segmentation" or not shown:
+        return page.absent("Left out: the task has no class for each pixel.")
+    names = list(task.class_names or map(str, range(task.classes)))
+    parts = [pictures.legend(names)]
+    for at, (image, valid, label) in enumerate(shown):
+        row = [
+            pictures.figure(pictures.true_colour(image, valid, centre_nm), f"test sample {at + 1}", "image, true colour"),
+            pictures.figure(pictures.class_map(label, task.classes), f"labels of test sample {at + 1}", "labels"),
+        ]
+        for name, predicted in maps.items():
+            if at < len(predicted):
+                drawn = pictures.class_map(predicted[at], task.classes)
+                row.append(pictures.figure(drawn, f"{name} on test sample {at + 1}", name))
+        parts.append(page.heading(f"test sample {at + 1}") + f"<div>{''.join(row)}</div>")
+    return "".join(parts) + page.note("Test samples of the first seed. Encoders predict pixels without a label too.")
+
+
+def _coverage(report: dict) -> str:
+    if not report["coverage"]:
+        return page.absent("Left out: no row projects bands.")
+    texts = dict.fromkeys(c["text"] for c in report["coverage"].values())
+    return "".join(page.code(text) for text in texts) + page.note(
+        "Learned projections start from srf (learned_linear) or close to it (wavelength_attention) and keep the same bands."
+    )
+
+
+def _leakage(report: dict) -> str:
+    rows = [
+        [str(r["seed"]), str(r["train_tiles"]), str(r["test_tiles"]), f"{r['shared_scenes']} of {r['test_scenes']}",
+         f"{r['shared_blocks']} of {r['test_blocks']}", _count(r["touching_tiles"]), _count(r["near_tiles"])]
+        for r in report["leakage"]
+    ]  # fmt: skip
+    near = report["leakage"][0]["distance_m"]
+    head = ["seed", "training samples", "test samples", "test scenes in training", "test locations in training",
+            "test samples that touch training", f"within {near:g} m of training"]  # fmt: skip
+    return page.paragraph(report["leakage"][0]["text"]) + page.table(head, rows, "split of every seed")
+
+
+def _method(report: dict) -> str:
+    changed = "; ".join(report["changes"])
+    parts = [
+        page.paragraph(
+            f"{report['bands']} bands of {report['source']}. All rows have the same splits, seeds and hyper-parameters; none "
+            "was chosen on a test part. Bands are standardised by the training part, or by an encoder's own statistics where "
+            "it has weights."
+        ),
+        page.paragraph(f"Protocol {report['protocol']}" + (f"; it differs from the published one in: {changed}." if changed
+                                                           else ", as published.")),
+        *(page.paragraph(text) for text in report["notes"]),
+        page.table(["row", "weights", "epoch kept, each seed"],
+                   [[Words(n), Words(w), Words(", ".join(map(str, report["best_epochs"].get(n, []))))]
+                    for n, w in report["weights"].items()]),
+    ]  # fmt: skip
+    return "".join(parts) + page.code(report["command"] or "no command was given") + page.note(f"{report['seconds']:.0f} s.")
+
+
+def _count(value: int | None) -> str:
+    return page.NOTHING if value is None else str(value)

@@ -1,0 +1,130 @@
+"""What a comparison of adaptations is: frozen dataclasses, checked when they are made; `spectral_jax.configure` reads them."""
+
+import dataclasses
+import difflib
+
+from spectral_jax.downstream import adaptations, simulated_task
+from spectral_jax.downstream.protocols import TERRAMIND_STUDY, Protocol
+
+ENCODERS = ("terramind", "spectralearth", "dofa", "ours")
+SPLITS = ("block", "scene", "published")
+
+
+@dataclasses.dataclass(frozen=True)
+class AdaptData:
+    """The task, and how it is split.
+
+    Attributes:
+      task: a file of `data_specs/tasks`, or "simulated".
+      root: folder of its published files.
+      tiles, footprint_m: of the simulated task.
+      split: "block" (squares of ground), "scene", or "published".
+      block_m, buffer_m: see `blocks.block_disjoint`.
+      fractions: of train, val and test.
+      vary: the split of seed s is drawn with seed s, so that the spread over seeds holds that of the split; false: one split.
+      near_m: what the leakage report calls near, metres.
+    """
+
+    task: str = simulated_task.NAME
+    root: str = ""
+    tiles: int = 12
+    footprint_m: float = 480.0
+    split: str = "block"
+    block_m: float = 1000.0
+    buffer_m: float = 0.0
+    fractions: tuple[float, float, float] = (0.6, 0.2, 0.2)
+    vary: bool = True
+    near_m: float = 1000.0
+
+    def __post_init__(self):
+        if self.split not in SPLITS:
+            raise ValueError(f"data.split: expected one of {', '.join(SPLITS)}, got {self.split!r}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """Structure of every encoder without weights.
+
+    Attributes:
+      name: a published size, "tiny" to "large", whose width, depth and heads are taken; empty: those below.
+      width, depth, heads: of transformers; ours has half the width in its first stage and twice in its last.
+      patch: side of a token, pixels.
+      px: side of the input; images of another size are resized to it (or read through a window, where the protocol has one).
+    """
+
+    name: str = ""
+    width: int = 96
+    depth: int = 4
+    heads: int = 3
+    patch: int = 2
+    px: int = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """Folders of weights; empty: random initialisation, and every table says so.
+
+    Attributes:
+      terramind, spectralearth, dofa: written by tools/convert_weights.py.
+      ours: work folder or checkpoint of a pretraining run.
+    """
+
+    terramind: str = ""
+    spectralearth: str = ""
+    dofa: str = ""
+    ours: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Adapt:
+    """A whole comparison.
+
+    Attributes:
+      name: of the run.
+      data: task and split.
+      rows: "encoder/adaptation" each, see `downstream.adaptations`.
+      target: sensor that projections go to, of `data_specs/sensors`.
+      uncovered: what becomes of target bands that the source does not see: "refuse", "nearest", "zero", or "leave_out".
+      size: of encoders without weights.
+      weights: of encoders that have some.
+      protocol: how all rows are trained; numbers are set once, none is chosen on a test part.
+      seeds: how many, from 0.
+      baseline: logistic regression of each pixel on all bands stands beside them (tasks with a class for each pixel).
+      maps: test tiles of the first seed that the page shows.
+    """
+
+    name: str
+    data: AdaptData = AdaptData()
+    rows: tuple[str, ...] = ("terramind/nearest", "terramind/srf", "spectralearth/none")
+    target: str = "sentinel2a_l2a"
+    uncovered: str = "leave_out"
+    size: Size = Size()
+    weights: Weights = Weights()
+    protocol: Protocol = TERRAMIND_STUDY
+    seeds: int = TERRAMIND_STUDY.seeds
+    baseline: bool = True
+    maps: int = 3
+
+    def __post_init__(self):
+        if self.seeds < 1 or not self.rows or len(set(self.rows)) < len(self.rows):
+            raise ValueError(
+                f"adapt: expected at least one seed and at least one row, none twice, got {self.seeds}, {self.rows}."
+            )
+        self.pairs()
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """(encoder, adaptation) of each row.
+
+        Raises:
+          ValueError: an unknown encoder or adaptation; the sentence names the closest first.
+        """
+        found = []
+        for row in self.rows:
+            encoder, slash, adaptation = row.partition("/")
+            if not slash:
+                raise ValueError(f"rows: expected encoder/adaptation, such as terramind/srf, got {row!r}.")
+            if encoder not in ENCODERS:
+                near = difflib.get_close_matches(encoder, ENCODERS, n=len(ENCODERS), cutoff=0.0)
+                raise ValueError(f"rows: no encoder is called {encoder!r}; the names are, closest first: {', '.join(near)}.")
+            found.append((encoder, adaptations.known(adaptation)))
+        return found

@@ -1,0 +1,277 @@
+"""A comparison of adaptations end to end on a tiny task, and the sentences about what does not do."""
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+import tiny_adapt
+from scipy import stats
+from tiny_tasks import write_pair
+
+from spectral_jax import adapt_encoders, adapting, api, interop
+from spectral_jax.adapt_encoders import RANDOM
+from spectral_jax.batch import Batch, SensorData
+from spectral_jax.config import Config, SensorInput, model_size
+from spectral_jax.downstream import adapt_tables, adaptations, task_samples
+from spectral_jax.downstream.adapt_settings import Weights
+from spectral_jax.interop.account import Account
+from spectral_jax.interop.terramind_bands import modality
+from spectral_jax.model import encode, terramind
+from spectral_jax.sensors import SensorSpec
+
+ROWS = ("terramind/nearest", "terramind/wavelength_attention", "spectralearth/none")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("adapt")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(adapting.simulated_task, "simulate", lambda *_: tiny_adapt.segmentation())
+        return folder, adapting.adapt(tiny_adapt.run(ROWS), folder, command="python experiments/adapt.py")
+
+
+def stored(run, name):
+    return json.loads((run[0] / name).read_text())
+
+
+def test_results_are_rows_of_the_promised_form(run):
+    rows = stored(run, "results.json")
+    assert isinstance(rows, list)
+    for row in rows:
+        assert {"encoder", "adaptation", "task", "protocol", "metric", "seed", "value"} <= set(row)
+        assert row["value"] is None or 0 <= row["value"] <= 1
+    lines = {(r["encoder"], r["adaptation"]) for r in rows}
+    assert lines == {tuple(row.split("/")) for row in ROWS} | {("pixel logistic regression", "none")}
+    for line in lines:
+        for metric in ("iou_macro", "iou_micro", "iou_per_class/dark", "accuracy_overall", "accuracy_mean"):
+            mine = [r["seed"] for r in rows if (r["encoder"], r["adaptation"]) == line and r["metric"] == metric]
+            assert mine == [0, 1]
+    assert {r["task"] for r in rows} == {"tiny"}
+    assert {r["protocol"] for r in rows} == {"terramind_study, changed", "pixel_logistic"}
+
+
+def test_what_the_infrared_tells_is_found(run):
+    means = {r["encoder"]: r["mean"] for r in stored(run, "statistics.json")["rows"] if r["metric"] == "iou_macro"}
+    assert means["pixel logistic regression"] > 0.95
+    assert means["terramind"] > 0.8
+
+
+def test_statistics_are_those_of_the_rows(run):
+    rows, found = stored(run, "results.json"), stored(run, "statistics.json")
+    names = {"terramind/nearest": ("terramind", "nearest"), "spectralearth/none": ("spectralearth", "none")}
+    value = {
+        name: [r["value"] for r in rows if (r["encoder"], r["adaptation"]) == line and r["metric"] == "iou_micro"]
+        for name, line in names.items()
+    }
+    (summary,) = (
+        r for r in found["rows"] if (r["encoder"], r["adaptation"], r["metric"]) == ("terramind", "nearest", "iou_micro")
+    )
+    assert summary["mean"] == pytest.approx(np.mean(value["terramind/nearest"]))
+    (pair,) = (
+        c
+        for c in found["comparisons"]
+        if (c["metric"], c["first"], c["second"]) == ("iou_micro", "terramind/nearest", "spectralearth/none")
+    )
+    first, second = value["terramind/nearest"], value["spectralearth/none"]
+    assert pair["seeds"] == [0, 1]
+    assert pair["difference"] == pytest.approx(np.mean(first) - np.mean(second))
+    if np.ptp(np.subtract(first, second)):
+        assert pair["p"] == pytest.approx(stats.ttest_rel(first, second).pvalue)
+    assert found["comparisons_made"] == len(found["comparisons"]) == len(run[1]["columns"]) * 6  # four lines: six pairs
+
+
+def test_the_other_files_say_what_they_should(run):
+    leakage, coverage = stored(run, "leakage.json"), stored(run, "coverage.json")
+    assert [r["seed"] for r in leakage] == [0, 1]
+    for row in leakage:
+        # Eight tiles of their own block each, 2 km apart.
+        assert (row["train_tiles"], row["test_tiles"], row["shared_blocks"], row["touching_tiles"]) == (4, 2, 0, 0)
+    assert set(coverage) == {"nearest", "wavelength_attention"}
+    assert coverage["nearest"]["kept"] == [b.name for b in SensorSpec.load("sentinel2a_l2a").used]
+    assert stored(run, "config.json")["seeds"] == 2
+
+
+def test_the_page_stands_alone_and_says_what_the_numbers_are(run):
+    text = (run[0] / "report.html").read_text()
+    assert not re.search(r'(src|href)="(?!data:|#)', text)
+    for wanted in (
+        "SIMULATED DATA", "Random initialisation", "no published weights were used", "Coverage of the target", "Leakage",
+        "IoU of each class", "sentinel2a_l2a", "python experiments/adapt.py", "epochs 12 (published 100)",
+    ):  # fmt: skip
+        assert wanted in text, wanted
+    assert text.count(RANDOM) >= len(ROWS)
+    # Two test tiles: image, labels and four predictions each.
+    assert text.count("data:image/png;base64,") == 2 * 6
+
+
+def test_a_verdict_compares_the_best_of_each_kind():
+    def rows(name, values):
+        line = {"encoder": name, "adaptation": "none" if name == "whole" else "srf", "task": "t", "protocol": "p"}
+        return [r for seed, v in enumerate(values) for r in adapt_tables.rows(line, seed, {"iou_macro": v}, RANDOM)]
+
+    better = adapt_tables.statistics(rows("whole", (0.8, 0.82, 0.81)) + rows("cut", (0.6, 0.63, 0.62)), ("iou_macro",))
+    assert "whole/none, beats the best on projected bands, cut/srf" in adapt_tables.verdict(
+        better, "iou_macro", ["whole/none"], ["cut/srf"]
+    )
+    worse = adapt_tables.statistics(rows("cut", (0.8, 0.82, 0.81)) + rows("whole", (0.6, 0.63, 0.62)), ("iou_macro",))
+    assert "is beaten by" in adapt_tables.verdict(worse, "iou_macro", ["whole/none"], ["cut/srf"])
+    same = adapt_tables.statistics(rows("cut", (0.8, 0.7, 0.9)) + rows("whole", (0.7, 0.8, 0.9)), ("iou_macro",))
+    assert "cannot be told from" in adapt_tables.verdict(same, "iou_macro", ["whole/none"], ["cut/srf"])
+
+
+def test_a_metric_that_is_not_defined_on_a_seed_is_left_out_of_its_mean():
+    line = {"encoder": "e", "adaptation": "a", "task": "t", "protocol": "p"}
+    found = adapt_tables.rows(line, 0, {"iou": 0.5}, RANDOM) + adapt_tables.rows(line, 1, {"iou": float("nan")}, RANDOM)
+    assert [r["value"] for r in found] == [0.5, None]
+    (row,) = adapt_tables.statistics(found, ("iou",))["rows"]
+    assert (row["mean"], row["seeds"], row["standard_deviation"]) == (0.5, (0,), None)
+
+
+def made(row, data=None, **changes):
+    data = tiny_adapt.segmentation() if data is None else data
+    return adapt_encoders.make(*row.split("/"), tiny_adapt.run((row,), **changes), data.task, task_samples.source_of(data))
+
+
+def outputs(one, params, data, px=tiny_adapt.PX):
+    part = task_samples.Part(data, task_samples.source_of(data), [0])
+    samples = part.batch([0], 1)
+    full = adaptations.init(jax.random.key(0), one.model, one.start, px, params)
+    mean, std = one.statistics
+    buffers = {"mean": np.asarray(mean, np.float32), "std": np.asarray(std, np.float32)}
+    if one.start is not None:
+        buffers["matrix"] = one.start.matrix
+    x = adaptations.project_bands({}, buffers.get("matrix"), samples.images, one.model)
+    x = (x - buffers["mean"].reshape(1, 1, 1, -1)) / buffers["std"].reshape(1, 1, 1, -1)
+    return x, adaptations.features(full["encoder"], x, samples.valid, one.model), samples
+
+
+def test_converted_terramind_weights_see_their_own_statistics_and_bands(tmp_path):
+    cfg = terramind.TerraMindConfig(12, 1, 1, "gelu", (modality("S2L2A"), modality("DEM")), patch=2, grid=4)
+    params = terramind.init(jax.random.key(3), cfg)
+    interop.save(tmp_path, cfg, params, Account("made up", ()))
+    one = made("terramind/srf", weights=Weights(terramind=str(tmp_path)))
+    assert one.weights == str(tmp_path)
+    data = tiny_adapt.segmentation()
+    x, (maps, _), samples = outputs(one, one.params, data)
+    # Published: mean 1390.458 and deviation 2106.761 of the digital numbers of the first band.
+    first = np.einsum("bhwc,c->bhw", samples.images, one.start.matrix[0]) * 1e4
+    np.testing.assert_allclose(x[..., 0], (first - 1390.458) / 2106.761, rtol=1e-4, atol=1e-4)
+    expected = terramind.apply(params, {"S2L2A": x}, cfg).maps[0]
+    np.testing.assert_allclose(maps[-1], expected, atol=1e-5)
+
+
+def test_weights_of_another_encoder_are_refused(tmp_path):
+    cfg = terramind.TerraMindConfig(12, 1, 1, "gelu", (modality("S2L2A"),), patch=2, grid=4)
+    interop.save(tmp_path, cfg, terramind.init(jax.random.key(3), cfg), Account("made up", ()))
+    with pytest.raises(ValueError, match="weights.dofa: .* holds a TerraMindConfig, expected weights of dofa"):
+        made("dofa/none", weights=Weights(dofa=str(tmp_path)))
+
+
+def test_our_own_checkpoint_is_adapted(monkeypatch):
+    spec = SensorSpec.load("enmap_l2a")
+    model = model_size("tiny", footprint_m=240.0, token_gsd_m=60.0)
+    cfg = Config("pretrained", (SensorInput("ENMAP", spec, "grouped"),), model)
+    params = {"encoder": encode.init_encoder(jax.random.key(5), cfg)}
+    monkeypatch.setattr(api, "load", {"run": (cfg, params)}.get)
+    one = made("ours/none", weights=Weights(ours="run"))
+    data = tiny_adapt.segmentation()
+    x, (maps, pooled), samples = outputs(one, one.params, data)
+    stored = data.images[:1]
+    batch = Batch({"ENMAP": SensorData(stored, np.ones(1, bool), np.zeros(1, np.float32))})
+    expected = api.apply(params, batch, cfg)
+    np.testing.assert_allclose(pooled, expected.pooled, atol=1e-5)
+    np.testing.assert_allclose(maps[0], expected.stage1["ENMAP"], atol=1e-5)
+    fewer = tiny_adapt.with_bands(data, 400, 700)
+    with pytest.raises(ValueError, match="weights.ours: expected a sensor with the .* bands of enmap_l2a .* ENMAP"):
+        made("ours/none", fewer, weights=Weights(ours="run"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        (("terramnd/srf",), "no encoder is called 'terramnd'; the names are, closest first: terramind, "),
+        (("terramind/nearist",), "no adaptation is called 'nearist'; the names are, closest first: nearest, "),
+        (("terramind",), "expected encoder/adaptation"),
+        (("dofa/none", "dofa/none"), "none twice"),
+    ],
+)
+def test_unknown_rows_are_refused_with_the_closest_first(rows, sentence):
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        tiny_adapt.run(rows)
+
+
+@pytest.mark.parametrize("row", ["terramind/none", "spectralearth/srf", "ours/nearest"])
+def test_an_encoder_says_which_adaptations_it_takes(row):
+    with pytest.raises(ValueError, match=f"{row}: {row.split('/')[0]} takes "):
+        made(row)
+
+
+def test_a_sensor_without_overlap_is_refused():
+    # Between the water vapour bands of Sentinel-2 (B09 at 945 nm) and B11 at 1610 nm it sees nothing.
+    data = tiny_adapt.with_bands(tiny_adapt.segmentation(), 1030, 1200)
+    with pytest.raises(ValueError, match="has no band inside the response"):
+        made("terramind/srf", data)
+
+
+def test_uncovered_bands_are_left_out_of_terraminds_patches():
+    one = made("terramind/srf", tiny_adapt.with_bands(tiny_adapt.segmentation(), 400, 1000))
+    assert one.model.encoder.modalities[0].bands == modality("S2L2A").bands[:10]  # B11 and B12 are beyond 1000 nm
+    assert one.model.bands == 10
+
+
+def tiny_run(tmp_path, task_data, **changes):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(adapting.simulated_task, "simulate", lambda *_: task_data)
+        return adapting.adapt(tiny_adapt.run(**changes), tmp_path)
+
+
+def test_an_empty_split_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="expected at least 3 blocks.*an empty part is no split"):
+        tiny_run(tmp_path, tiny_adapt.segmentation(tiles=2))
+    config = dataclasses.replace(tiny_adapt.run().data, split="published")
+    with pytest.raises(ValueError, match="part 'train' of the published split is empty"):
+        tiny_run(tmp_path, tiny_adapt.segmentation(), data=config)
+
+
+def test_a_part_whose_pixels_are_all_ignored_is_refused_before_training(tmp_path):
+    data = tiny_adapt.segmentation()
+    labels = np.full_like(data.labels, -1)
+    labels[0] = data.labels[0]
+    with pytest.raises(ValueError, match="all labels of the . samples of part '(train|val|test)' are ignored"):
+        tiny_run(tmp_path, dataclasses.replace(data, labels=labels))
+
+
+def test_labels_outside_the_class_list_are_refused(tmp_path):
+    spec = tmp_path / "two.toml"
+    spec.write_text(
+        'title = "two classes"\nkind = "segmentation"\n[[channels]]\nsensor = "enmap_l2a"\n[classes]\ncodes = [1, 2]\n'
+        '[layout]\nname = "geotiff_pairs"\nimages = "images"\nlabels = "labels"\n'
+    )
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    write_pair(tmp_path / "images" / "a.tif", tmp_path / "labels" / "a.tif", [[1, 2], [2, 9]])
+    data = dataclasses.replace(tiny_adapt.run().data, task=str(spec), root=str(tmp_path))
+    with pytest.raises(ValueError, match="expected the classes 1, 2, and 1 labels hold 9"):
+        adapting.adapt(tiny_adapt.run(data=data), tmp_path / "run")
+
+
+def test_an_unknown_task_and_a_missing_root_are_refused(tmp_path):
+    data = dataclasses.replace(tiny_adapt.run().data, task="enmap_postdam", root=str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="'enmap_postdam'; the nearest are enmap_potsdam"):
+        adapting.adapt(tiny_adapt.run(data=data), tmp_path)
+    with pytest.raises(ValueError, match="data.root: task 'samson' needs the folder"):
+        adapting.adapt(tiny_adapt.run(data=dataclasses.replace(data, task="samson", root="")), tmp_path)
+
+
+def test_the_command_ends_with_a_sentence(tmp_path):
+    entry = Path(__file__).parents[1] / "experiments" / "adapt.py"
+    asked = [sys.executable, str(entry), f"--workdir={tmp_path}", "--config.rows=terramind/nearist"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("adapt: no adaptation is called 'nearist'")
