@@ -191,6 +191,9 @@ def _finish(cfg, data, source, parts, report, pictures, workdir: Path, started: 
     for name in whole:
         others = [n for n in names if n.split("/")[0] == name.split("/")[0] and n != name]
         verdicts += [([name], others)] if others else []
+    baseline = f"{pixel_baseline.NAME}/{pixel_baseline.ADAPTATION}"
+    if any(row["encoder"] == pixel_baseline.NAME for row in report["results"]):
+        verdicts.append(([baseline], names, ("baseline without an encoder", "best encoder")))
     report["verdict"] = [adapt_tables.verdict(report["statistics"], columns[0], *groups) for groups in verdicts]
     report["seconds"] = time.monotonic() - started
     _write(workdir, "results.json", report["results"])

@@ -102,7 +102,8 @@ def test_the_page_stands_alone_and_says_what_the_numbers_are(run):
     assert not re.search(r'(src|href)="(?!data:|#)', text)
     for wanted in (
         "SIMULATED DATA", "Random initialisation", "no published weights were used", "Coverage of the target", "Leakage",
-        "IoU of each class", "sentinel2a_l2a", "python experiments/adapt.py", "epochs 12 (published 100)",
+        "IoU of each class", "The baseline without an encoder, pixel logistic regression/none,", "sentinel2a_l2a",
+        "python experiments/adapt.py", "epochs 12 (published 100)",
     ):  # fmt: skip
         assert wanted in text, wanted
     assert text.count(RANDOM) >= len(ROWS)
@@ -123,6 +124,9 @@ def test_a_verdict_compares_the_best_of_each_kind():
     assert "is beaten by" in adapt_tables.verdict(worse, "iou_macro", ["whole/none"], ["cut/srf"])
     same = adapt_tables.statistics(rows("cut", (0.8, 0.7, 0.9)) + rows("whole", (0.7, 0.8, 0.9)), ("iou_macro",))
     assert "cannot be told from" in adapt_tables.verdict(same, "iou_macro", ["whole/none"], ["cut/srf"])
+    named = adapt_tables.verdict(better, "iou_macro", ["whole/none"], ["cut/srf"], ("baseline", "best encoder"))
+    assert named.startswith("The baseline, whole/none, beats the best encoder, cut/srf")
+    assert "the run has only one of the two" in adapt_tables.verdict(better, "iou_macro", ["whole/none"], [])
 
 
 def test_a_metric_that_is_not_defined_on_a_seed_is_left_out_of_its_mean():

@@ -86,27 +86,33 @@ def spell(row: dict | None) -> str:
     return f"{row['mean']:.3f}" + ("" if spread is None else f" +- {spread:.3f}")
 
 
-def verdict(summary: dict, metric: str, all_bands: Sequence[str], projected: Sequence[str]) -> str:
-    """Whether encoders on all bands beat those on projected bands, in a sentence: the best of each, compared seed by seed.
+ALL_BANDS, PROJECTED = "best on all bands", "best on projected bands"
+
+
+def verdict(
+    summary: dict, metric: str, first: Sequence[str], second: Sequence[str], words: tuple[str, str] = (ALL_BANDS, PROJECTED)
+) -> str:
+    """Whether one group of lines beats another, in a sentence: the best of each, compared seed by seed.
 
     Args:
       summary: of `statistics`.
       metric: by which the best are taken.
-      all_bands: "encoder/adaptation" of each line on all bands.
-      projected: of each line on bands of the target sensor.
+      first: "encoder/adaptation" of each line of the first group.
+      second: of each line of the second.
+      words: what the best of each group is called.
     """
     order = [f"{row['encoder']}/{row['adaptation']}" for row in of(summary, metric)]
-    best = [next((name for name in order if name in group), None) for group in (all_bands, projected)]
+    best = [next((name for name in order if name in group), None) for group in (first, second)]
     if None in best:
-        return "All bands and projected bands are not compared: the run has only one of the two."
+        return f"The {words[0]} and the {words[1]} are not compared: the run has only one of the two."
     pair = next((c for c in summary["comparisons"] if c["metric"] == metric and {c["first"], c["second"]} == set(best)), None)
     if pair is None:
-        return f"Best on all bands: {best[0]}; best on projected bands: {best[1]}; one seed is too few to compare them."
+        return f"The {words[0]} is {best[0]}, the {words[1]} {best[1]}; one seed is too few to compare them."
     sign = 1 if pair["first"] == best[0] else -1
     low, high = sorted((sign * pair["low"], sign * pair["high"]))
     fact = "beats" if low > 0 else "is beaten by" if high < 0 else "cannot be told from"
     return (
-        f"The best on all bands, {best[0]}, {fact} the best on projected bands, {best[1]}: {metric} differs by "
+        f"The {words[0]}, {best[0]}, {fact} the {words[1]}, {best[1]}: {metric} differs by "
         f"{sign * pair['difference']:+.3f} (95 % {low:+.3f} to {high:+.3f}, {len(pair['seeds'])} seeds, paired)."
     )
 
