@@ -1,1 +1,4 @@
-"""Observations in, store out: GeoTIFFs are matched to sensor specs, cut into co-located patches, and written."""
+"""Observations in: GeoTIFFs to a store of co-located patches, PACE granules and water samples to match-ups, labelled tasks.
+
+Read `build` for stores, `matching` for match-ups, `tasks.read` for tasks, and `scene` for images that are predicted tile by tile.
+"""
