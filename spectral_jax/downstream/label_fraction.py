@@ -4,10 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from spectral_jax.downstream.blocks import BINS
 from spectral_jax.ingest.tasks.data import IGNORED, TaskData
-
-# Bins of each class's share of an image, or of the first target, over the training samples. Published: 3.
-BINS = 3
 
 
 def draw(data: TaskData, rows: Sequence[int], fraction: float, seed: int) -> np.ndarray:

@@ -135,7 +135,7 @@ PANGAEA = Protocol(
     monitor="metric",
     window=True,
 )
-# PANGAEA's label regimes, of which it draws each stratified over `downstream.label_fraction.BINS` bins.
+# PANGAEA's label regimes, of which it draws each stratified over `downstream.blocks.BINS` bins.
 LABEL_FRACTIONS = (1.0, 0.5, 0.1)
 
 PROTOCOLS = {p.name: p for p in (TERRAMIND_STUDY, SPECTRALEARTH_FM_FROZEN, PANGAEA)}

@@ -18,6 +18,7 @@ from spectral_jax.downstream.adaptations import Adapted
 from spectral_jax.downstream.protocols import Protocol
 from spectral_jax.downstream.task_samples import Part, Samples
 from spectral_jax.downstream.task_scores import Tally
+from spectral_jax.downstream.tiled import plan
 from spectral_jax.means import global_mean
 from spectral_jax.train import loop
 
@@ -135,8 +136,8 @@ def outputs_of(model: Adapted, params: dict, buffers: dict, samples: Samples, pr
     if not protocol.window or min(rows, columns) <= model.px:
         return _outputs(params, buffers, samples.images, samples.valid, model=model)
     total, seen = 0.0, np.zeros((1, rows, columns, 1), np.float32)
-    for top in _starts(rows, model.px):
-        for left in _starts(columns, model.px):
+    for top in plan(rows, model.px, overlap=0).starts:
+        for left in plan(columns, model.px, overlap=0).starts:
             here = (slice(None), slice(top, top + model.px), slice(left, left + model.px))
             found = _outputs(params, buffers, samples.images[here], samples.valid[here], model=model)
             around = ((0, 0), (top, rows - top - model.px), (left, columns - left - model.px), (0, 0))
@@ -203,7 +204,3 @@ def _share(schedule: str, step: jax.Array, total: jax.Array, protocol: Protocol)
         passed = sum((done >= share).astype(jnp.float32) for share in protocol.milestones)
         return jnp.float32(protocol.milestone_factor) ** passed
     return jnp.float32(1.0)
-
-
-def _starts(length: int, side: int) -> list[int]:
-    return [*range(0, length - side, side), length - side]

@@ -14,14 +14,11 @@ import numpy as np
 from flax import linen as nn
 
 from spectral_jax.model.layers import Dense, along_last
+from spectral_jax.model.spectral_adapter import CHANNELS, EPS, SPECTRAL, fewest_bands
 from spectral_jax.sensors import SensorSpec
 from spectral_jax.spectral.coverage import response_curves, stands_for_nm
 from spectral_jax.spectral.project import Projection, apply
 
-# Channels, kernel, stride of the convolutions over the spectral axis, padding 1: SpectralEarth's spectral adapter.
-CONVOLUTIONS = ((32, 7, 5), (64, 7, 5), (128, 5, 3))
-# torch's default for BatchNorm.
-EPS = 1e-5
 # Sines and cosines of an attention key: how many of each, longest and shortest period, nm. Half the longest is the optical
 # range, so no two wavelengths look alike; the shortest is about one band of a spectrometer.
 CENTRE_WAVES = (128, 4600.0, 10.0)
@@ -98,7 +95,7 @@ class SpectralAdapter(nn.Module):
     def __call__(self, x):
         """Maps spectra in the order of wavelength [N C] to [N out]."""
         x = x[..., None]
-        for i, (width, kernel, stride) in enumerate(CONVOLUTIONS):
+        for i, (width, (kernel, stride)) in enumerate(zip(CHANNELS, SPECTRAL, strict=True)):
             init = nn.initializers.variance_scaling(2.0, "fan_in", "truncated_normal")
             x = nn.Conv(width, (kernel,), (stride,), padding=1, kernel_init=init, name=f"conv{i}")(x)
             x = jax.nn.relu(FixedNorm(name=f"norm{i}")(x))
@@ -214,18 +211,16 @@ def _fit_queries(target: SensorSpec) -> np.ndarray:
 
 def _rows(values, source, valid):
     """Spectra [N C] in the order of wavelength, float32, invalid values replaced."""
-    bands, length = len(source.used), len(source.used)
+    bands = len(source.used)
     if values.shape[-1] != bands or (valid is not None and valid.shape != values.shape):
         raise ValueError(
             f"spectral adapter: expected values [... C] and valid of the {bands} used bands of {source.name}, got shape "
             f"{values.shape} and {None if valid is None else valid.shape}; give both in the order of the spec."
         )
-    for _, kernel, stride in CONVOLUTIONS:
-        length = (length + 2 - kernel) // stride + 1
-    if length < 1:
+    if bands < fewest_bands():
         raise ValueError(
-            f"spectral adapter: {source.name} has {bands} used bands, expected at least 75 for its three strided convolutions; "
-            "take the linear projection or the attention."
+            f"spectral adapter: {source.name} has {bands} used bands, expected at least {fewest_bands()} for its three strided "
+            "convolutions; take the linear projection or the attention."
         )
     order = np.argsort(source.centre_nm, kind="stable")
     x = values.reshape(-1, bands).astype(jnp.float32)
