@@ -1,16 +1,14 @@
 """The simulated lake as an ordinary store: many places with irregular dates, for pretraining where few real spectra exist."""
 
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 
 from spectral_jax.data import lake, lake_state, scene_place, store, water_correction, water_rrs
-from spectral_jax.data.water_prior import simulate_spectra
+from spectral_jax.data.store_whole import written_whole
 from spectral_jax.sensors import SensorSpec
 
-__all__ = ["LAKE_PARAMETERS", "simulate_spectra", "write_lake_store"]
 # Means of log10 over a place's dates and pixels: chlorophyll and phycocyanin (ug/L), suspended matter (g/m3), absorption of
 # dissolved matter at 440 nm (1/m). The first two have the names they have in the simulated scenes.
 LAKE_PARAMETERS = ("water_chlorophyll_log10", "water_phycocyanin_log10", "water_suspended_log10", "water_cdom_log10")
@@ -50,21 +48,16 @@ def write_lake_store(
       OSError: the disk is full, or writing failed otherwise; nothing is left behind.
       ValueError: the sensor cannot see this water, or the footprint does not fit.
     """
-    path = Path(path)
-    if path.exists():
-        raise FileExistsError(f"simulated lake: expected nothing at {path}, and it exists; remove it or take another place.")
     whole = water_rrs.check(water_rrs.every_band(spec))
     layout = store.GroupLayout(group, {key: spec}, locations, dates)
     pixels = max(1, dates * round(footprint_m / spec.gsd_m) ** 2)
     at_once = max(1, min(256, _PIXELS_AT_ONCE // pixels))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial-{os.getpid()}")
     provenance = {
         "made_by": "spectral_jax.data.lake_store",
         "seed": seed,
         "note": "simulated, no observation; sizes of the correction's errors set to overall numbers of PACE over Lake Erie",
     }
-    try:
+    with written_whole(Path(path), "simulated lake") as partial:
         # A block is a whole shard; a shard written twice would be compressed twice.
         made = store.create(
             partial, [layout], footprint_m=footprint_m, simulated=True, truth_names=LAKE_PARAMETERS, provenance=provenance,
@@ -72,10 +65,6 @@ def write_lake_store(
         )  # fmt: skip
         for first in range(0, locations, at_once):
             _write(made.groups[group], key, whole, seed, footprint_m, range(first, min(first + at_once, locations)))
-        partial.rename(path)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
 
 
 def _write(group, key: str, spec: SensorSpec, seed: int, footprint_m: float, rows: range) -> None:

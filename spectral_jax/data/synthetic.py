@@ -8,8 +8,6 @@ tested there.
 
 import dataclasses
 import os
-import shutil
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ from spectral_jax.config import Synthetic
 from spectral_jax.data import scene_groups, scene_layout, store
 from spectral_jax.data.scene_groups import GROUP_LOCATIONS, GROUPS, group_sizes
 from spectral_jax.data.scene_location import GROUND_PARAMETERS, Location, simulate_location
+from spectral_jax.data.store_whole import written_whole
 from spectral_jax.sensors import SensorSpec
 
 __all__ = [
@@ -43,18 +42,13 @@ def write_store(path: str | os.PathLike, cfg_synthetic: Synthetic, sensors: dict
       OSError: the disk is full, or writing failed otherwise; nothing is left behind.
       ValueError: an unknown group, too few locations, no sensor, or a footprint that does not fit.
     """
-    path = Path(path)
-    if path.exists():
-        raise FileExistsError(f"simulated store: expected nothing at {path}, and it exists; remove it or take another place.")
-    layouts = scene_groups.layouts(cfg_synthetic, sensors)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial-{os.getpid()}")
     provenance = {
         "made_by": "spectral_jax.data.synthetic",
         "seed": cfg_synthetic.seed,
         "note": "simulated, no observation; published parameterisations, and EnMAP's correction of water fitted to one image",
     }
-    try:
+    layouts = scene_groups.layouts(cfg_synthetic, sensors)
+    with written_whole(Path(path), "simulated store") as partial:
         made = store.create(
             partial,
             layouts,
@@ -66,16 +60,6 @@ def write_store(path: str | os.PathLike, cfg_synthetic: Synthetic, sensors: dict
         )
         for layout in layouts:
             _write_group(made.groups[layout.name], layout, cfg_synthetic.seed, footprint_m)
-        partial.rename(path)
-    except OSError as error:
-        _remove(partial)
-        raise OSError(
-            f"simulated store: {path} could not be written, and nothing of it is left there. {error} Free some space or take "
-            "another place, then run it again."
-        ) from error
-    except BaseException:
-        _remove(partial)
-        raise
 
 
 def ground_spectra(key: str, spec: SensorSpec, count: int, seed: int = 0, footprint_m: float = 480.0) -> dict[str, np.ndarray]:
@@ -133,12 +117,3 @@ def _write_group(group, layout: store.GroupLayout, seed: int, footprint_m: float
             np.array([s.geotransform for s in scenes]),
             np.stack([s.truth for s in scenes]),
         )
-
-
-def _remove(folder: Path):
-    # Other shards of the failed write may still be on their way to the disk; a folder emptied too early fills again.
-    for _ in range(20):
-        shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
-            return
-        time.sleep(0.1)
