@@ -16,6 +16,7 @@ from pathlib import Path
 from absl import app, flags, logging
 
 from spectral_jax.interop import dofa, folder, safetensors_file, spectralearth, terramind, weights_file
+from spectral_jax.model.published import kind_of
 
 SOURCE = flags.DEFINE_enum("source", None, ["terramind", "spectralearth", "dofa"], "Whose weights these are.", required=True)
 INPUT = flags.DEFINE_string("input", None, "Checkpoint; with --to=published, the folder to read.", required=True)
@@ -58,7 +59,7 @@ def _convert():
 
 
 def _publish():
-    kind = folder.kind_of(folder.load(INPUT.value)[0])
+    kind = kind_of(folder.load(INPUT.value)[0])
     if not kind.startswith(SOURCE.value):
         raise ValueError(f"{INPUT.value} holds a {kind}, expected --source={SOURCE.value}.")
     state = folder.publish(INPUT.value)

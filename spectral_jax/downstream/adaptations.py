@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from spectral_jax.config import Config
-from spectral_jax.model import dofa, encode, projection, spectral_adapter, spectralearth, task_heads, terramind
+from spectral_jax.model import encode, projection, published, spectral_adapter, task_heads
 from spectral_jax.model.dofa import DofaConfig
 from spectral_jax.model.spectralearth import SpectralEarthConfig
 from spectral_jax.model.task_heads import HeadConfig
@@ -153,13 +153,8 @@ def features(encoder: dict, x: jax.Array, valid: jax.Array, model: Adapted) -> t
         valid = jax.image.resize(valid.astype(jnp.float32), (valid.shape[0], side, side), "nearest") > 0.5
     if isinstance(cfg, Config):
         return _ours(encoder, x, valid, cfg, model.key)
-    if isinstance(cfg, TerraMindConfig):
-        found = terramind.apply(encoder, {cfg.modalities[0].name: x}, cfg, model.layers)
-    elif isinstance(cfg, DofaConfig):
-        centre_nm = model.source.centre_nm if model.target is None else model.target.centre_nm[list(model.kept)]
-        found = dofa.apply(encoder, x, jnp.asarray(centre_nm, jnp.float32), cfg, model.layers)
-    else:
-        found = spectralearth.apply(encoder, x, cfg, model.layers)
+    centre_nm = model.source.centre_nm if model.target is None else model.target.centre_nm[list(model.kept)]
+    found = published.encode(encoder, x, cfg, model.layers, jnp.asarray(centre_nm, jnp.float32))
     return found.maps, found.pooled
 
 
@@ -188,12 +183,9 @@ def predict(
 def trainable(params: dict, model: Adapted) -> dict:
     """For each parameter, whether it may train: not the buffers of the published encoders."""
     everything = jax.tree.map(lambda _: True, params)
-    if isinstance(model.encoder, TerraMindConfig | DofaConfig):
-        module = terramind if isinstance(model.encoder, TerraMindConfig) else dofa
-        return everything | {"encoder": module.trainable(params["encoder"], model.encoder)}
-    if isinstance(model.encoder, SpectralEarthConfig):
-        return everything | {"encoder": spectralearth.trainable(params["encoder"])}
-    return everything
+    if isinstance(model.encoder, Config):
+        return everything
+    return everything | {"encoder": published.trainable(params["encoder"], model.encoder)}
 
 
 def check_pair(name: str, kind: type, adaptation: str, bands: int) -> None:
@@ -220,11 +212,7 @@ def check_pair(name: str, kind: type, adaptation: str, bands: int) -> None:
 
 
 def _init_encoder(key: jax.Array, cfg: Encoder) -> dict:
-    if isinstance(cfg, Config):
-        return encode.init_encoder(key, cfg)
-    if isinstance(cfg, TerraMindConfig):
-        return terramind.init(key, cfg)
-    return dofa.init(key, cfg) if isinstance(cfg, DofaConfig) else spectralearth.init(key, cfg)
+    return encode.init_encoder(key, cfg) if isinstance(cfg, Config) else published.init(key, cfg)
 
 
 def _ours(encoder: dict, x, valid, cfg: Config, key: str):

@@ -10,18 +10,10 @@ import numpy as np
 from spectral_jax import configure
 from spectral_jax.interop import dofa, names, safetensors_file, spectralearth, terramind
 from spectral_jax.interop.account import Account
-from spectral_jax.model import dofa as dofa_model
-from spectral_jax.model import spectralearth as spectralearth_model
-from spectral_jax.model import spectralearth_resnet
-from spectral_jax.model import terramind as terramind_model
+from spectral_jax.model.published import MODELS, kind_of
 
-# Config class, model and converter of each kind of encoder.
-KINDS = {
-    "terramind": (terramind_model.TerraMindConfig, terramind_model, terramind),
-    "spectralearth": (spectralearth_model.SpectralEarthConfig, spectralearth_model, spectralearth),
-    "spectralearth_resnet": (spectralearth_resnet.SpectralEarthResNetConfig, spectralearth_resnet, spectralearth),
-    "dofa": (dofa_model.DofaConfig, dofa_model, dofa),
-}
+# Converter of each kind of encoder.
+CONVERTERS = {"terramind": terramind, "spectralearth": spectralearth, "spectralearth_resnet": spectralearth, "dofa": dofa}
 WEIGHTS, CONFIG, REPORT = "weights.safetensors", "config.json", "report.json"
 
 
@@ -56,9 +48,9 @@ def load(folder: str | Path) -> tuple:
         if not (folder / file).is_file():
             raise FileNotFoundError(f"{folder / file} does not exist; expected a folder that tools/convert_weights.py wrote.")
     about = json.loads((folder / CONFIG).read_text())
-    if about.get("kind") not in KINDS:
-        raise ValueError(f"{folder / CONFIG}: expected a kind of {', '.join(KINDS)}, got {about.get('kind')!r}.")
-    cls, model, _ = KINDS[about["kind"]]
+    if about.get("kind") not in MODELS:
+        raise ValueError(f"{folder / CONFIG}: expected a kind of {', '.join(MODELS)}, got {about.get('kind')!r}.")
+    cls, model = MODELS[about["kind"]]
     cfg = configure.from_json(json.dumps(about["config"]), where=str(folder / CONFIG), kind=cls)
     flat = safetensors_file.read(folder / WEIGHTS)
     shapes = names.flatten(jax.eval_shape(lambda: model.init(jax.random.key(0), cfg)))
@@ -73,16 +65,4 @@ def load(folder: str | Path) -> tuple:
 def publish(folder: str | Path) -> dict[str, np.ndarray]:
     """The state dict, by its published names and in its published layout, of the encoder in a folder."""
     cfg, params = load(folder)
-    return KINDS[kind_of(cfg)][2].publish(params, cfg)
-
-
-def kind_of(cfg) -> str:
-    """The kind of encoder that a config is of.
-
-    Raises:
-      ValueError: it is the config of something else.
-    """
-    kind = next((kind for kind, (cls, _, _) in KINDS.items() if type(cfg) is cls), None)
-    if kind is None:
-        raise ValueError(f"expected the config of one of {', '.join(KINDS)}, got a {type(cfg).__name__}.")
-    return kind
+    return CONVERTERS[kind_of(cfg)].publish(params, cfg)

@@ -1,10 +1,34 @@
-"""One call for every foreign encoder, so that a downstream head does not ask which it has."""
+"""One call for every published encoder, so that a converter, an adaptation or a head does not ask which it has."""
 
 import jax
 
-from spectral_jax.interop.folder import kind_of
 from spectral_jax.model import dofa, spectralearth, spectralearth_resnet, terramind
 from spectral_jax.model.vit import Features
+
+# Class of the config, and the module whose `init` and `apply` go with it.
+MODELS = {
+    "terramind": (terramind.TerraMindConfig, terramind),
+    "spectralearth": (spectralearth.SpectralEarthConfig, spectralearth),
+    "spectralearth_resnet": (spectralearth_resnet.SpectralEarthResNetConfig, spectralearth_resnet),
+    "dofa": (dofa.DofaConfig, dofa),
+}
+
+
+def kind_of(cfg) -> str:
+    """The kind of encoder that a config is of.
+
+    Raises:
+      ValueError: it is the config of something else.
+    """
+    kind = next((kind for kind, (cls, _) in MODELS.items() if type(cfg) is cls), None)
+    if kind is None:
+        raise ValueError(f"expected the config of one of {', '.join(MODELS)}, got a {type(cfg).__name__}.")
+    return kind
+
+
+def init(key: jax.Array, cfg) -> dict:
+    """Fresh parameters, float32; no data is needed."""
+    return MODELS[kind_of(cfg)][1].init(key, cfg)
 
 
 def encode(
@@ -13,7 +37,7 @@ def encode(
     """Encodes images with whichever encoder `cfg` is of; pure, `cfg` and `layers` static under `jax.jit`.
 
     Args:
-      params: of `load` or of a converter's `read`.
+      params: of `init`, or of `interop`.
       image: pixels [B H W C], normalised as the encoder was trained on them (`terramind_bands.statistics`, per-band z-scores);
         for TerraMind also a dict of them by modality. One array is TerraMind's first modality.
       cfg: config of the encoder.
@@ -34,13 +58,12 @@ def encode(
     if kind == "terramind":
         images = image if isinstance(image, dict) else {cfg.modalities[0].name: image}
         return terramind.apply(params, images, cfg, layers)
-    model = spectralearth if kind == "spectralearth" else spectralearth_resnet
-    return model.apply(params, image, cfg, layers)
+    return MODELS[kind][1].apply(params, image, cfg, layers)
 
 
 def trainable(params: dict, cfg) -> dict:
     """For each parameter, whether it trains: not buffers and running statistics of the published code; for `optax.masked`."""
     kind = kind_of(cfg)
     if kind in ("dofa", "terramind"):
-        return (dofa if kind == "dofa" else terramind).trainable(params, cfg)
+        return MODELS[kind][1].trainable(params, cfg)
     return spectralearth.trainable(params)
