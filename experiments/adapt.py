@@ -5,10 +5,8 @@
         --config.data.root=DATA/enmap_potsdam --workdir=DIR
 """
 
-import os
 import shlex
 import sys
-import tempfile
 from pathlib import Path
 
 from absl import app, flags, logging
@@ -28,23 +26,16 @@ def main(argv: list[str]) -> int:
         return _fail(f"argument {unknown[0]!r} is not known; overrides have the form {configure.PREFIX}data.root=DIR.")
     if not WORKDIR.value:
         return _fail("--workdir=DIR is needed: the folder that gets the results and the page.")
-    import jax
-
+    from spectral_jax import programs
     from spectral_jax.adapting import EXPECTED, adapt
     from spectral_jax.downstream.adapt_settings import Adapt
 
-    # Kept on disk, the programs of a row are compiled once for all its seeds and for the next run.
-    jax.config.update("jax_compilation_cache_dir", os.environ.get("JAX_COMPILATION_CACHE_DIR", _cache_folder()))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    programs.keep()
     try:
         adapt(configure.read(CONFIG.value, overrides, Adapt), Path(WORKDIR.value), shlex.join(["python", *sys.argv]))
     except EXPECTED as error:
         return _fail(str(error.args[0] if isinstance(error, KeyError) and error.args else error))
     return 0
-
-
-def _cache_folder() -> str:
-    return str(Path(tempfile.gettempdir()) / f"spectral_jax_programs_{os.getuid()}")
 
 
 def _fail(text: str) -> int:

@@ -7,10 +7,8 @@
     python experiments/finetune_microcystin.py --predict=PACE.nc --checkpoint=DIR --out=map.tif
 """
 
-import os
 import shlex
 import sys
-import tempfile
 from pathlib import Path
 
 from absl import app, flags, logging
@@ -31,15 +29,12 @@ def main(argv: list[str]) -> int:
     unknown, overrides = configure.split(argv[1:])
     if unknown:
         return _fail(f"argument {unknown[0]!r} is not known; overrides have the form {configure.PREFIX}data.matchups=FILE.npz.")
-    import jax
-
+    from spectral_jax import programs
     from spectral_jax.downstream.settings import Finetune
     from spectral_jax.finetuning import EXPECTED, finetune
     from spectral_jax.prediction import predict_file, predict_image
 
-    # Encoders of different seeds run the same programs; kept on disk they are compiled once.
-    jax.config.update("jax_compilation_cache_dir", os.environ.get("JAX_COMPILATION_CACHE_DIR", _cache_folder()))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    programs.keep()
     try:
         if PREDICT.value:
             if not CHECKPOINT.value:
@@ -53,10 +48,6 @@ def main(argv: list[str]) -> int:
     except EXPECTED as error:
         return _fail(str(error))
     return 0
-
-
-def _cache_folder() -> str:
-    return str(Path(tempfile.gettempdir()) / f"spectral_jax_programs_{os.getuid()}")
 
 
 def _fail(text: str) -> int:
