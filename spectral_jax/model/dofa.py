@@ -11,9 +11,10 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from spectral_jax.model import vit
+from spectral_jax.model import resize, sine_positions, vit
+from spectral_jax.model.bicubic import resize_positions
 from spectral_jax.model.dofa_kernel import LAYOUTS, WaveKernel
-from spectral_jax.model.layers import LayerNorm, along_last, dtype_of
+from spectral_jax.model.layers import TRUNCATED, LayerNorm, along_last, dtype_of
 from spectral_jax.model.vit import ClassToken, Features, Trunk
 
 # Width, blocks, heads and patch of the published sizes, by version; no weights were published of small and huge.
@@ -33,8 +34,25 @@ SIZES = {
 RADAR_NM = {1: 3750.0, 2: 5405.0}
 # LayerScale of version 2 before training.
 LAYER_SCALE = 1e-5
+# What blocks start from, by version, in the encoders' own code; where version 1 was pretrained, it went on from timm's weights.
+START = {1: vit.TORCH, 2: vit.TIMM}
+# What the class token starts from, by version: as where version 1 was pretrained (`models_base_ofa_mae.py`), and timm's. The
+# encoders of version 1 have zeros there, which the first norm, on a position of zeros, would multiply by 1000 in the gradient.
+TOKEN_START = {1: TRUNCATED, 2: nn.initializers.normal(1e-6)}
 # Pixels added at every edge before patches are cut, in both versions.
 PADDING = 1
+
+
+def _bilinear(positions, grid, wanted):
+    table = resize.bilinear(positions.reshape(1, *grid, -1), wanted)
+    return table.reshape(-1, table.shape[-1])
+
+
+# What becomes of the table of positions for images of another size, by version. The authors' files and TorchGeo's add the table
+# as it is, and so fail. Both rules are of TerraTorch's `dofa_vit.py`: version 1's table is interpolated bilinearly when it is
+# loaded (by DOFA's first author, pull request 577; nobody makes its sines and cosines anew), and version 2 is timm's
+# `VisionTransformer` with `dynamic_img_size`. Both are for squares there; here rows and columns may differ.
+RESIZE = {1: _bilinear, 2: partial(resize_positions, antialias=True)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,9 +60,10 @@ class DofaConfig:
     """Structure of the encoder.
 
     `layout` is how the generated numbers become a kernel: "new" [C p p D], or "old" [D C p p]; weights trained with one are
-    meaningless with the other, and nothing in them tells which. `grid` is the side in patches of the images (14 for 224 px at
-    patch 16). `pool_norm`: the checkpoint holds the norm of the pooled tokens; published ones of version 1 do not, and it then
-    has scale 1 and bias 0. `heads` is None where a checkpoint of no published width was read and nobody said.
+    meaningless with the other, and nothing in them tells which. `grid` is the side in patches that the table of positions was
+    made for (14, so 224 px at patch 16, as published). `pool_norm`: the checkpoint holds the norm of the pooled tokens; those
+    published of version 1 do not, and it then has scale 1 and bias 0. `heads` is None where a checkpoint of no published width
+    was read and nobody said.
     """
 
     width: int
@@ -63,10 +82,12 @@ class DofaConfig:
             raise ValueError(f"DofaConfig.layout: expected one of {', '.join(LAYOUTS)}, got {self.layout!r}.")
         if self.version not in SIZES:
             raise ValueError(f"DofaConfig.version: expected 1 or 2, got {self.version!r}.")
+        if self.version == 1:
+            sine_positions.check_width("DofaConfig", self.width)
 
     @property
     def fixed(self) -> str:
-        """Pattern of the paths that do not train: the sine-cosine positions of version 1; those of version 2 train."""
+        """Pattern of the paths that do not train: the positions of version 1; those of version 2 train."""
         return "/positions$" if self.version == 1 else "$^"
 
 
@@ -93,9 +114,11 @@ class Dofa(nn.Module):
         pad, stride = [(PADDING, PADDING)] * 2, (cfg.patch, cfg.patch)
         axes = ("NHWC", "HWIO", "NHWC")
         x = jax.lax.conv_general_dilated(image.astype(dtype), kernel.astype(dtype), stride, pad, dimension_numbers=axes)
-        x = einops.rearrange(x + along_last(bias.astype(dtype), x), "b h w d -> b (h w) d")
+        place = ClassToken(cfg.grid, RESIZE[cfg.version], _start(cfg), TOKEN_START[cfg.version], name="class")
+        x = place(x + along_last(bias.astype(dtype), x))
         heads, scale = vit.known_heads("DofaConfig", cfg.heads), LAYER_SCALE if cfg.version == 2 else None
-        kept = Trunk(cfg.depth, heads, 4 * cfg.width, dtype, layer_scale=scale, name="trunk")(ClassToken(name="class")(x))
+        trunk = Trunk(cfg.depth, heads, 4 * cfg.width, dtype, layer_scale=scale, start=START[cfg.version], name="trunk")
+        kept = trunk(x)
         if cfg.version == 2:
             # The published file has a second norm that its forward pass does not use; it is kept for the way back.
             LayerNorm(dtype, name="spare_norm")(kept[-1])
@@ -105,13 +128,21 @@ class Dofa(nn.Module):
         return kept, LayerNorm(dtype, name="pool_norm")(pooled) if cfg.pool_norm else _normalised(pooled)
 
 
+def _start(cfg):
+    # The public encoders of version 1 start with zeros and count on a checkpoint; its authors make sines and cosines where they
+    # pretrain (zhu-xlab/DOFA issue 10). There base then continues from timm's weights, whose table may have replaced them.
+    if cfg.version == 1:
+        return nn.initializers.constant(sine_positions.columns_first_after_class(cfg.grid, cfg.width))
+    return TRUNCATED
+
+
 def _normalised(x):
     x = x - x.mean(axis=-1, keepdims=True)
     return x * jax.lax.rsqrt(jnp.mean(x * x, axis=-1, keepdims=True) + 1e-6)
 
 
 def init(key: jax.Array, cfg: DofaConfig) -> dict:
-    """Fresh parameters, float32; no data is needed."""
+    """Fresh parameters, float32; no data is needed. Positions of version 1 do not train and are its sines and cosines."""
     return _init(key, cfg)
 
 
@@ -122,7 +153,8 @@ def apply(
 
     Args:
       params: of `init` or `interop`.
-      image: normalised pixels [B H W C], H = W = `grid * patch`.
+      image: normalised pixels [B H W C], H and W multiples of the patch. Positions of another size than `grid * patch` px are
+        interpolated, see `RESIZE`.
       wavelengths_nm: [C], centres of the bands; published DOFA takes micrometres and multiplies by 1000. Radar: `RADAR_NM`.
       cfg: structure; static under `jax.jit`.
       layers: the blocks whose maps are wanted; None: the last.
@@ -132,22 +164,18 @@ def apply(
       [B h w D]; and the mean over the last patch tokens [B D], normalised in version 1. Version 2's authors publish no pooling.
 
     Raises:
-      ValueError: another size than the table of positions is for, or not one wavelength for each band.
+      ValueError: a size that the patch does not divide, or not one wavelength for each band.
     """
-    side = cfg.grid * cfg.patch
+    vit.check_patches(image, cfg.patch)
     wavelengths_nm = jnp.asarray(wavelengths_nm, jnp.float32)
-    if image.ndim != 4 or image.shape[1:3] != (side, side):
-        raise ValueError(
-            f"image: expected [B H W C] with H = W = {side} px, for which the positions were made, got shape {image.shape}; "
-            "resize the image."
-        )
     if wavelengths_nm.shape != image.shape[3:]:
         raise ValueError(
             f"wavelengths_nm: expected one for each of the C = {image.shape[3]} bands, got shape {wavelengths_nm.shape}."
         )
     layers = vit.chosen(layers, cfg.depth)
     blocks, pooled = Dofa(cfg).apply({"params": vit.held(params, cfg.fixed)}, image, wavelengths_nm)
-    maps = tuple(einops.rearrange(blocks[i][:, 1:], "b (h w) d -> b h w d", h=cfg.grid) for i in layers)
+    rows = (image.shape[1] + 2 * PADDING - cfg.patch) // cfg.patch + 1
+    maps = tuple(einops.rearrange(blocks[i][:, 1:], "b (h w) d -> b h w d", h=rows) for i in layers)
     return Features(tuple(blocks), maps, pooled)
 
 
@@ -158,5 +186,5 @@ def trainable(params: dict, cfg: DofaConfig) -> dict:
 
 @partial(jax.jit, static_argnames="cfg")
 def _init(key, cfg):
-    image = jnp.zeros((1, cfg.grid * cfg.patch, cfg.grid * cfg.patch, 1))
+    image = jnp.zeros((1, cfg.patch, cfg.patch, 1))
     return Dofa(dataclasses.replace(cfg, heads=cfg.heads or 1)).init(key, image, jnp.ones((1,)))["params"]

@@ -20,6 +20,16 @@ TRUNCATED = nn.initializers.truncated_normal(DRAWN_STD, lower=-100.0, upper=100.
 OWN_SPREAD = re.compile(r"/scale$|/pool/qkv/kernel$|/generate/(hidden\d|weight)/kernel$")
 
 
+def zero_bias(fan_in: int) -> Callable:
+    """The initializer of a bias that starts at 0, whatever the number of inputs."""
+    return nn.initializers.zeros
+
+
+def torch_bias(fan_in: int) -> Callable:
+    """The initializer of PyTorch's biases, of linear layers and convolutions alike: uniform within +-1/sqrt(fan in)."""
+    return lambda key, shape, dtype: jax.random.uniform(key, shape, dtype, -(fan_in**-0.5), fan_in**-0.5)
+
+
 def respread(params: dict, init_std: float) -> dict:
     """Fresh parameters with the normal draws of `TRUNCATED` scaled to the standard deviation `init_std`."""
     ratio = init_std / DRAWN_STD
@@ -60,7 +70,9 @@ def masked_softmax(scores: jax.Array, mask: jax.Array | None) -> jax.Array:
 
 
 class Dense(nn.Module):
-    """A linear layer, truncated-normal weights and zero bias.
+    """A linear layer; unless told otherwise, it starts with truncated-normal weights and zero bias.
+
+    `kernel_init` is the initializer of the kernel [D width], and `bias_start(D)` gives that of the bias [width].
 
     All leading axes become one before the product: the gradient of the kernel is then one product of two matrices, which a
     CPU does up to three times faster than a contraction over several axes.
@@ -70,6 +82,7 @@ class Dense(nn.Module):
     dtype: jnp.dtype
     use_bias: bool = True
     kernel_init: Callable = TRUNCATED
+    bias_start: Callable[[int], Callable] = zero_bias
 
     @nn.compact
     def __call__(self, x):
@@ -77,7 +90,8 @@ class Dense(nn.Module):
         kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.width), jnp.float32)
         y = x.astype(self.dtype).reshape(-1, x.shape[-1]) @ kernel.astype(self.dtype)
         if self.use_bias:
-            y = y + self.param("bias", nn.initializers.zeros, (self.width,), jnp.float32).astype(self.dtype)[None]
+            bias = self.param("bias", self.bias_start(x.shape[-1]), (self.width,), jnp.float32)
+            y = y + bias.astype(self.dtype)[None]
         return y.reshape(*x.shape[:-1], self.width)
 
 

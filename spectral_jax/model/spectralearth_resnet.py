@@ -1,7 +1,9 @@
 """SpectralEarth's Spec-ResNet-50: the spectral adapter, then the four stages of a ResNet-50 without its stem.
 
 Structure as published (`src/backbones/spec_resnet.py`). The first block of the first stage is its own: it takes the adapter's
-128 channels, has stride 2, and is as wide inside as outside, where the others narrow to a quarter.
+128 channels, has stride 2, and is as wide inside as outside, where the others narrow to a quarter. Fresh parameters are drawn
+as there: the others are timm's, whose kernels are normal by their fan out and whose last norm starts at 0, so that a block
+starts as its shortcut; the first has PyTorch's default.
 """
 
 import dataclasses
@@ -12,12 +14,15 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from spectral_jax.model import spectral_adapter, vit
-from spectral_jax.model.layers import TRUNCATED, dtype_of
+from spectral_jax.model.convolutions import TORCH_UNIFORM
+from spectral_jax.model.layers import dtype_of
 from spectral_jax.model.spectral_adapter import CHANNELS, FrozenBatchNorm, SpectralAdapter
 from spectral_jax.model.vit import Features
 
 # A bottleneck's width outside over that inside.
 EXPANSION = 4
+# Of timm's ResNet: PyTorch's `kaiming_normal_(mode="fan_out", nonlinearity="relu")`.
+KAIMING_FAN_OUT = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,32 +41,39 @@ class _Convolution(nn.Module):
     width: int
     side: int
     stride: int
+    first: bool
+    start: float = 1.0
 
     @nn.compact
     def __call__(self, x):
-        kernel = self.param("kernel", TRUNCATED, (self.side, self.side, x.shape[-1], self.width), jnp.float32)
+        shape = (self.side, self.side, x.shape[-1], self.width)
+        kernel = self.param("kernel", TORCH_UNIFORM if self.first else KAIMING_FAN_OUT, shape, jnp.float32)
         pad = [(self.side // 2, self.side // 2)] * 2
         strides = (self.stride, self.stride)
         x = jax.lax.conv_general_dilated(x, kernel.astype(x.dtype), strides, pad, dimension_numbers=("NHWC", "HWIO", "NHWC"))
-        return FrozenBatchNorm(name="norm")(x)
+        return FrozenBatchNorm(self.start, name="norm")(x)
 
 
 class Bottleneck(nn.Module):
-    """Convolutions 1x1, 3x3 (with the stride) and 1x1, added to the input, or to its own 1x1 convolution in `shortcut`."""
+    """Convolutions 1x1, 3x3 (with the stride) and 1x1, added to the input, or to its own 1x1 convolution in `shortcut`.
+
+    `first`: it is the block that is not timm's.
+    """
 
     inside: int
     outside: int
     stride: int = 1
     shortcut: bool = False
+    first: bool = False
 
     @nn.compact
     def __call__(self, x):
         """Maps [B H W C] to [B H/stride W/stride outside]."""
-        h = jax.nn.relu(_Convolution(self.inside, 1, 1, name="conv1")(x))
-        h = jax.nn.relu(_Convolution(self.inside, 3, self.stride, name="conv2")(h))
-        h = _Convolution(self.outside, 1, 1, name="conv3")(h)
+        h = jax.nn.relu(_Convolution(self.inside, 1, 1, self.first, name="conv1")(x))
+        h = jax.nn.relu(_Convolution(self.inside, 3, self.stride, self.first, name="conv2")(h))
+        h = _Convolution(self.outside, 1, 1, self.first, 1.0 if self.first else 0.0, name="conv3")(h)
         if self.shortcut:
-            x = _Convolution(self.outside, 1, self.stride, name="skip")(x)
+            x = _Convolution(self.outside, 1, self.stride, self.first, name="skip")(x)
         return jax.nn.relu(h + x)
 
 
@@ -79,8 +91,9 @@ class SpectralEarthResNet(nn.Module):
         for stage, depth in enumerate(cfg.depths):
             outside = EXPANSION * cfg.width << stage
             for i in range(depth):
-                inside = outside if stage == i == 0 else cfg.width << stage
-                x = Bottleneck(inside, outside, 1 if i else 2, i == 0, name=f"stage{stage}_block{i}")(x)
+                first = stage == i == 0
+                inside = outside if first else cfg.width << stage
+                x = Bottleneck(inside, outside, 1 if i else 2, i == 0, first, name=f"stage{stage}_block{i}")(x)
             maps.append(x)
         return maps
 
@@ -95,7 +108,7 @@ def apply(params: dict, image: jax.Array, cfg: SpectralEarthResNetConfig, layers
 
     Args:
       params: of `init` or `interop`.
-      image: per-band standardised pixels [B H W C], bands by wavelength; H and W multiples of 16, C at least 78.
+      image: per-band standardised pixels [B H W C], bands by wavelength; H and W multiples of 16, C at least 75.
       cfg: structure; static under `jax.jit`.
       layers: the stages whose maps are wanted, 0 to 3; None: the last.
 
@@ -106,13 +119,33 @@ def apply(params: dict, image: jax.Array, cfg: SpectralEarthResNetConfig, layers
     Raises:
       ValueError: too few bands, a size that 16 does not divide, or no such stage.
     """
-    spectral_adapter.check_bands(image)
-    if any(side % 16 for side in image.shape[1:3]):
-        raise ValueError(f"image: expected [B H W C] with H and W multiples of 16 px, got shape {image.shape}; pad or crop it.")
+    _check(image)
     layers = vit.chosen(layers, len(cfg.depths))
     fixed = vit.held(params, spectral_adapter.STATISTICS)
     stages = SpectralEarthResNet(cfg).apply({"params": fixed}, image)
     return Features(tuple(stages), tuple(stages[i] for i in layers), stages[-1].mean(axis=(1, 2)))
+
+
+def with_statistics(params: dict, images: jax.Array, cfg: SpectralEarthResNetConfig) -> dict:
+    """The parameters with all running statistics taken from images; for fresh ones, before they train.
+
+    Args:
+      params: of `init`.
+      images: per-band standardised pixels [B H W C] of the training part; H and W multiples of 16. Each pixel takes at least
+        26 * C bytes meanwhile.
+      cfg: structure; static under `jax.jit`.
+
+    Raises:
+      ValueError: too few bands, a size that 16 does not divide, or fewer than two values a channel in the last stage.
+    """
+    _check(images)
+    return spectral_adapter.with_statistics(SpectralEarthResNet(cfg), params, images)
+
+
+def _check(image):
+    spectral_adapter.check_bands(image)
+    if any(side % 16 for side in image.shape[1:3]):
+        raise ValueError(f"image: expected [B H W C] with H and W multiples of 16 px, got shape {image.shape}; pad or crop it.")
 
 
 @partial(jax.jit, static_argnames="cfg")

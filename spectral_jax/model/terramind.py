@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from spectral_jax.model import vit
+from spectral_jax.model import sine_positions, vit
 from spectral_jax.model.bicubic import resize_positions
 from spectral_jax.model.layers import TRUNCATED, LayerNorm, dtype_of
 from spectral_jax.model.vit import Features, Trunk
@@ -55,6 +55,7 @@ class TerraMindConfig:
     dtype: str = "float32"
 
     def __post_init__(self):
+        sine_positions.check_width("TerraMindConfig", self.width)
         vit.check_heads("TerraMindConfig", self.width, self.heads)
         for field, value, known in (("mlp", self.mlp, ("gelu", "swiglu")), ("merge", self.merge, MERGES)):
             if value not in known:
@@ -81,6 +82,10 @@ def config(size: str, modalities: tuple[Modality, ...], **options) -> TerraMindC
     return TerraMindConfig(**SIZES[size], modalities=modalities, **options)
 
 
+# Xavier uniform for the linear layer that it is, from a patch's p*p*C numbers to D; the kernel is [p p C D].
+PATCH_XAVIER = nn.initializers.xavier_uniform(in_axis=(0, 1, 2), out_axis=3)
+
+
 class _Embed(nn.Module):
     """Patches of one modality through a linear layer without bias, plus its own vector and the table of positions."""
 
@@ -91,9 +96,10 @@ class _Embed(nn.Module):
     def __call__(self, image):
         """Maps [B H W C] to [B N D]."""
         cfg, dtype = self.cfg, dtype_of(self.cfg.dtype)
-        kernel = self.param("kernel", TRUNCATED, (cfg.patch, cfg.patch, self.bands, cfg.width), jnp.float32)
+        kernel = self.param("kernel", PATCH_XAVIER, (cfg.patch, cfg.patch, self.bands, cfg.width), jnp.float32)
         own = self.param("modality", TRUNCATED, (cfg.width,), jnp.float32)
-        table = self.param("positions", TRUNCATED, (cfg.grid**2, cfg.width), jnp.float32)
+        start = nn.initializers.constant(sine_positions.rows_first(cfg.grid, cfg.width))
+        table = self.param("positions", start, (cfg.grid**2, cfg.width), jnp.float32)
         patches = einops.rearrange(image.astype(dtype), "b (h p) (w q) c -> b h w (p q c)", p=cfg.patch, q=cfg.patch)
         _, rows, columns, _ = patches.shape
         x = einops.rearrange(patches, "b h w k -> b (h w) k") @ einops.rearrange(kernel.astype(dtype), "p q c d -> (p q c) d")
@@ -113,13 +119,13 @@ class TerraMind(nn.Module):
         parts = [_Embed(cfg, len(m.bands), name=f"embed_{m.name}")(images[m.name]) for m in cfg.modalities if m.name in images]
         gated = cfg.mlp == "swiglu"
         heads = vit.known_heads("TerraMindConfig", cfg.heads)
-        trunk = Trunk(cfg.depth, heads, cfg.hidden, dtype, gated=gated, bias=not gated, name="trunk")
+        trunk = Trunk(cfg.depth, heads, cfg.hidden, dtype, gated=gated, bias=not gated, start=vit.MAE, name="trunk")
         kept = trunk(jnp.concatenate(parts, axis=1))
         return [*kept[:-1], LayerNorm(dtype, name="norm")(kept[-1])]
 
 
 def init(key: jax.Array, cfg: TerraMindConfig) -> dict:
-    """Fresh parameters, float32; no data is needed."""
+    """Fresh parameters, float32; no data is needed. Positions do not train and are the published sines and cosines."""
     return _init(key, cfg)
 
 

@@ -5,6 +5,7 @@ are those of `layers`.
 """
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 import einops
@@ -12,7 +13,37 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from spectral_jax.model.layers import TRUNCATED, Dense, LayerNorm, along_last, gelu
+from spectral_jax.model.convolutions import TORCH_UNIFORM
+from spectral_jax.model.layers import TRUNCATED, Dense, LayerNorm, along_last, gelu, torch_bias, zero_bias
+
+# Uniform within +-sqrt(6 / (fan in + fan out)), for matrices [D E].
+XAVIER = nn.initializers.xavier_uniform()
+
+
+def xavier_thirds(key, shape, dtype):
+    """Draws a packed matrix [D 3E] as three: uniform within +-sqrt(6 / (D + E)), so each is Xavier uniform by itself."""
+    bound = (6.0 / (shape[0] + shape[1] // 3)) ** 0.5
+    return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+
+class Start(NamedTuple):
+    """What blocks start from: initializers of matrices [D E], and functions of D that give those of biases [E].
+
+    `qkv` and `qkv_bias` are those of attention's packed projection.
+    """
+
+    kernel: Callable
+    qkv: Callable
+    bias: Callable[[int], Callable]
+    qkv_bias: Callable[[int], Callable]
+
+
+# timm's `VisionTransformer` draws its linear layers anew (`init_weights_vit_timm`): SpectralEarth, and DOFA of version 2.
+TIMM = Start(TRUNCATED, TRUNCATED, zero_bias, zero_bias)
+# Masked autoencoders as in 4M: TerraMind (TerraTorch's `terramind_vit.py`, `init_weights`).
+MAE = Start(XAVIER, xavier_thirds, zero_bias, zero_bias)
+# PyTorch's own, where nobody draws timm's bare `Block`s anew: DOFA of version 1 (`dofa.py` of TorchGeo).
+TORCH = Start(TORCH_UNIFORM, TORCH_UNIFORM, torch_bias, torch_bias)
 
 
 class Features(NamedTuple):
@@ -33,17 +64,18 @@ class SelfAttention(nn.Module):
     heads: int
     dtype: jnp.dtype
     bias: bool = True
+    start: Start = TIMM
 
     @nn.compact
     def __call__(self, x):
         """Maps [B N D] to [B N D]."""
         width = x.shape[-1]
-        qkv = Dense(3 * width, self.dtype, use_bias=self.bias, name="qkv")(x)
+        qkv = Dense(3 * width, self.dtype, self.bias, self.start.qkv, self.start.qkv_bias, name="qkv")(x)
         q, k, v = einops.rearrange(qkv, "b n (s a d) -> s b n a d", s=3, a=self.heads)
         scores = jnp.einsum("bqad,bkad->baqk", q, k, preferred_element_type=jnp.float32) * q.shape[-1] ** -0.5
         out = jnp.einsum("baqk,bkad->bqad", jax.nn.softmax(scores, axis=-1).astype(self.dtype), v)
         out = einops.rearrange(out, "b n a d -> b n (a d)")
-        return Dense(width, self.dtype, use_bias=self.bias, name="out")(out)
+        return Dense(width, self.dtype, self.bias, self.start.kernel, self.start.bias, name="out")(out)
 
 
 class FeedForward(nn.Module):
@@ -53,16 +85,15 @@ class FeedForward(nn.Module):
     dtype: jnp.dtype
     gated: bool = False
     bias: bool = True
+    start: Start = TIMM
 
     @nn.compact
     def __call__(self, x):
         """Maps [B N D] to [B N D]."""
-        h = Dense(self.hidden, self.dtype, use_bias=self.bias, name="in")(x)
-        if self.gated:
-            h = jax.nn.silu(h) * Dense(self.hidden, self.dtype, use_bias=self.bias, name="gate")(x)
-        else:
-            h = gelu(h)
-        return Dense(x.shape[-1], self.dtype, use_bias=self.bias, name="out")(h)
+        options = (self.dtype, self.bias, self.start.kernel, self.start.bias)
+        h = Dense(self.hidden, *options, name="in")(x)
+        h = jax.nn.silu(h) * Dense(self.hidden, *options, name="gate")(x) if self.gated else gelu(h)
+        return Dense(x.shape[-1], *options, name="out")(h)
 
 
 class VitBlock(nn.Module):
@@ -74,14 +105,17 @@ class VitBlock(nn.Module):
     gated: bool = False
     bias: bool = True
     layer_scale: float | None = None
+    start: Start = TIMM
 
     @nn.compact
     def __call__(self, x):
         """Maps [B N D] to [B N D]."""
         h = LayerNorm(self.dtype, name="norm1")(x)
-        x = x + self._scaled("scale1", SelfAttention(self.heads, self.dtype, self.bias, name="attend")(h))
+        attend = SelfAttention(self.heads, self.dtype, self.bias, self.start, name="attend")
+        x = x + self._scaled("scale1", attend(h))
         h = LayerNorm(self.dtype, name="norm2")(x)
-        return x + self._scaled("scale2", FeedForward(self.hidden, self.dtype, self.gated, self.bias, name="mlp")(h))
+        mlp = FeedForward(self.hidden, self.dtype, self.gated, self.bias, self.start, name="mlp")
+        return x + self._scaled("scale2", mlp(h))
 
     def _scaled(self, name, x):
         if self.layer_scale is None:
@@ -100,11 +134,12 @@ class Trunk(nn.Module):
     gated: bool = False
     bias: bool = True
     layer_scale: float | None = None
+    start: Start = TIMM
 
     @nn.compact
     def __call__(self, x):
         """Tokens [B N D] to the tokens after each block, a list of `depth` arrays [B N D]."""
-        options = dict(gated=self.gated, bias=self.bias, layer_scale=self.layer_scale)
+        options = dict(gated=self.gated, bias=self.bias, layer_scale=self.layer_scale, start=self.start)
         kept = []
         for i in range(self.depth):
             x = VitBlock(self.heads, self.hidden, self.dtype, **options, name=f"block{i}")(x)
@@ -113,16 +148,36 @@ class Trunk(nn.Module):
 
 
 class ClassToken(nn.Module):
-    """Puts a learned class token before the patch tokens, and adds a learned or fixed table of positions [1+N D] to all."""
+    """Puts a learned class token before the patch tokens, and adds a learned or fixed table of positions [1+N D] to all.
+
+    The table is for `grid` x `grid` patches. For others `resize(table [N D], grid, wanted grid)` makes it, and the row of the
+    class token stays as it is. `start` and `token_start` are the initializers of the table and of the class token.
+    """
+
+    grid: int
+    resize: Callable
+    start: Callable = TRUNCATED
+    token_start: Callable = TRUNCATED
 
     @nn.compact
     def __call__(self, x):
-        """Maps [B N D] to [B 1+N D]."""
-        batch, count, width = x.shape
-        token = self.param("token", TRUNCATED, (width,), jnp.float32)
-        positions = self.param("positions", TRUNCATED, (1 + count, width), jnp.float32)
+        """Maps patch tokens [B h w D] to [B 1+N D], N = h * w in raster order."""
+        batch, rows, columns, width = x.shape
+        token = self.param("token", self.token_start, (width,), jnp.float32)
+        table = self.param("positions", self.start, (1 + self.grid**2, width), jnp.float32)
+        patches = self.resize(table[1:], (self.grid, self.grid), (rows, columns))
+        positions = jnp.concatenate([table[:1], patches]).astype(x.dtype)
         first = jnp.broadcast_to(token.astype(x.dtype), (batch, 1, width))
-        return jnp.concatenate([first, x], axis=1) + positions.astype(x.dtype)[None]
+        return jnp.concatenate([first, x.reshape(batch, -1, width)], axis=1) + positions[None]
+
+
+def check_patches(image: jax.Array, patch: int) -> None:
+    """Refuses an image that is not [B H W C] with H and W whole numbers of patches, in a sentence."""
+    if image.ndim != 4 or any(side < patch or side % patch for side in image.shape[1:3]):
+        raise ValueError(
+            f"image: expected [B H W C] with H and W multiples of the patch of {patch} px, got shape {image.shape}; "
+            "crop or pad it."
+        )
 
 
 def chosen(layers: tuple[int, ...] | None, depth: int) -> tuple[int, ...]:

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from interop import numpy_positions
 
-from spectral_jax.model.bicubic import cubic_weights, resize_positions
+from spectral_jax.model.bicubic import antialiased_weights, cubic_weights, resize_positions
 
 
 def test_doubling_gives_the_numbers_of_the_kernel_worked_out_by_hand():
@@ -35,6 +36,29 @@ def test_weights_agree_with_a_loop_over_the_kernel(size, wanted):
         for j in range(-3, size + 3):
             expected[i, min(max(j, 0), size - 1)] += kernel(place - j)
     np.testing.assert_allclose(cubic_weights(size, wanted), expected, atol=1e-6)
+
+
+def test_antialiased_weights_are_those_worked_out_by_hand():
+    # Four samples to two: the kernel is twice as wide, and the first wanted sample lies 1/4, 1/4, 3/4 and 5/4 of it away. Keys'
+    # kernel of a = -1/2 is 111/128, 29/128 and -9/128 there; what lies beyond the edge is left out.
+    first = np.array([111, 111, 29, -9]) / 242
+    np.testing.assert_allclose(antialiased_weights(4, 2), [first, first[::-1]], atol=1e-7)
+    # Two to four: distances 1/4 and 5/4, then 1/4 and 3/4.
+    first, second = np.array([111, -9]) / 102, np.array([111, 29]) / 140
+    np.testing.assert_allclose(antialiased_weights(2, 4), [first, second, second[::-1], first[::-1]], atol=1e-7)
+
+
+@pytest.mark.parametrize(("size", "wanted"), [(32, 8), (14, 13), (4, 14), (16, 16), (32, 5), (5, 1), (1, 3)])
+def test_antialiased_weights_agree_with_a_loop_over_samples(size, wanted):
+    np.testing.assert_allclose(antialiased_weights(size, wanted), numpy_positions.antialiased(size, wanted), atol=1e-7)
+
+
+def test_a_table_is_antialiased_on_request(rng):
+    table = rng.normal(size=(12, 5)).astype(np.float32)
+    found = np.asarray(resize_positions(table, (3, 4), (2, 7), antialias=True)).reshape(2, 7, 5)
+    down, across = numpy_positions.antialiased(3, 2), numpy_positions.antialiased(4, 7)
+    np.testing.assert_allclose(found, np.einsum("rn,cm,nmd->rcd", down, across, table.reshape(3, 4, 5)), atol=1e-6)
+    assert np.abs(found - np.asarray(resize_positions(table, (3, 4), (2, 7))).reshape(2, 7, 5)).max() > 0.01
 
 
 def test_rows_and_columns_are_not_confused(rng):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from absl.testing import flagsaver
-from oracle_file import assert_same_state, part
+from interop.oracle_file import assert_same_state, part
 from torch_archive import plain, write
 
 from spectral_jax import interop

@@ -1,54 +1,22 @@
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
-import numpy_vit
 import pytest
-from oracle_file import TOLERANCE, assert_same_state, channels_last, difference, part
+from interop import numpy_dofa, numpy_positions, numpy_vit
+from interop.numpy_dofa import GENERATOR
+from interop.oracle_file import TOLERANCE, assert_same_state, channels_last, difference, part
 
 from spectral_jax.interop import dofa, names, read
 from spectral_jax.interop.weights_file import Weights
 from spectral_jax.model import dofa as model
-
-GENERATOR = "patch_embed.weight_generator."
 
 
 def run(params, image, wavelengths_nm, cfg, **options):
     with jax.default_matmul_precision("highest"):
         apply = jax.jit(model.apply, static_argnames=("cfg", "layers"))
         return apply(params, jnp.asarray(image), jnp.asarray(wavelengths_nm, jnp.float32), cfg=cfg, **options)
-
-
-def reference(state, image, wavelengths_nm, layout, patch, heads, trunk=""):
-    """Tokens of each block in plain NumPy, float64, for one image [H W C]; `trunk` is the prefix of the transformer's keys."""
-    state = {k: v.astype(float) for k, v in state.items()}
-    angle = np.outer(wavelengths_nm, 10000.0 ** (-np.arange(64) / 64))
-    waves = np.concatenate([np.sin(angle), np.cos(angle)], 1)
-    h = np.maximum(numpy_vit.linear(waves, state, "patch_embed.fclayer.w1"), 0)
-    waves = waves + np.maximum(numpy_vit.linear(h, state, "patch_embed.fclayer.w2"), 0)
-    x = np.concatenate([state[f"{GENERATOR}weight_tokens"], waves, state[f"{GENERATOR}bias_token"]])
-    layer = f"{GENERATOR}transformer_encoder.layers.0"
-    packed = state[f"{layer}.self_attn.in_proj_weight"], state[f"{layer}.self_attn.in_proj_bias"]
-    h = numpy_vit.linear(numpy_vit.attention(x, *packed, 4), state, f"{layer}.self_attn.out_proj")
-    x = numpy_vit.norm(x + h, state, f"{layer}.norm1", 1e-5)
-    h = numpy_vit.linear(numpy_vit.gelu(numpy_vit.linear(x, state, f"{layer}.linear1")), state, f"{layer}.linear2")
-    x = numpy_vit.norm(x + h, state, f"{layer}.norm2", 1e-5)
-    kernel = 0.01 * numpy_vit.linear(x[128:-1] + waves, state, f"{GENERATOR}fc_weight")
-    bias = 0.01 * numpy_vit.linear(x[-1], state, f"{GENERATOR}fc_bias")
-    bands, width = len(wavelengths_nm), len(bias)
-    if layout == "new":
-        kernel = kernel.reshape(bands, patch, patch, width).transpose(3, 0, 1, 2)
-    else:
-        kernel = kernel.reshape(width, bands, patch, patch)
-    padded = np.pad(image.astype(float), ((1, 1), (1, 1), (0, 0)))
-    side = (padded.shape[0] - patch) // patch + 1
-    cut = [padded[r * patch : (r + 1) * patch, c * patch : (c + 1) * patch] for r in range(side) for c in range(side)]
-    tokens = np.stack([np.einsum("pqc,dcpq->d", p, kernel) + bias for p in cut])
-    x = np.concatenate([state[f"{trunk}cls_token"][0], tokens]) + state[f"{trunk}pos_embed"][0]
-    depth, kept = 1 + max(int(k.split("blocks.")[1].split(".")[0]) for k in state if "blocks." in k), []
-    for i in range(depth):
-        x = numpy_vit.block(x, state, f"{trunk}blocks.{i}", heads)
-        kept.append(x)
-    return kept
 
 
 def version_2(rng, width=12, patch=3, grid=3, depth=2):
@@ -76,7 +44,7 @@ def test_both_layouts_agree_with_plain_numpy(oracles, layout):
     inputs, state = part(path, "input"), part(path, "state")
     image, wavelengths = channels_last(inputs["image"]), 1000 * inputs["wavelengths_um"]
     found = run(params, image, wavelengths, cfg, layers=(0,))
-    expected = reference(state, image[0], wavelengths.astype(float), layout, 8, 3)
+    expected = numpy_dofa.tokens(state, image[0], wavelengths.astype(float), layout, 8, 3)
     for tokens, value in zip(found.blocks, expected, strict=True):
         assert difference(tokens[0], value) <= TOLERANCE
     assert difference(found.maps[0][0, 1, 3], expected[0][1 + 4 + 3]) <= TOLERANCE
@@ -127,7 +95,7 @@ def test_version_2_agrees_with_plain_numpy(rng):
     assert_same_state(dofa.publish(params, cfg), state)
     image, wavelengths = rng.normal(size=(1, 9, 9, 4)).astype(np.float32), np.array([443.0, 560.0, 865.0, 1610.0])
     found = run(params, image, wavelengths, cfg)
-    expected = reference(state, image[0], wavelengths, "new", 3, 3, "model.")
+    expected = numpy_dofa.tokens(state, image[0], wavelengths, "new", 3, 3, "model.")
     last = numpy_vit.norm(expected[-1], {k: v.astype(float) for k, v in state.items()}, "model.norm")
     assert difference(found.blocks[0][0], expected[0]) <= TOLERANCE
     assert difference(found.blocks[1][0], last) <= TOLERANCE
@@ -160,9 +128,42 @@ def test_only_fixed_positions_do_not_train(rng, oracles):
     assert all(jax.tree.leaves(model.trainable(params, cfg)))
 
 
+@pytest.mark.parametrize("size", [(3, 6), (7, 7)])
+@pytest.mark.parametrize("version", [1, 2])
+def test_positions_are_interpolated_for_another_size(oracles, rng, version, size):
+    """Version 1 as TerraTorch's loading code does it, bilinearly; version 2 as timm does it."""
+    if version == 1:
+        state, patch, trunk, rule = part(oracles / "dofa_v1.npz", "state"), 8, "", numpy_positions.bilinear
+    else:
+        state, patch, trunk, rule = version_2(rng, grid=4), 3, "model.", numpy_positions.antialiased
+    cfg, params, _ = dofa.read(Weights("dofa.pth", state), "new", heads=3)
+    assert (cfg.grid, cfg.version) == (4, version)
+    image, wavelengths = rng.normal(size=(1, size[0] * patch, size[1] * patch, 3)), [443.0, 560.0, 2202.0]
+    found = run(params, image.astype(np.float32), wavelengths, cfg, layers=(0,))
+    table = numpy_positions.resize(state[f"{trunk}pos_embed"][0], size, rule)
+    expected = numpy_dofa.tokens(state, image[0], wavelengths, "new", patch, 3, trunk, table)
+    assert difference(found.blocks[0][0], expected[0]) <= TOLERANCE
+    assert found.maps[0].shape == (1, *size, cfg.width)
+    assert difference(found.maps[0][0, 1, 1], expected[0][1 + size[1] + 1]) <= TOLERANCE
+
+
+def test_patches_of_two_pixels_are_one_more_a_side_than_the_image_has(rng):
+    # The padding of 1 px at both edges is a patch then; the table of positions is interpolated for it.
+    state = version_2(rng, patch=2, grid=3)
+    cfg, params, _ = dofa.read(Weights("dofa2.pth", state), "new", heads=3)
+    image, wavelengths = rng.normal(size=(1, 6, 4, 2)), [500.0, 900.0]
+    found = run(params, image.astype(np.float32), wavelengths, cfg)
+    assert found.maps[0].shape == (1, 4, 3, 12)
+    table = numpy_positions.resize(state["model.pos_embed"][0], (4, 3), numpy_positions.antialiased)
+    expected = numpy_dofa.tokens(state, image[0], wavelengths, "new", 2, 3, "model.", table)
+    assert difference(found.blocks[0][0], expected[0]) <= TOLERANCE
+
+
 def test_images_that_do_not_fit_are_refused(oracles):
     cfg, params, _ = dofa.read(read(oracles / "dofa_v1.npz"), "new")
-    with pytest.raises(ValueError, match=r"H = W = 32 px, for which the positions were made, got shape \(1, 64, 64, 3\)"):
-        model.apply(params, jnp.zeros((1, 64, 64, 3)), jnp.ones(3), cfg)
+    for shape in ((1, 32, 36, 3), (1, 0, 32, 3), (32, 32, 3)):
+        said = f"image: expected [B H W C] with H and W multiples of the patch of 8 px, got shape {shape}; crop or pad it."
+        with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+            model.apply(params, jnp.zeros(shape), jnp.ones(3), cfg)
     with pytest.raises(ValueError, match=r"expected one for each of the C = 3 bands, got shape \(2,\)"):
         model.apply(params, jnp.zeros((1, 32, 32, 3)), jnp.ones(2), cfg)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from oracle_file import channels_last, part
+from interop.oracle_file import channels_last, part
 
 from spectral_jax.interop import dofa, encode, names, read, spectralearth, terramind, trainable
 from spectral_jax.model import spectralearth_resnet

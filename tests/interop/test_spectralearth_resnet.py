@@ -4,10 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from oracle_file import TOLERANCE, assert_same_state, difference
+from interop.numpy_spectralearth import adapter, normalise
+from interop.oracle_file import TOLERANCE, assert_same_state, difference
 
 from spectral_jax.interop import names, spectralearth
 from spectral_jax.interop.weights_file import Weights
+from spectral_jax.model import published
 from spectral_jax.model import spectralearth_resnet as model
 
 ADAPTER, WIDTH, DEPTHS = (4, 6, 8), 3, (2, 1, 2, 1)
@@ -46,12 +48,6 @@ def _state(rng):
     return state
 
 
-def _normalise(x, state, name):
-    shape = (-1,) + (1,) * (x.ndim - 1)
-    part = {k: state[f"{name}.{k}"].astype(float).reshape(shape) for k in ("weight", "bias", "running_mean", "running_var")}
-    return (x - part["running_mean"]) / np.sqrt(part["running_var"] + 1e-5) * part["weight"] + part["bias"]
-
-
 def _conv(x, weight, stride):
     """Channels-first convolution of [C H W], padded by half the kernel, one output pixel at a time."""
     side = weight.shape[-1]
@@ -65,25 +61,17 @@ def _conv(x, weight, stride):
     return out
 
 
-def _forward(image, state):
+def _forward(image, state, normalise=normalise):
     """Maps of the four stages of one image [C H W]."""
-    x = image[None].astype(float)  # channel, band, row, column
-    for place, stride in ((0, 5), (3, 5), (6, 3)):
-        weight = state[f"spectral_adapter.{place}.weight"][..., 0, 0].astype(float)
-        x = np.pad(x, ((0, 0), (1, 1), (0, 0), (0, 0)))
-        starts = range(0, x.shape[1] - weight.shape[2] + 1, stride)
-        x = np.stack([np.tensordot(weight, x[:, s : s + weight.shape[2]], 2) for s in starts], 1)
-        x = x + state[f"spectral_adapter.{place}.bias"][:, None, None, None]
-        x = np.maximum(_normalise(x, state, f"spectral_adapter.{place + 1}"), 0)
-    x, maps = x.mean(1), []
+    x, maps = adapter(image, state, normalise), []
     for stage, depth in enumerate(DEPTHS):
         for i in range(depth):
             name, stride = f"resnet.layer{stage + 1}.{i}", 1 if i else 2
-            h = np.maximum(_normalise(_conv(x, state[f"{name}.conv1.weight"], 1), state, f"{name}.bn1"), 0)
-            h = np.maximum(_normalise(_conv(h, state[f"{name}.conv2.weight"], stride), state, f"{name}.bn2"), 0)
-            h = _normalise(_conv(h, state[f"{name}.conv3.weight"], 1), state, f"{name}.bn3")
+            h = np.maximum(normalise(_conv(x, state[f"{name}.conv1.weight"], 1), state, f"{name}.bn1"), 0)
+            h = np.maximum(normalise(_conv(h, state[f"{name}.conv2.weight"], stride), state, f"{name}.bn2"), 0)
+            h = normalise(_conv(h, state[f"{name}.conv3.weight"], 1), state, f"{name}.bn3")
             if i == 0:
-                x = _normalise(_conv(x, state[f"{name}.downsample.0.weight"], stride), state, f"{name}.downsample.1")
+                x = normalise(_conv(x, state[f"{name}.downsample.0.weight"], stride), state, f"{name}.downsample.1")
             x = np.maximum(h + x, 0)
         maps.append(x)
     return maps
@@ -103,6 +91,33 @@ def test_every_stage_agrees_with_plain_numpy(rng):
             assert difference(stage[i], np.moveaxis(value, 0, -1)) <= TOLERANCE
         assert difference(found.pooled[i], expected[-1].mean((1, 2))) <= TOLERANCE
     assert [m.shape for m in found.maps] == [(2, 16, 24, 12), (2, 2, 3, 96)]
+
+
+def test_statistics_are_those_of_training_mode(rng):
+    state, measured = _state(rng), {}
+
+    def training(x, state, name):
+        axes, count = tuple(range(1, x.ndim)), x[0].size
+        mean, var = x.mean(axes), x.var(axes)
+        measured[f"{name}.running_mean"], measured[f"{name}.running_var"] = mean, var * count / (count - 1)
+        return normalise(x, state | {f"{name}.running_mean": mean, f"{name}.running_var": var}, name)
+
+    image = rng.normal(size=(1, 32, 48, 100)).astype(np.float32)
+    _forward(np.moveaxis(image[0], -1, 0), state, training)
+    cfg, params, _ = spectralearth.read(Weights("resnet.pt", state))
+    with jax.default_matmul_precision("highest"):
+        found = jax.jit(published.with_statistics, static_argnames="cfg")(params, image, cfg=cfg)
+    after = spectralearth.publish(found, cfg)
+    assert len(measured) == 2 * (3 + 3 * sum(DEPTHS) + len(DEPTHS))
+    for name, value in measured.items():
+        np.testing.assert_allclose(after[name], value, rtol=2e-4, atol=2e-5, err_msg=name)
+    for name, value in state.items():
+        if name.endswith("num_batches_tracked"):
+            assert after[name] == 1
+        elif name not in measured:
+            np.testing.assert_array_equal(after[name], value, err_msg=name)
+    with pytest.raises(ValueError, match=r"expected at least two values a channel .* got 1 at stage3_block0/conv2/norm; give"):
+        published.with_statistics(params, image[:, :16, :16], cfg)
 
 
 def test_the_way_back_is_bit_identical(rng):

@@ -1,8 +1,11 @@
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from oracle_file import TOLERANCE, assert_same_state, channels_last, difference, part
+from interop import numpy_positions, numpy_spectralearth
+from interop.oracle_file import TOLERANCE, assert_same_state, channels_last, difference, part
 
 from spectral_jax.interop import names, read, spectralearth
 from spectral_jax.interop.weights_file import Weights
@@ -117,10 +120,24 @@ def test_giant_is_as_large_as_the_code_makes_it():
     assert sum(s.size for s in jax.tree.leaves(shapes)) / 1e9 == pytest.approx(1.14, abs=0.005)
 
 
+@pytest.mark.parametrize("size", [(3, 5), (9, 9)])
+def test_positions_are_interpolated_for_another_size(path, rng, size):
+    cfg, params, _ = spectralearth.read(read(path))
+    image = rng.normal(size=(1, size[0] * 4, size[1] * 4, 150)).astype(np.float32)
+    found = run(model.apply, params, image, cfg, layers=(0,))
+    state = part(path, "state")
+    table = numpy_positions.resize(state["vit_core.pos_embed"][0], size, numpy_positions.antialiased)
+    expected = numpy_spectralearth.tokens(state, np.moveaxis(image[0], -1, 0), 4, 3, table)
+    assert difference(found.blocks[0][0], expected[0]) <= TOLERANCE
+    assert found.maps[0].shape == (1, *size, 48)
+    assert difference(found.maps[0][0, 2, 1], expected[0][1 + 2 * size[1] + 1]) <= TOLERANCE
+
+
 def test_images_that_do_not_fit_are_refused(path):
     cfg, params, _ = spectralearth.read(read(path))
-    with pytest.raises(ValueError, match=r"H = W = 16 px, for which the positions were trained, got shape \(1, 20, 16, 150\)"):
-        model.apply(params, jnp.zeros((1, 20, 16, 150)), cfg)
+    said = "image: expected [B H W C] with H and W multiples of the patch of 4 px, got shape (1, 20, 18, 150); crop or pad it."
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        model.apply(params, jnp.zeros((1, 20, 18, 150)), cfg)
     fewest = spectral_adapter.fewest_bands()
     with pytest.raises(ValueError, match=f"expected .* with C >= {fewest} bands"):
         model.apply(params, jnp.zeros((1, 16, 16, fewest - 1)), cfg)

@@ -3,9 +3,9 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
-import numpy_vit
 import pytest
-from oracle_file import TOLERANCE, assert_same_state, channels_last, difference, part
+from interop import numpy_vit
+from interop.oracle_file import TOLERANCE, assert_same_state, channels_last, difference, part
 
 from spectral_jax.interop import names, read, terramind
 from spectral_jax.interop.terramind_bands import MODALITIES, modality, statistics
@@ -128,6 +128,15 @@ def test_positions_are_interpolated_for_another_size(oracles):
         patches = np.asarray(image[i], float).reshape(2, 16, 3, 16, 12).transpose(0, 2, 1, 3, 4).reshape(6, -1)
         tokens = patches @ state["proj.weight"].T + state["mod_emb"][0] + table.reshape(6, 64)
         assert difference(found.blocks[0][i], numpy_vit.block(tokens, state, "encoder.0", 4)) <= TOLERANCE
+
+
+def test_fresh_positions_are_the_buffers_that_the_published_code_makes(oracle):
+    path, heads, modalities = oracle
+    cfg, params, _ = terramind.read(read(path), heads=heads)
+    fresh = model.init(jax.random.key(0), cfg)
+    for name in modalities:
+        published = params[f"embed_{name}"]["positions"]
+        np.testing.assert_allclose(fresh[f"embed_{name}"]["positions"], published, rtol=0, atol=1e-6)
 
 
 def test_buffers_of_the_published_code_neither_move_nor_decay(oracle):
