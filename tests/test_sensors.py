@@ -12,14 +12,16 @@ from spectral_jax.sensors import Band, SensorSpec, differences, folder, names, r
 EXPECTED = {
     "enmap_l2a", "emit_l2a", "desis_l2a", "prisma_l2d", "pace_oci_rrs_v3", "pace_oci_sfrefl", "sentinel2a_l2a",
     "sentinel2b_l2a", "sentinel2c_l2a", "landsat8_oli", "landsat9_oli", "landsat_st", "sentinel1_grd", "sentinel1_rtc",
-    "hyperview",
+    "hyperview", "planetscope_sr", "planetscope_visual", "gaofen2_pms", "maxar_rgb", "gaofen5_wuhan", "samson", "nirsoil",
 }  # fmt: skip
 # Number of bands in the file, and of bands a model sees (SpectralEarth-FM, arXiv 2605.21075, spec 1.4; PACE, PRISMA and
-# HYPERVIEW: their products).
+# HYPERVIEW: their products; Gaofen-5 over Wuhan: the public code of its group).
 COUNTS = {
     "enmap_l2a": (224, 202), "emit_l2a": (285, 244), "desis_l2a": (235, 215), "prisma_l2d": (234, 234),
     "pace_oci_rrs_v3": (172, 172), "pace_oci_sfrefl": (122, 122), "sentinel2a_l2a": (12, 12), "landsat8_oli": (7, 7),
-    "landsat_st": (1, 1), "sentinel1_rtc": (2, 2), "hyperview": (150, 150),
+    "landsat_st": (1, 1), "sentinel1_rtc": (2, 2), "hyperview": (150, 150), "planetscope_sr": (4, 4),
+    "planetscope_visual": (3, 3), "gaofen2_pms": (4, 4), "maxar_rgb": (3, 3), "gaofen5_wuhan": (116, 116),
+    "samson": (156, 156), "nirsoil": (700, 700),
 }  # fmt: skip
 # First and last used band of every group, spec 1.5.
 GROUPS = {
@@ -45,7 +47,7 @@ def small(**changes) -> SensorSpec:
     return SensorSpec(**(fields | changes))
 
 
-def test_names_are_the_fifteen_sensors():
+def test_the_sensors_are_these():
     assert set(names()) == EXPECTED
 
 

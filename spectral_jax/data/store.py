@@ -145,6 +145,28 @@ def open_store(path: str | os.PathLike, specs: Mapping[str, SensorSpec] | None =
     return Store(path, footprint_m, False, (), {}, groups)
 
 
+def open_arrays(path: str | os.PathLike, cache_bytes: int = 64 * 2**20) -> dict:
+    """The arrays of one Zarr group of any origin, version 2 or 3, by name: TensorStore arrays, of which nothing is read yet.
+
+    Chunks that were never written hold the array's fill value, as the Zarr specification says.
+
+    Raises:
+      FileNotFoundError: there is no folder at `path`.
+      ValueError: the metadata of an array is damaged.
+    """
+    path = _normal(path)
+    if not Path(path).is_dir():
+        raise FileNotFoundError(f"Zarr group {path}: expected a folder, and there is none; give the folder of the arrays.")
+    files = [(p, driver, file) for p in sorted(Path(path).iterdir()) for driver, file in store_archive.METADATA.items()]
+    drivers = {
+        p.name: driver
+        for p, driver, file in files
+        if (p / file).is_file() and "shape" in _json(f"{p / file}", (p / file).read_bytes())
+    }
+    arrays = store_format.Arrays(path, cache_bytes)
+    return {name: arrays.open(name, driver) for name, driver in drivers.items()}
+
+
 def _open_ours(path: str, arrays: store_format.Arrays, attributes: dict) -> Store:
     if attributes[store_format.MARK] != store_format.VERSION:
         raise ValueError(

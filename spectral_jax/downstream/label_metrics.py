@@ -125,6 +125,51 @@ def multilabel_metrics(truth: np.ndarray, score: np.ndarray, threshold: float = 
 
 
 @dataclasses.dataclass(frozen=True)
+class Overlaps:
+    """Counts of pixels in which each of K things is present [K]: in both, and in labels or predictions; parts add up."""
+
+    both: np.ndarray
+    either: np.ndarray
+
+    def __add__(self, other: "Overlaps") -> "Overlaps":
+        return Overlaps(self.both + other.both, self.either + other.either)
+
+
+def overlaps(truth: np.ndarray, score: np.ndarray, threshold: float = 0.5) -> Overlaps:
+    """Counts of one batch.
+
+    Args:
+      truth: [... K], 1 present, 0 absent, NaN without label.
+      score: [... K], the higher the more likely.
+      threshold: a thing is predicted where its score is at least this.
+
+    Raises:
+      ValueError: shapes differ.
+    """
+    if truth.shape != score.shape:
+        raise ValueError(f"expected labels and scores of one shape, got {truth.shape} and {score.shape}.")
+    known, pixels = np.isfinite(truth), tuple(range(truth.ndim - 1))
+    said, there = (score >= threshold) & known, (truth == 1) & known
+    return Overlaps((said & there).sum(axis=pixels), (said | there).sum(axis=pixels))
+
+
+def overlap_metrics(total: Overlaps) -> dict[str, np.ndarray | float]:
+    """IoU of each thing (NaN where it is in neither labels nor predictions), their mean, and of all together.
+
+    Raises:
+      ValueError: nothing is present anywhere, in labels or predictions.
+    """
+    if not total.either.any():
+        raise ValueError("expected labels, and nothing is present anywhere; are they those of this task and split?")
+    each = _ratio(total.both, total.either)
+    return {
+        "iou_macro": float(np.nanmean(each)),
+        "iou_micro": float(total.both.sum() / total.either.sum()),
+        "iou_per_class": each,
+    }
+
+
+@dataclasses.dataclass(frozen=True)
 class RegressionSums:
     """What regression metrics are computed from, K targets each; parts add up to what all samples together give.
 

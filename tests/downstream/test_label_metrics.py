@@ -10,6 +10,8 @@ import pytest
 from spectral_jax.downstream.label_metrics import (
     confusion,
     multilabel_metrics,
+    overlap_metrics,
+    overlaps,
     regression_metrics,
     regression_sums,
     segmentation_metrics,
@@ -45,6 +47,32 @@ def test_segmentation_agrees_with_scikit_learn(seed):
     assert set(got) == set(expected)
     for name, value in expected.items():
         np.testing.assert_allclose(got[name], value, **CLOSE, err_msg=name)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_overlaps_of_things_that_share_pixels_agree_with_scikit_learn(seed):
+    rng = np.random.default_rng(seed)
+    truth = (rng.random((4, 9, 7, 3)) < 0.3).astype(np.float32)
+    score = truth + rng.normal(size=truth.shape)
+    truth[rng.random(truth.shape) < 0.2] = np.nan
+    halves = [overlaps(truth[i : i + 2], score[i : i + 2]) for i in (0, 2)]
+    got = overlap_metrics(halves[0] + halves[1])
+    known = [np.isfinite(truth[..., k]) for k in range(3)]
+    pairs = [(truth[..., k][known[k]] == 1, score[..., k][known[k]] >= 0.5) for k in range(3)]
+    each = [metrics.jaccard_score(y, p) for y, p in pairs]
+    together = [np.concatenate(side) for side in zip(*pairs, strict=True)]
+    np.testing.assert_allclose(got["iou_per_class"], each, **CLOSE)
+    np.testing.assert_allclose(got["iou_macro"], np.mean(each), **CLOSE)
+    np.testing.assert_allclose(got["iou_micro"], metrics.jaccard_score(*together), **CLOSE)
+
+
+def test_a_thing_that_is_nowhere_has_no_overlap_and_nothing_at_all_is_refused():
+    truth = np.array([[1.0, 0.0], [0.0, 0.0]])
+    got = overlap_metrics(overlaps(truth, truth))
+    assert np.isnan(got["iou_per_class"][1])
+    assert got["iou_macro"] == 1.0
+    with pytest.raises(ValueError, match="nothing is present anywhere"):
+        overlap_metrics(overlaps(0 * truth, 0 * truth))
 
 
 def test_micro_and_macro_differ_on_unbalanced_maps():

@@ -23,7 +23,7 @@ PANGAEA = {
     "mados": (240, 1, 15, 11, "cross-entropy"),
     "pastis_r": (128, 6, 20, 13, "cross-entropy"),
     "sen1floods11": (512, 1, 2, 15, "cross-entropy"),
-    "xview2": (1024, 1, 5, 3, "cross-entropy"),
+    "xview2": (1024, 2, 5, 3, "cross-entropy"),
     "five_billion_pixels": (520, 1, 25, 4, "cross-entropy"),
     "dynamic_earth_net": (1024, 6, 6, 4, "cross-entropy"),
     "crop_type_mapping_south_sudan": (64, 6, 4, 12, "cross-entropy"),
@@ -82,7 +82,7 @@ def test_an_unknown_task_is_refused_with_the_closest_first():
 
 
 BROKEN = [
-    ('kind = "segment"', "kind is 'segment'; expected one of 'segmentation', 'pixel_regression'"),
+    ('kind = "segment"', "kind is 'segment'; expected one of 'segmentation', 'change'"),
     ('kind = "segmentation"\nimage_size = 3', "unknown field 'image_size'; the closest is 'image_px'"),
     (
         'kind = "segmentation"\n[classes]\ncode = [1]',

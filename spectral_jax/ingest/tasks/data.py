@@ -81,7 +81,8 @@ class TaskData:
       images: [N H W C] in the stored type or float32; a sequence of [H W C] where sizes differ or files are read on demand.
       valid: bool, alike: False where a number means "no data", or a pixel is outside the field.
       labels: class index [N H W] (segmentation, -1 ignored) or [N] (classification); bool [N K] (multi-label); float32 [N K]
-        (image regression) or [N H W K] (pixel regression), NaN where not measured. A sequence where sizes differ.
+        (image regression) or [N H W K] (pixel regression, or pixel multi-label with 1 present and 0 absent), NaN where not
+        measured. A sequence where sizes differ.
       channels: what each of the C channels is.
       names: of the samples [N].
       scene: acquisition that a sample was cut from [N]; a split that is to say something about new scenes keeps them apart.

@@ -3,7 +3,20 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from spectral_jax.ingest.tasks import hdf5, pairs, pangaea, tables, terramesh
+from spectral_jax.ingest.tasks import (
+    hdf5,
+    pairs,
+    pangaea,
+    patches,
+    series_pastis,
+    series_rasters,
+    series_south_sudan,
+    spacenet7,
+    tables,
+    terramesh,
+    xview2,
+    zarr_groups,
+)
 from spectral_jax.ingest.tasks.data import TaskData
 from spectral_jax.ingest.tasks.spec import SPLITS, TaskSpec
 
@@ -16,13 +29,23 @@ PAIRS = {
     "ai4smallfarms": pangaea.ai4smallfarms,
     "mados": pangaea.mados,
     "terramesh": terramesh.terramesh,
+    "patch_lists": patches.patch_lists,
 }
 WHOLE = {
     "hyperview": tables.hyperview,
     "hdf5": hdf5.hdf5,
+    "zarr": zarr_groups.zarr_groups,
+    "mineral_patches": patches.mineral_patches,
+    "five_billion_pixels": patches.five_billion_pixels,
+    "xview2": xview2.xview2,
+    "spacenet7": spacenet7.spacenet7,
     "fuel_moisture": tables.fuel_moisture,
     "samson": tables.samson,
     "soil": tables.soil,
+    "pastis": series_pastis.pastis,
+    "south_sudan": series_south_sudan.south_sudan,
+    "dynamic_earth_net": series_rasters.dynamic_earth_net,
+    "biomassters": series_rasters.biomassters,
 }
 
 
@@ -42,8 +65,8 @@ def read(task: TaskSpec | str, folder: str | Path, parts: Sequence[str] = SPLITS
     parts = pairs.split_names(parts)
     if spec.layout == "unknown":
         raise ValueError(
-            f"task {spec.name}: the layout of the published files is not known here; put pairs of GeoTIFFs or HDF5 files in "
-            f"{folder} and complete [layout] of {spec.path} (geotiff_pairs, split_lists or hdf5)."
+            f"task {spec.name}: the layout of the published files is not known here; put pairs of GeoTIFFs, HDF5 files or "
+            f"Zarr groups in {folder} and complete [layout] of {spec.path} (geotiff_pairs, split_lists, hdf5 or zarr)."
         )
     folder = Path(folder)
     if not folder.is_dir():
@@ -51,7 +74,7 @@ def read(task: TaskSpec | str, folder: str | Path, parts: Sequence[str] = SPLITS
     if spec.layout in PAIRS and spec.kind in ("classification", "image_regression"):
         raise ValueError(
             f"task {spec.name}: layout {spec.layout!r} has a label for each pixel, and a task of kind {spec.kind!r} one for "
-            f"each image; use hdf5, or correct kind in {spec.path}."
+            f"each image; use hdf5 or zarr, or correct kind in {spec.path}."
         )
     if spec.layout in WHOLE:
         data = WHOLE[spec.layout](spec, folder, parts)

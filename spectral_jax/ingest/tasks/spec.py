@@ -11,7 +11,9 @@ from pathlib import Path
 
 from spectral_jax import sensors
 
-KINDS = ("segmentation", "pixel_regression", "image_regression", "multilabel", "classification", "change")
+KINDS = (
+    "segmentation", "change", "pixel_regression", "pixel_multilabel", "image_regression", "multilabel", "classification",
+)  # fmt: skip
 # Kinds whose labels are a class index of each pixel.
 PER_PIXEL = ("segmentation", "change")
 WITH_CLASSES = ("segmentation", "multilabel", "classification", "change")
@@ -21,6 +23,8 @@ SPLITS = ("train", "val", "test")
 LAYOUTS = (
     "geotiff_pairs", "split_lists", "hls_burn_scars", "sen1floods11", "ai4smallfarms", "mados", "terramesh", "hyperview",
     "hdf5", "fuel_moisture", "samson", "soil", "unknown",
+    "pastis", "south_sudan", "dynamic_earth_net", "biomassters",
+    "zarr", "patch_lists", "mineral_patches", "five_billion_pixels", "xview2", "spacenet7",
 )  # fmt: skip
 # What a task file may hold.
 FIELDS = (
