@@ -10,15 +10,16 @@ import numpy as np
 
 from spectral_jax import api, interop
 from spectral_jax.config import Config, SensorInput, model_size
-from spectral_jax.downstream import adaptations
+from spectral_jax.downstream import adaptations, task_scores
+from spectral_jax.downstream.adapt_lines import Line
 from spectral_jax.downstream.adapt_settings import Adapt
 from spectral_jax.downstream.adaptations import Adapted, Encoder
-from spectral_jax.downstream.task_samples import Source
-from spectral_jax.downstream.task_scores import head_of
+from spectral_jax.downstream.task_source import Source
 from spectral_jax.ingest.tasks.spec import TaskSpec
 from spectral_jax.interop import terramind_bands
 from spectral_jax.interop.terramind import select_bands
 from spectral_jax.model import dofa, spectralearth, terramind
+from spectral_jax.model.spectralearth_resnet import SpectralEarthResNetConfig
 from spectral_jax.model.terramind import Modality
 from spectral_jax.sensors import CENTRE_TOLERANCE_NM, SensorSpec
 from spectral_jax.spectral.project import Projection
@@ -27,6 +28,14 @@ RANDOM = "random initialisation"
 # TerraMind's modality of Sentinel-2 L2A, and what its statistics are of: reflectance times this.
 MODALITY, DIGITAL = "S2L2A", 1e4
 OURS = "IMAGE"
+# Class of each encoder's config.
+KINDS = {
+    "terramind": terramind.TerraMindConfig,
+    "spectralearth": spectralearth.SpectralEarthConfig,
+    "spectralearth_resnet": SpectralEarthResNetConfig,
+    "dofa": dofa.DofaConfig,
+    "ours": Config,
+}
 
 
 class Made(NamedTuple):
@@ -47,42 +56,44 @@ class Made(NamedTuple):
     weights: str
 
 
-def make(name: str, adaptation: str, cfg: Adapt, task: TaskSpec, source: Source) -> Made:
-    """The encoder `name` with an adaptation, for a task.
+def make(line: Line, cfg: Adapt, task: TaskSpec, source: Source) -> Made:
+    """The encoder of a line with its adaptation, for a task.
 
     Raises:
       ValueError: the encoder does not take the adaptation, or the source's bands do not do for it.
       FileNotFoundError: a folder of weights without weights.
     """
+    name, adaptation = line.encoder, line.adaptation
     target = SensorSpec.load(cfg.target)
+    # An encoder that cannot take the adaptation says so before its weights are read.
+    adaptations.check_pair(name, KINDS[name], adaptation, len(source.sensor.used))
     start = adaptations.fixed_projection(adaptation, source.sensor, target, cfg.uncovered)
     kept = () if start is None else start.kept_index
-    folder = getattr(cfg.weights, name)
-    bands, key = len(source.sensor.used), ""
-    # An encoder that cannot take the adaptation says so before its weights are read.
-    adaptations.check_pair(name, _probe(name), adaptation, bands)
+    folder, key = getattr(cfg.weights, name), ""
     if folder:
         encoder, params, key, statistics = _read(name, folder, target, kept, source.sensor)
     else:
         encoder, params, statistics = _fresh(name, cfg, target, kept, source.sensor), None, None
         key = OURS if name == "ours" else ""
-    head, taps = head_of(task, cfg.protocol), _taps(encoder)
-    model = Adapted(encoder, adaptation, source.sensor, target if start else None, kept, head, taps, cfg.size.px, key)
+    if adaptation == adaptations.CONVOLUTIONAL:
+        # What it gives is no reflectance: statistics of the encoder's own bands do not belong to it.
+        statistics = None
+    temporal = None if line.probe else task_scores.merging(task, line.protocol, source.dates)
+    model = Adapted(
+        encoder, adaptation, source.sensor, target if start else None, kept, task_scores.head_of(task, line.protocol),
+        _taps(encoder), cfg.size.px, key, temporal,
+    )  # fmt: skip
     if folder:
         model = dataclasses.replace(model, px=model.side)
     return Made(model, params, start, statistics, folder or RANDOM)
 
 
-def _probe(name: str) -> type:
-    return {"terramind": terramind.TerraMindConfig, "dofa": dofa.DofaConfig, "ours": Config}.get(
-        name, spectralearth.SpectralEarthConfig
-    )
-
-
 def _taps(encoder: Encoder) -> tuple[int, ...]:
-    """Blocks at each quarter of the depth, as the published TerraMind configs choose them ([2, 5, 8, 11] of 12)."""
+    """Blocks at each quarter of the depth, as the published TerraMind configs choose them ([2, 5, 8, 11] of 12); all stages."""
     if isinstance(encoder, Config):
         return ()
+    if isinstance(encoder, SpectralEarthResNetConfig):
+        return tuple(range(len(encoder.depths)))
     return tuple(sorted({max(0, round(encoder.depth * quarter / 4) - 1) for quarter in range(1, 5)}))
 
 
@@ -101,6 +112,10 @@ def _fresh(name: str, cfg: Adapt, target: SensorSpec, kept: tuple[int, ...], sou
         if size.name:
             return spectralearth.config(size.name, patch=size.patch, grid=grid)
         return spectralearth.SpectralEarthConfig(**own, patch=size.patch, grid=grid)
+    if name == "spectralearth_resnet":
+        if size.name:
+            return SpectralEarthResNetConfig()
+        return SpectralEarthResNetConfig(max(1, size.width // 4), (max(1, size.depth // 4),) * 4)
     if name == "dofa":
         # Its padding gives a token too many for patches below 3 px: the image is resized so that its patches are as large.
         patch = size.patch * -(-(2 * dofa.PADDING + 1) // size.patch)
@@ -135,7 +150,7 @@ def _read(name: str, folder: str, target: SensorSpec, kept: tuple[int, ...], sou
         ones = np.ones(len(source.used))
         return encoder, params["encoder"], sensor.key, (ones * (sensor.spec.low + mean * span), ones * std * span)
     encoder, params = interop.load(folder)
-    if not isinstance(encoder, _probe(name)):
+    if not isinstance(encoder, KINDS[name]):
         raise ValueError(
             f"weights.{name}: {folder} holds a {type(encoder).__name__}, expected weights of {name}; convert those, or name "
             "the folder under its own encoder."

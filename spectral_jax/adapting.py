@@ -6,35 +6,31 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import jax
 import numpy as np
 
-from spectral_jax import adapt_encoders, configure
-from spectral_jax.adapt_encoders import Made
+from spectral_jax import adapt_encoders, adapt_rows, configure
 from spectral_jax.downstream import (
     adapt_page,
+    adapt_splits,
     adapt_tables,
     adaptations,
     blocks,
-    label_fraction,
     leakage,
-    pixel_baseline,
     protocols,
-    simulated_task,
-    supervised_fit,
-    task_samples,
+    spectrum_baseline,
     task_scores,
+    task_source,
 )
 from spectral_jax.downstream.adapt_settings import Adapt
 from spectral_jax.downstream.blocks import Parts
-from spectral_jax.downstream.task_samples import Part, Source
-from spectral_jax.ingest.tasks import read as tasks
+from spectral_jax.downstream.task_samples import Part
+from spectral_jax.downstream.task_source import Source
 from spectral_jax.ingest.tasks.data import TaskData
 from spectral_jax.pretraining import EXPECTED
 
 __all__ = ["EXPECTED", "adapt"]
 # Columns of the terminal, and what lines are compared on, where the task has them.
-COLUMNS = ("iou_macro", "iou_micro", "accuracy_overall", "accuracy_mean", "f1_macro", "f1_micro", "map", "r2_mean",
+COLUMNS = ("iou_macro", "iou_micro", "map", "r2_mean", "accuracy_overall", "accuracy_mean", "f1_macro", "f1_micro",
            "hyperview_score")  # fmt: skip
 
 
@@ -54,156 +50,128 @@ def adapt(cfg: Adapt, workdir: Path, command: str = "") -> dict:
       loop.NonFiniteLoss: a training diverged.
     """
     started = time.monotonic()
-    data = _task(cfg)
-    source = task_samples.source_of(data)
-    made = {pair: adapt_encoders.make(*pair, cfg, data.task, source) for pair in cfg.pairs()}
-    splits = [_split(cfg, data, seed) for seed in range(cfg.seeds)]
-    for parts in splits:
-        for part in blocks.PARTS:
-            labels = Part(data, source, getattr(parts, part)).labels()
-            task_scores.refuse_without_labels(data.task, part, labels)
+    data = adapt_splits.read(cfg.data)
+    source = task_source.source_of(data, cfg.data.sensor)
+    made = {line: adapt_encoders.make(line, cfg, data.task, source) for line in cfg.lines()}
+    splits = [adapt_splits.parts(cfg.data, data, seed, cfg.protocol.label_fraction) for seed in range(cfg.seeds)]
+    parts = [_parts(cfg, data, source, split) for split in splits]
+    for of_seed in parts:
+        for name, part in zip(blocks.PARTS, of_seed, strict=True):
+            task_scores.refuse_without_labels(data.task, name, part.labels())
     workdir.mkdir(parents=True, exist_ok=True)
     report = _about(cfg, data, source, made, splits, command)
     _write(workdir, "config.json", json.loads(configure.to_json(cfg)))
     _write(workdir, "leakage.json", report["leakage"])
     _write(workdir, "coverage.json", report["coverage"])
-    print(_card(cfg, data, source, report), flush=True)
+    print(_card(data, source, report), flush=True)
     pictures: dict[str, list[np.ndarray]] = {}
-    for (encoder, adaptation), one in made.items():
-        line = _line(encoder, adaptation, data, protocols.label(cfg.protocol))
-        for seed, parts in enumerate(splits):
-            metrics, best, maps = _fit(cfg, data, source, one, parts, seed)
-            report["results"] += adapt_tables.rows(line, seed, metrics, one.weights)
-            report["best_epochs"].setdefault(f"{encoder}/{adaptation}", []).append(best)
+    for line, one in made.items():
+        names = _names(line.name, line.encoder, line.adaptation, line.how, data)
+        for seed, of_seed in enumerate(parts):
+            found = adapt_rows.fit(line, one, *of_seed, seed, 0 if seed else cfg.maps)
+            report["results"] += adapt_tables.rows(names, seed, found.metrics, one.weights)
+            report["best_epochs"].setdefault(line.name, []).append(found.best_epoch)
             if seed == 0:
-                pictures[f"{encoder}/{adaptation}"] = maps
-        _told(report, encoder, adaptation, data, started)
-    if cfg.baseline and data.task.kind == "segmentation":
-        line = _line(pixel_baseline.NAME, pixel_baseline.ADAPTATION, data, pixel_baseline.PROTOCOL)
-        for seed, parts in enumerate(splits):
-            tally, maps = pixel_baseline.fit(*(Part(data, source, getattr(parts, name)) for name in blocks.PARTS))
-            report["results"] += adapt_tables.rows(line, seed, tally.metrics(), "none needed")
+                pictures[line.name] = found.maps
+        _told(report, line.name, data, started)
+    if cfg.baseline:
+        baseline = spectrum_baseline.of(data.task)
+        names = _names(baseline.row, *baseline, data)
+        for seed, of_seed in enumerate(parts):
+            tally, maps = spectrum_baseline.fit(*of_seed)
+            report["results"] += adapt_tables.rows(names, seed, tally.metrics(), "none needed")
             if seed == 0:
-                pictures[pixel_baseline.NAME] = maps
-        _told(report, pixel_baseline.NAME, pixel_baseline.ADAPTATION, data, started)
-    _finish(cfg, data, source, splits[0], report, pictures, workdir, started)
+                pictures[baseline.row] = maps
+        _told(report, baseline.row, data, started)
+    _finish(cfg, data, source, parts[0][-1], report, pictures, workdir, started)
     return report
 
 
-def _task(cfg: Adapt) -> TaskData:
-    if cfg.data.task == simulated_task.NAME:
-        return simulated_task.simulate(cfg.data.tiles, cfg.data.footprint_m)
-    if not cfg.data.root:
-        raise ValueError(
-            f"data.root: task {cfg.data.task!r} needs the folder of its files; give --config.data.root=DIR, or take data.task "
-            f"{simulated_task.NAME!r}."
-        )
-    return tasks.read(cfg.data.task, cfg.data.root)
+def _parts(cfg: Adapt, data: TaskData, source: Source, split: Parts) -> tuple[Part, ...]:
+    return tuple(Part(data, source, getattr(split, name), cfg.data.resize_px) for name in blocks.PARTS)
 
 
-def _split(cfg: Adapt, data: TaskData, seed: int) -> Parts:
-    """The split of a seed; its draw of labels, for protocols with a share of them, is made from the training part."""
-    drawn = seed if cfg.data.vary else 0
-    if cfg.data.split == "published":
-        parts = blocks.published(data, blocks.PARTS)
-    elif cfg.data.split == "scene":
-        parts = blocks.scene_disjoint(data, drawn, cfg.data.fractions)
-    else:
-        parts = blocks.block_disjoint(data, cfg.data.block_m, drawn, cfg.data.fractions, cfg.data.buffer_m)
-    if cfg.protocol.label_fraction < 1:
-        train = label_fraction.draw(data, parts.train, cfg.protocol.label_fraction, seed)
-        parts = dataclasses.replace(parts, train=train)
-    return parts
-
-
-def _fit(cfg: Adapt, data: TaskData, source: Source, one: Made, parts: Parts, seed: int):
-    """Test metrics of one row and seed, the epoch that was kept, and predicted classes of the first test samples."""
-    train, val, test = (Part(data, source, getattr(parts, name)) for name in blocks.PARTS)
-    image_px = train.sample(0)[0].shape[0]
-    if cfg.protocol.window:
-        image_px = min(image_px, one.model.px)
-    params = adaptations.init(jax.random.key(seed), one.model, one.start, image_px, one.params)
-    matrix = one.start.matrix if one.model.adaptation in adaptations.FIXED else None
-    buffers = supervised_fit.buffers_of(one.model, params, matrix, train)
-    if one.statistics is not None:
-        buffers |= {k: np.asarray(v, np.float32) for k, v in zip(("mean", "std"), one.statistics, strict=True)}
-    found = supervised_fit.fit(one.model, params, buffers, train, val, cfg.protocol, seed)
-    _, tally = supervised_fit.evaluate(one.model, found.params, buffers, test, cfg.protocol)
-    maps = []
-    if seed == 0 and data.task.kind == "segmentation":
-        shown = test.batch(range(min(cfg.maps, len(test))), cfg.protocol.batch)
-        outputs = supervised_fit.outputs_of(one.model, found.params, buffers, shown, cfg.protocol)
-        maps = list(np.asarray(outputs).argmax(axis=-1)[shown.counts])
-    return tally.metrics(), found.best_epoch, maps
+def _names(row: str, encoder: str, adaptation: str, how: str, data: TaskData) -> dict[str, str]:
+    return {"row": row, "encoder": encoder, "adaptation": adaptation, "task": data.task.name, "protocol": how}
 
 
 def _about(cfg: Adapt, data: TaskData, source: Source, made: dict, splits: Sequence[Parts], command: str) -> dict:
     reports = [leakage.report(data, parts, cfg.data.near_m) for parts in splits]
     starts = {}
-    for (_, adaptation), one in made.items():
+    for line, one in made.items():
         if one.start is not None:
-            starts.setdefault(adaptation, one.start)
+            starts.setdefault(line.adaptation, one.start)
     return {
         "name": cfg.name, "task": data.task.name, "title": data.task.title, "simulated": data.simulated, "command": command,
-        "notes": list(data.notes), "protocol": protocols.label(cfg.protocol), "changes": list(protocols.changes(cfg.protocol)),
-        "source": source.sensor.name, "bands": len(source.sensor.used), "seeds": cfg.seeds, "split_varies": cfg.data.vary,
-        "weights": {f"{e}/{a}": one.weights for (e, a), one in made.items()},
+        "notes": list(data.notes), "protocols": list(dict.fromkeys(map(_told_how, made))),
+        "source": source.sensor.name, "bands": len(source.sensor.used), "dates": source.dates, "seeds": cfg.seeds,
+        "split_varies": cfg.data.vary, "weights": {line.name: one.weights for line, one in made.items()},
         "coverage": {a: json.loads(p.to_json()) | {"text": p.text()} for a, p in starts.items()},
         "leakage": [{"seed": s, **dataclasses.asdict(r), "text": r.text()} for s, r in enumerate(reports)],
         "results": [], "best_epochs": {},
     }  # fmt: skip
 
 
-def _card(cfg: Adapt, data: TaskData, source: Source, report: dict) -> str:
+def _told_how(line) -> str:
+    """A sentence about how a line is fitted."""
+    if line.probe:
+        return f"{line.probe}: nothing is trained, a model of scikit-learn is fitted to the embeddings of the training part."
+    changed = protocols.changes(line.protocol)
+    return f"Protocol {line.how}" + (f": {'; '.join(changed)}." if changed else ", as published.")
+
+
+def _card(data: TaskData, source: Source, report: dict) -> str:
     origin = "SIMULATED data, no observation" if data.simulated else data.task.title
     fresh = sorted(name for name, weights in report["weights"].items() if weights == adapt_encoders.RANDOM)
+    dates = f" on {source.dates} dates" if source.dates > 1 else ""
     text = [
-        f"{data.task.name}: {origin}; {len(data)} samples, {len(source.sensor.used)} bands of {source.sensor.name}.",
+        f"{data.task.name}: {origin}; {len(data)} samples, {len(source.sensor.used)} bands of {source.sensor.name}{dates}.",
         report["leakage"][0]["text"],
-        f"Protocol {report['protocol']}" + (f": {'; '.join(report['changes'])}." if report["changes"] else ", as published."),
+        *report["protocols"],
     ]
     if fresh:
         text.append(f"{adapt_encoders.RANDOM.capitalize()}, no published weights: {', '.join(fresh)}.")
     return "\n".join(text) + "\n"
 
 
-def _line(encoder: str, adaptation: str, data: TaskData, protocol: str) -> dict[str, str]:
-    return {"encoder": encoder, "adaptation": adaptation, "task": data.task.name, "protocol": protocol}
-
-
-def _told(report: dict, encoder: str, adaptation: str, data: TaskData, started: float) -> None:
+def _told(report: dict, row: str, data: TaskData, started: float) -> None:
     headline = task_scores.HEADLINE[data.task.kind]
-    mine = [r for r in report["results"] if (r["encoder"], r["adaptation"], r["metric"]) == (encoder, adaptation, headline)]
+    mine = [r for r in report["results"] if (r["row"], r["metric"]) == (row, headline)]
     values = ", ".join("-" if r["value"] is None else f"{r['value']:.3f}" for r in mine)
-    print(f"  {encoder + '/' + adaptation:<32s} {headline} {values}  ({time.monotonic() - started:.0f} s)", flush=True)
+    print(f"  {row:<32s} {headline} {values}  ({time.monotonic() - started:.0f} s)", flush=True)
 
 
-def _finish(cfg, data, source, parts, report, pictures, workdir: Path, started: float) -> None:
+def _finish(cfg: Adapt, data, source, test: Part, report, pictures, workdir: Path, started: float) -> None:
     have = {row["metric"] for row in report["results"]}
     columns = [name for name in COLUMNS if name in have]
     report["columns"] = columns
     report["statistics"] = adapt_tables.statistics(report["results"], columns)
-    weights = {(r["encoder"], r["adaptation"]): r["weights"] for r in report["results"]}
-    names = [f"{encoder}/{adaptation}" for encoder, adaptation in cfg.pairs()]
-    whole = [name for name in names if name.endswith(f"/{adaptations.NONE}")]
-    verdicts = [(whole, [n for n in names if n not in whole])]
-    # Where one encoder stands in both groups, nothing but the bands differs.
-    for name in whole:
-        others = [n for n in names if n.split("/")[0] == name.split("/")[0] and n != name]
-        verdicts += [([name], others)] if others else []
-    baseline = f"{pixel_baseline.NAME}/{pixel_baseline.ADAPTATION}"
-    if any(row["encoder"] == pixel_baseline.NAME for row in report["results"]):
-        verdicts.append(([baseline], names, ("baseline without an encoder", "best encoder")))
-    report["verdict"] = [adapt_tables.verdict(report["statistics"], columns[0], *groups) for groups in verdicts]
+    report["verdict"] = _verdicts(cfg, data, report)
     report["seconds"] = time.monotonic() - started
     _write(workdir, "results.json", report["results"])
     _write(workdir, "statistics.json", report["statistics"])
-    shown = Part(data, source, parts.test[: cfg.maps])
-    page = adapt_page.write(workdir, report, source.sensor.centre_nm, [shown.sample(i) for i in range(len(shown))], pictures,
-                            data.task)  # fmt: skip
+    shown = [test.sample(i) for i in range(min(cfg.maps, len(test)))]
+    page = adapt_page.write(workdir, report, source.sensor.centre_nm, shown, pictures, data.task)
+    weights = {row["row"]: row["weights"] for row in report["results"]}
     print(f"\n{'SIMULATED data. ' if data.simulated else ''}Test part, mean +- standard deviation over {cfg.seeds} seeds:\n")
     print(adapt_tables.text(report["statistics"], columns[: adapt_page.MOST_COLUMNS], weights))
     print("\n" + "\n".join(report["verdict"]) + f"\nLook at {page} ({report['seconds']:.0f} s).", flush=True)
+
+
+def _verdicts(cfg: Adapt, data: TaskData, report: dict) -> list[str]:
+    """Full spectrum against projections, over all encoders and within each; the baseline against encoders."""
+    lines = cfg.lines()
+    names = [line.name for line in lines]
+    whole = [line.name for line in lines if line.adaptation == adaptations.NONE]
+    groups: list[tuple] = [(whole, [n for n in names if n not in whole])]
+    for line in lines:
+        # Where one encoder is trained alike in both groups, nothing but the bands differs.
+        same = [o.name for o in lines if (o.encoder, o.how) == (line.encoder, line.how) and o.adaptation != adaptations.NONE]
+        groups += [([line.name], same)] if line.name in whole and same else []
+    if cfg.baseline:
+        groups.append(([spectrum_baseline.of(data.task).row], names, ("baseline without an encoder", "best encoder")))
+    metric = report["columns"][0]
+    return [adapt_tables.verdict(report["statistics"], metric, *group) for group in groups]
 
 
 def _write(workdir: Path, name: str, value) -> None:

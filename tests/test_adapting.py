@@ -18,11 +18,20 @@ from spectral_jax import adapt_encoders, adapting, api, interop
 from spectral_jax.adapt_encoders import RANDOM
 from spectral_jax.batch import Batch, SensorData
 from spectral_jax.config import Config, SensorInput, model_size
-from spectral_jax.downstream import adapt_tables, adaptations, task_samples
+from spectral_jax.downstream import (
+    adapt_tables,
+    adaptations,
+    protocols,
+    supervised_fit,
+    task_samples,
+    task_scores,
+    task_source,
+)
 from spectral_jax.downstream.adapt_settings import Weights
 from spectral_jax.interop.account import Account
 from spectral_jax.interop.terramind_bands import modality
 from spectral_jax.model import encode, terramind
+from spectral_jax.objective import supervised
 from spectral_jax.sensors import SensorSpec
 
 ROWS = ("terramind/nearest", "terramind/wavelength_attention", "spectralearth/none")
@@ -32,7 +41,7 @@ ROWS = ("terramind/nearest", "terramind/wavelength_attention", "spectralearth/no
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("adapt")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adapting.simulated_task, "simulate", lambda *_: tiny_adapt.segmentation())
+        patch.setattr(adapting.adapt_splits.simulated_task, "simulate", lambda *_: tiny_adapt.segmentation())
         return folder, adapting.adapt(tiny_adapt.run(ROWS), folder, command="python experiments/adapt.py")
 
 
@@ -113,7 +122,8 @@ def test_the_page_stands_alone_and_says_what_the_numbers_are(run):
 
 def test_a_verdict_compares_the_best_of_each_kind():
     def rows(name, values):
-        line = {"encoder": name, "adaptation": "none" if name == "whole" else "srf", "task": "t", "protocol": "p"}
+        adaptation = "none" if name == "whole" else "srf"
+        line = {"row": f"{name}/{adaptation}", "encoder": name, "adaptation": adaptation, "task": "t", "protocol": "p"}
         return [r for seed, v in enumerate(values) for r in adapt_tables.rows(line, seed, {"iou_macro": v}, RANDOM)]
 
     better = adapt_tables.statistics(rows("whole", (0.8, 0.82, 0.81)) + rows("cut", (0.6, 0.63, 0.62)), ("iou_macro",))
@@ -130,7 +140,7 @@ def test_a_verdict_compares_the_best_of_each_kind():
 
 
 def test_a_metric_that_is_not_defined_on_a_seed_is_left_out_of_its_mean():
-    line = {"encoder": "e", "adaptation": "a", "task": "t", "protocol": "p"}
+    line = {"row": "e/a", "encoder": "e", "adaptation": "a", "task": "t", "protocol": "p"}
     found = adapt_tables.rows(line, 0, {"iou": 0.5}, RANDOM) + adapt_tables.rows(line, 1, {"iou": float("nan")}, RANDOM)
     assert [r["value"] for r in found] == [0.5, None]
     (row,) = adapt_tables.statistics(found, ("iou",))["rows"]
@@ -139,11 +149,12 @@ def test_a_metric_that_is_not_defined_on_a_seed_is_left_out_of_its_mean():
 
 def made(row, data=None, **changes):
     data = tiny_adapt.segmentation() if data is None else data
-    return adapt_encoders.make(*row.split("/"), tiny_adapt.run((row,), **changes), data.task, task_samples.source_of(data))
+    cfg = tiny_adapt.run((row,), **changes)
+    return adapt_encoders.make(cfg.lines()[0], cfg, data.task, task_source.source_of(data))
 
 
 def outputs(one, params, data, px=tiny_adapt.PX):
-    part = task_samples.Part(data, task_samples.source_of(data), [0])
+    part = task_samples.Part(data, task_source.source_of(data), [0])
     samples = part.batch([0], 1)
     full = adaptations.init(jax.random.key(0), one.model, one.start, px, params)
     mean, std = one.statistics
@@ -151,8 +162,8 @@ def outputs(one, params, data, px=tiny_adapt.PX):
     if one.start is not None:
         buffers["matrix"] = one.start.matrix
     x = adaptations.project_bands({}, buffers.get("matrix"), samples.images, one.model)
-    x = (x - buffers["mean"].reshape(1, 1, 1, -1)) / buffers["std"].reshape(1, 1, 1, -1)
-    return x, adaptations.features(full["encoder"], x, samples.valid, one.model), samples
+    x = ((x - buffers["mean"].reshape(1, 1, 1, 1, -1)) / buffers["std"].reshape(1, 1, 1, 1, -1))[:, 0]
+    return x, adaptations.features(full["encoder"], x, samples.valid[:, 0], one.model), samples
 
 
 def test_converted_terramind_weights_see_their_own_statistics_and_bands(tmp_path):
@@ -164,7 +175,7 @@ def test_converted_terramind_weights_see_their_own_statistics_and_bands(tmp_path
     data = tiny_adapt.segmentation()
     x, (maps, _), samples = outputs(one, one.params, data)
     # Published: mean 1390.458 and deviation 2106.761 of the digital numbers of the first band.
-    first = np.einsum("bhwc,c->bhw", samples.images, one.start.matrix[0]) * 1e4
+    first = np.einsum("bhwc,c->bhw", samples.images[:, 0], one.start.matrix[0]) * 1e4
     np.testing.assert_allclose(x[..., 0], (first - 1390.458) / 2106.761, rtol=1e-4, atol=1e-4)
     expected = terramind.apply(params, {"S2L2A": x}, cfg).maps[0]
     np.testing.assert_allclose(maps[-1], expected, atol=1e-5)
@@ -231,7 +242,7 @@ def test_uncovered_bands_are_left_out_of_terraminds_patches():
 
 def tiny_run(tmp_path, task_data, **changes):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adapting.simulated_task, "simulate", lambda *_: task_data)
+        patch.setattr(adapting.adapt_splits.simulated_task, "simulate", lambda *_: task_data)
         return adapting.adapt(tiny_adapt.run(**changes), tmp_path)
 
 
@@ -279,3 +290,170 @@ def test_the_command_ends_with_a_sentence(tmp_path):
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("adapt: no adaptation is called 'nearist'")
+
+
+def lines_of(folder):
+    """Rows of results.json and lines of the table, by name."""
+    rows, summary = (json.loads((folder / name).read_text()) for name in ("results.json", "statistics.json"))
+    return rows, {(r["row"], r["protocol"]) for r in rows}, summary["rows"]
+
+
+def quantities(tiles):
+    """Two quantities of each tile, which its brightness tells."""
+    data = tiny_adapt.with_bands(tiny_adapt.segmentation(tiles), 400, 1000)
+    level = np.random.default_rng(0).permutation(tiles) / tiles
+    images = (data.images // 4 + 2000 * level[:, None, None, None]).astype(np.int16)
+    spec = dataclasses.replace(tiny_adapt.SPEC, kind="image_regression", codes=(), class_names=(), targets=("P", "K"))
+    labels = np.stack([100 * level, 3 - level], axis=1).astype(np.float32)
+    return dataclasses.replace(data, task=spec, images=images, labels=labels)
+
+
+def test_rows_with_a_protocol_of_their_own_and_a_probe_stand_in_one_table(tmp_path, capsys):
+    rows = ("terramind/srf", "terramind/srf/spectralearth_fm_frozen", "terramind/srf/linear_probe", "dofa/none/knn_probe")
+    protocol = dataclasses.replace(tiny_adapt.PROTOCOL, epochs=2, patience=2, regression_width=8)
+    report = tiny_run(tmp_path, quantities(26), rows=rows, protocol=protocol)
+    found, lines, summary = lines_of(tmp_path)
+    assert lines == {
+        ("terramind/srf", "terramind_study, changed"),
+        ("terramind/srf/spectralearth_fm_frozen", "spectralearth_fm_frozen"),
+        ("terramind/srf/linear_probe", "linear_probe"),
+        ("dofa/none/knn_probe", "knn_probe"),
+        ("linear model of the mean spectrum/none", "linear_probe"),
+    }
+    for name, how in lines:
+        for metric in ("r2_mean", "rmse_per_target/K", "hyperview_score"):
+            assert [r["seed"] for r in found if (r["row"], r["protocol"], r["metric"]) == (name, how, metric)] == [0, 1]
+    assert sorted(r["row"] for r in summary if r["metric"] == "r2_mean") == sorted(name for name, _ in lines)
+    table = capsys.readouterr().out.split("Test part")[1]
+    for _, how in lines - {("linear model of the mean spectrum/none", "linear_probe")}:
+        assert sum(f"  {how}  " in line for line in table.splitlines()) == (2 if how == "linear_probe" else 1)
+    # Without weights of its own the probe keeps no epoch; a trained line has one for each seed.
+    assert report["best_epochs"]["dofa/none/knn_probe"] == [None, None]
+    assert all(1 <= epoch <= 2 for epoch in report["best_epochs"]["terramind/srf"])
+    # Each line is fitted by its own protocol: the same encoder on the same seeds scores otherwise.
+    scores = {name: [r["value"] for r in found if (r["row"], r["metric"]) == (name, "r2_mean")] for name, _ in lines}
+    assert len({tuple(v) for v in scores.values()}) == len(lines)
+    page = (tmp_path / "report.html").read_text()
+    assert "Protocol spectralearth_fm_frozen, as published." in page
+    assert "linear_probe: nothing is trained" in page
+
+
+@pytest.mark.slow
+def test_convolutional_adapters_and_the_residual_network_run_end_to_end(tmp_path):
+    rows = ("terramind/convolutional_adapter", "dofa/convolutional_adapter", "spectralearth_resnet/none")
+    size = dataclasses.replace(tiny_adapt.SIZE, px=16)  # the network halves four times
+    data = tiny_adapt.with_bands(tiny_adapt.segmentation(), 400, 1000)
+    tiny_run(tmp_path, data, rows=rows, size=size, seeds=1, baseline=False)
+    found, lines, _ = lines_of(tmp_path)
+    assert {name for name, _ in lines} == set(rows)
+    for name in rows:
+        values = {r["metric"]: r["value"] for r in found if r["row"] == name}
+        assert values["iou_macro"] > 0.75
+    coverage = json.loads((tmp_path / "coverage.json").read_text())
+    assert set(coverage) == {"convolutional_adapter"}
+
+
+def test_the_spectral_adapter_asks_for_enough_bands():
+    # Convolutions of length 7, 7 and 5 with strides 5, 5 and 3, each padded by a band at both ends: 75 bands, 15, 3, 1.
+    data = tiny_adapt.segmentation()
+    last = [c.centre_nm for c in data.channels][73:76]
+    few, enough = (tiny_adapt.with_bands(data, 400, nm) for nm in last[1:])
+    for row in ("terramind/convolutional_adapter", "spectralearth_resnet/none"):
+        with pytest.raises(ValueError, match=f"{row}: the spectral adapter needs at least 75 bands, and the task has 74"):
+            made(row, few)
+        assert made(row, enough).model.adaptation == row.split("/")[1]
+
+
+def whole_images(kind, tiles=26):
+    """Whether a tile is bright, and, of tiles with several labels, one that nothing tells."""
+    data = tiny_adapt.with_bands(tiny_adapt.segmentation(tiles), 400, 1000)
+    rng = np.random.default_rng(0)
+    bright = np.arange(tiles) % 2
+    images = (data.images // 4 + 1500 * bright[:, None, None, None]).astype(np.int16)
+    labels = bright.astype(np.int16)
+    if kind == "multilabel":
+        labels = np.stack([bright == 1, rng.random(tiles) > 0.4], axis=1)
+    return dataclasses.replace(data, task=dataclasses.replace(tiny_adapt.SPEC, kind=kind), images=images, labels=labels)
+
+
+@pytest.mark.parametrize(("kind", "metric"), [("classification", "accuracy_overall"), ("multilabel", "map")])
+def test_tasks_of_whole_images_run_end_to_end(tmp_path, kind, metric):
+    rows = ("terramind/nearest", "dofa/none", "dofa/none/knn_probe", "dofa/none/linear_probe")
+    protocol = dataclasses.replace(tiny_adapt.PROTOCOL, epochs=4, patience=4, learning_rate=1e-2)
+    report = tiny_run(tmp_path, whole_images(kind), rows=rows, protocol=protocol, seeds=1)
+    found, lines, _ = lines_of(tmp_path)
+    assert {name for name, _ in lines} == {*rows, "linear model of the mean spectrum/none"}
+    assert metric in report["columns"]
+    values = {r["row"]: r["value"] for r in found if r["metric"] == metric}
+    assert all(0 <= value <= 1 for value in values.values())
+    # Brightness tells the first label for certain; the other one of two is noise.
+    assert values["linear model of the mean spectrum/none"] > (0.95 if kind == "classification" else 0.6)
+    assert values["dofa/none/knn_probe"] > (0.95 if kind == "classification" else 0.6)
+
+
+@pytest.mark.slow
+def test_the_published_protocol_of_pangaea_runs_with_its_pyramid_and_window(tmp_path):
+    protocol = dataclasses.replace(protocols.PANGAEA, epochs=4, evaluate_every=2, head_width=8)
+    size = dataclasses.replace(tiny_adapt.SIZE, depth=4, patch=1, px=4)
+    rows = ("terramind/srf", "terramind/learned_linear")
+    report = tiny_run(tmp_path, tiny_adapt.segmentation(), rows=rows, protocol=protocol, size=size, seeds=1)
+    found, lines, _ = lines_of(tmp_path)
+    assert {how for name, how in lines if name in rows} == {"pangaea, changed"}
+    assert all(0 <= r["value"] <= 1 for r in found)
+    assert {epoch for name in rows for epoch in report["best_epochs"][name]} <= {2, 4}
+    page = (tmp_path / "report.html").read_text()
+    assert "epochs 4 (published 80)" in page
+    assert "head_width 8 (published 512)" in page
+
+
+def test_an_unknown_sensor_of_a_task_is_refused_before_anything_is_written(tmp_path):
+    data = dataclasses.replace(tiny_adapt.run().data, sensor="enmap_l1b")
+    with pytest.raises(ValueError, match="data.sensor: task tiny has no channels of 'enmap_l1b'; .* closest first: enmap_l2a"):
+        tiny_run(tmp_path / "run", tiny_adapt.segmentation(), data=data)
+    assert not (tmp_path / "run").exists()
+
+
+def dice_by_hand(outputs, labels):
+    """One minus 2 sum(p t) / (sum(p) + sum(t)), mean over images and the classes that each has."""
+    scores = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
+    scores /= scores.sum(axis=-1, keepdims=True)
+    terms = []
+    for score, label in zip(scores, labels, strict=True):
+        counted = label != -1
+        for k in np.unique(label[counted]):
+            truth = (label == k)[counted]
+            terms.append(1 - 2 * score[..., k][counted][truth].sum() / (score[..., k][counted].sum() + truth.sum()))
+    return float(np.mean(terms))
+
+
+@pytest.mark.parametrize("kind", ["segmentation", "change"])
+def test_a_task_with_dice_as_its_loss_is_trained_on_it(kind):
+    spec = dataclasses.replace(tiny_adapt.SPEC, kind=kind, loss="Dice")
+    data = tiny_adapt.with_bands(tiny_adapt.segmentation(), 400, 1000)
+    labels = data.labels.copy()
+    labels[5, 2:4] = -1
+    labels[6] = 1
+    data = dataclasses.replace(data, task=spec, labels=labels)
+    protocol = dataclasses.replace(tiny_adapt.PROTOCOL, epochs=12, patience=12, augment=False)
+    cfg = tiny_adapt.run(("terramind/srf",), protocol=protocol)
+    source = task_source.source_of(data)
+    one = adapt_encoders.make(cfg.lines()[0], cfg, spec, source)
+    train, val = (task_samples.Part(data, source, rows) for rows in ([0, 1, 2, 3], [5, 6, 7]))
+    params = adaptations.init(jax.random.key(0), one.model, one.start, tiny_adapt.PX)
+    buffers = supervised_fit.buffers_of(one.model, params, one.start.matrix, train)
+    samples = val.batch(range(3), 4)
+    outputs = supervised_fit.outputs_of(one.model, params, buffers, samples, protocol)
+    total, count = task_scores.loss(spec, outputs, samples.labels, samples.counts, buffers)
+    assert (float(total), float(count)) == tuple(map(float, supervised.soft_dice(outputs, samples.labels)))
+    assert float(count) == 2 + 1 + 2  # classes of the three tiles; what fills up the batch has none
+    expected = dice_by_hand(np.asarray(outputs)[:3], samples.labels[:3])
+    assert float(total / count) == pytest.approx(expected, rel=1e-5)
+    assert supervised_fit.evaluate(one.model, params, buffers, val, protocol)[0] == pytest.approx(expected, rel=1e-5)
+    plain = dataclasses.replace(spec, loss="")
+    assert float(task_scores.loss(plain, outputs, samples.labels, samples.counts, buffers)[1]) == 3 * 64 - 16
+    found = supervised_fit.fit(one.model, params, buffers, train, val, protocol, 0)
+    first = dice_by_hand(
+        np.asarray(supervised_fit.outputs_of(one.model, params, buffers, train.batch(range(4), 4), protocol)), labels[:4]
+    )
+    assert found.history[0]["loss"] == pytest.approx(first, rel=1e-4)  # of the first step, before it moves
+    assert found.history[-1]["loss"] < 0.7 * first

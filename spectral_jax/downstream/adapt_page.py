@@ -9,7 +9,7 @@ from spectral_jax.downstream import adapt_pictures as pictures
 from spectral_jax.downstream import adapt_tables as tables
 from spectral_jax.downstream import report_page as page
 from spectral_jax.downstream.report_page import Best, Words, number
-from spectral_jax.ingest.tasks.spec import TaskSpec
+from spectral_jax.ingest.tasks.spec import PER_PIXEL, TaskSpec
 
 PAGE = "report.html"
 PER_CLASS = "iou_per_class/"
@@ -33,7 +33,7 @@ def write(
       workdir: gets it.
       report: what `adapting.adapt` returns.
       centre_nm: of the bands of the images [C].
-      shown: test samples of the first seed: image [H W C], valid [H W], label.
+      shown: test samples of the first seed: image [T H W C], valid [T H W], label.
       maps: name of a line -> its predicted classes [H W] of those samples.
       task: for the names of classes.
 
@@ -80,21 +80,23 @@ def _headline(report: dict) -> list[str]:
 
 def _results(report: dict) -> str:
     summary, columns = report["statistics"], report["columns"][:MOST_COLUMNS]
-    cells = {(r["encoder"], r["adaptation"], r["metric"]): r for r in summary["rows"]}
+    cells = {(r["row"], r["metric"]): r for r in summary["rows"]}
     best = {m: max((r["mean"] for r in summary["rows"] if r["metric"] == m), default=None) for m in columns}
-    weights = {(r["encoder"], r["adaptation"]): r["weights"] for r in report["results"]}
+    weights = {r["row"]: r["weights"] for r in report["results"]}
     rows = []
     for row in tables.of(summary, columns[0]):
-        name, line = (row["encoder"], row["adaptation"]), []
+        line = []
         for metric in columns:
-            found = cells.get((*name, metric))
+            found = cells.get((row["row"], metric))
             text = tables.spell(found).replace("+-", "±")
             line.append(Best(text) if found and found["mean"] == best[metric] and metric != "hyperview_score" else text)
         interval = page.NOTHING if row["low"] is None else f"{number(row['low'])} to {number(row['high'])}"
-        rows.append([Words(name[0]), Words(name[1]), *line, interval, str(len(row["seeds"])), Words(weights[name])])
-    head = ["encoder", "adaptation", *(NAMES[m] for m in columns), f"95 % interval of {columns[0]}", "seeds", "weights"]
+        names = [Words(row[k]) for k in ("encoder", "adaptation", "protocol")]
+        rows.append([*names, *line, interval, str(len(row["seeds"])), Words(weights[row["row"]])])
+    head = ["encoder", "adaptation", "protocol", *(NAMES[m] for m in columns), f"95 % interval of {columns[0]}", "seeds",
+            "weights"]  # fmt: skip
     varied = " and the split" if report["split_varies"] else ""
-    return page.table(head, rows, f"{report['task']}, test part, protocol {report['protocol']}") + page.note(
+    return page.table(head, rows, f"{report['task']}, test part") + page.note(
         f"± is the standard deviation over seeds; a seed changes initial numbers, the order of batches{varied}. results.json "
         "has every metric. Macro IoU leaves out classes that are neither in the labels nor in the predictions of a test part."
     )
@@ -122,25 +124,28 @@ def _classes(report: dict) -> str:
     if not found:
         return page.absent("Left out: the task has no class for each pixel.")
     classes = list(dict.fromkeys(r["metric"].removeprefix(PER_CLASS) for r in found))
-    cells = {(r["encoder"], r["adaptation"], r["metric"]): r for r in found}
+    cells = {(r["row"], r["metric"]): r for r in found}
     rows = []
     for row in tables.of(report["statistics"], report["columns"][0]):
-        name = (row["encoder"], row["adaptation"])
-        line = [tables.spell(cells.get((*name, PER_CLASS + one))).replace("+-", "±") for one in classes]
-        rows.append([Words(name[0]), Words(name[1]), *line])
-    return page.table(["encoder", "adaptation", *classes], rows, "IoU of each class") + page.note(
+        line = [tables.spell(cells.get((row["row"], PER_CLASS + one))).replace("+-", "±") for one in classes]
+        rows.append([Words(row["row"]), *line])
+    return page.table(["row", *classes], rows, "IoU of each class") + page.note(
         "Mean and standard deviation over the seeds whose test part has the class, in labels or predictions."
     )
 
 
 def _maps(centre_nm: np.ndarray, shown: Sequence[Sample], maps: dict[str, list], task: TaskSpec) -> str:
-    if task.kind != "segmentation" or not shown:
+    if task.kind not in PER_PIXEL or not shown:
         return page.absent("Left out: the task has no class for each pixel.")
     names = list(task.class_names or map(str, range(task.classes)))
     parts = [pictures.legend(names)]
     for at, (image, valid, label) in enumerate(shown):
+        dates = [f"image, true colour{f', date {d + 1}' if len(image) > 1 else ''}" for d in range(len(image))]
         row = [
-            pictures.figure(pictures.true_colour(image, valid, centre_nm), f"test sample {at + 1}", "image, true colour"),
+            *(
+                pictures.figure(pictures.true_colour(one, seen, centre_nm), f"test sample {at + 1}", name)
+                for one, seen, name in zip(image, valid, dates, strict=True)
+            ),
             pictures.figure(pictures.class_map(label, task.classes), f"labels of test sample {at + 1}", "labels"),
         ]
         for name, predicted in maps.items():
@@ -173,15 +178,14 @@ def _leakage(report: dict) -> str:
 
 
 def _method(report: dict) -> str:
-    changed = "; ".join(report["changes"])
+    dates = f" on {report['dates']} dates" if report["dates"] > 1 else ""
     parts = [
         page.paragraph(
-            f"{report['bands']} bands of {report['source']}. All rows have the same splits, seeds and hyper-parameters; none "
-            "was chosen on a test part. Bands are standardised by the training part, or by an encoder's own statistics where "
-            "it has weights."
+            f"{report['bands']} bands of {report['source']}{dates}. All rows have the same splits, seeds and labels; none of "
+            "their numbers was chosen on a test part. Bands are standardised by the training part, or by an encoder's own "
+            "statistics where it has weights."
         ),
-        page.paragraph(f"Protocol {report['protocol']}" + (f"; it differs from the published one in: {changed}." if changed
-                                                           else ", as published.")),
+        *(page.paragraph(text) for text in report["protocols"]),
         *(page.paragraph(text) for text in report["notes"]),
         page.table(["row", "weights", "epoch kept, each seed"],
                    [[Words(n), Words(w), Words(", ".join(map(str, report["best_epochs"].get(n, []))))]

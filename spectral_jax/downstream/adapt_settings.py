@@ -1,13 +1,12 @@
 """What a comparison of adaptations is: frozen dataclasses, checked when they are made; `spectral_jax.configure` reads them."""
 
 import dataclasses
-import difflib
 
-from spectral_jax.downstream import adaptations, simulated_task
+from spectral_jax.downstream import adapt_lines, simulated_task
+from spectral_jax.downstream.adapt_lines import Line
 from spectral_jax.downstream.protocols import TERRAMIND_STUDY, Protocol
 
-ENCODERS = ("terramind", "spectralearth", "dofa", "ours")
-SPLITS = ("block", "scene", "published")
+SPLITS = ("block", "scene", "location", "published")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,8 +16,11 @@ class AdaptData:
     Attributes:
       task: a file of `data_specs/tasks`, or "simulated".
       root: folder of its published files.
+      sensor: which of the task's sensors the encoders see; empty: its only one.
+      resize_px: side that samples are resized to when they are read; 0: they stay. For sets whose images differ in size.
       tiles, footprint_m: of the simulated task.
-      split: "block" (squares of ground), "scene", or "published".
+      split: "block" (squares of ground), "scene", "location" (the task's own sites or tiles), or "published"; see
+        `adapt_splits`.
       block_m, buffer_m: see `blocks.block_disjoint`.
       fractions: of train, val and test.
       vary: the split of seed s is drawn with seed s, so that the spread over seeds holds that of the split; false: one split.
@@ -27,6 +29,8 @@ class AdaptData:
 
     task: str = simulated_task.NAME
     root: str = ""
+    sensor: str = ""
+    resize_px: int = 0
     tiles: int = 12
     footprint_m: float = 480.0
     split: str = "block"
@@ -39,6 +43,8 @@ class AdaptData:
     def __post_init__(self):
         if self.split not in SPLITS:
             raise ValueError(f"data.split: expected one of {', '.join(SPLITS)}, got {self.split!r}.")
+        if self.resize_px < 0:
+            raise ValueError(f"data.resize_px: expected a side in pixels, or 0, got {self.resize_px}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,12 +71,13 @@ class Weights:
     """Folders of weights; empty: random initialisation, and every table says so.
 
     Attributes:
-      terramind, spectralearth, dofa: written by tools/convert_weights.py.
+      terramind, spectralearth, spectralearth_resnet, dofa: written by tools/convert_weights.py.
       ours: work folder or checkpoint of a pretraining run.
     """
 
     terramind: str = ""
     spectralearth: str = ""
+    spectralearth_resnet: str = ""
     dofa: str = ""
     ours: str = ""
 
@@ -82,14 +89,15 @@ class Adapt:
     Attributes:
       name: of the run.
       data: task and split.
-      rows: "encoder/adaptation" each, see `downstream.adaptations`.
+      rows: "encoder/adaptation" each, or "encoder/adaptation/protocol", see `adapt_lines` and `adaptations`.
       target: sensor that projections go to, of `data_specs/sensors`.
       uncovered: what becomes of target bands that the source does not see: "refuse", "nearest", "zero", or "leave_out".
       size: of encoders without weights.
       weights: of encoders that have some.
-      protocol: how all rows are trained; numbers are set once, none is chosen on a test part.
+      protocol: how rows without one of their own are trained, and what share of the labels all have. Its numbers are set once;
+        none is chosen on a test part.
       seeds: how many, from 0.
-      baseline: logistic regression of each pixel on all bands stands beside them (tasks with a class for each pixel).
+      baseline: a linear model of all bands without an encoder stands beside them, see `spectrum_baseline`.
       maps: test tiles of the first seed that the page shows.
     """
 
@@ -110,21 +118,12 @@ class Adapt:
             raise ValueError(
                 f"adapt: expected at least one seed and at least one row, none twice, got {self.seeds}, {self.rows}."
             )
-        self.pairs()
+        self.lines()
 
-    def pairs(self) -> list[tuple[str, str]]:
-        """(encoder, adaptation) of each row.
+    def lines(self) -> list[Line]:
+        """What each row names.
 
         Raises:
-          ValueError: an unknown encoder or adaptation; the sentence names the closest first.
+          ValueError: an unknown name; the sentence names the closest first.
         """
-        found = []
-        for row in self.rows:
-            encoder, slash, adaptation = row.partition("/")
-            if not slash:
-                raise ValueError(f"rows: expected encoder/adaptation, such as terramind/srf, got {row!r}.")
-            if encoder not in ENCODERS:
-                near = difflib.get_close_matches(encoder, ENCODERS, n=len(ENCODERS), cutoff=0.0)
-                raise ValueError(f"rows: no encoder is called {encoder!r}; the names are, closest first: {', '.join(near)}.")
-            found.append((encoder, adaptations.known(adaptation)))
-        return found
+        return [adapt_lines.parse(row, self.protocol) for row in self.rows]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from spectral_jax.downstream import seed_statistics
 
-# What names one line of the table; `metric`, `seed` and `value` complete a row of results.json.
-LINE = ("encoder", "adaptation", "task", "protocol")
+# What names one line of the table, `row` as it stands in the config; `metric`, `seed` and `value` complete results.json.
+LINE = ("row", "encoder", "adaptation", "task", "protocol")
 
 
 def rows(line: dict[str, str], seed: int, metrics: dict[str, float], weights: str) -> list[dict]:
@@ -49,7 +49,7 @@ def statistics(results: Sequence[dict], compared: Sequence[str]) -> dict:
                 both = set(pair[0]) & set(pair[1])
                 if len(both) < 2:
                     continue
-                names = f"{first[0]}/{first[1]}", f"{second[0]}/{second[1]}"
+                names = first[0], second[0]
                 found = seed_statistics.paired(*({s: p[s] for s in both} for p in pair), names)
                 comparisons.append({"metric": metric, "first": names[0], "second": names[1], **dataclasses.asdict(found)})
     return {"rows": summaries, "comparisons": comparisons, "comparisons_made": len(comparisons)}
@@ -60,20 +60,20 @@ def of(summary: dict, metric: str) -> list[dict]:
     return sorted((row for row in summary["rows"] if row["metric"] == metric), key=lambda row: -row["mean"])
 
 
-def text(summary: dict, metrics: Sequence[str], weights: dict[tuple[str, str], str]) -> str:
+def text(summary: dict, metrics: Sequence[str], weights: dict[str, str]) -> str:
     """The table of the terminal: a line an adaptation, best first by the first metric, mean and standard deviation.
 
     Args:
       summary: of `statistics`.
       metrics: columns.
-      weights: (encoder, adaptation) -> where its weights are from.
+      weights: row -> where its weights are from.
     """
-    by_name = {(r["encoder"], r["adaptation"], r["metric"]): r for r in summary["rows"]}
-    lines = [("encoder", "adaptation", *metrics, "seeds", "weights")]
+    by_name = {(r["row"], r["metric"]): r for r in summary["rows"]}
+    lines = [("encoder", "adaptation", *metrics, "seeds", "protocol", "weights")]
     for row in of(summary, metrics[0]):
-        name = (row["encoder"], row["adaptation"])
-        cells = [spell(by_name.get((*name, metric))) for metric in metrics]
-        lines.append((*name, *cells, str(len(row["seeds"])), weights[name]))
+        cells = [spell(by_name.get((row["row"], metric))) for metric in metrics]
+        names = (row["encoder"], row["adaptation"])
+        lines.append((*names, *cells, str(len(row["seeds"])), row["protocol"], weights[row["row"]]))
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
 
@@ -97,11 +97,11 @@ def verdict(
     Args:
       summary: of `statistics`.
       metric: by which the best are taken.
-      first: "encoder/adaptation" of each line of the first group.
-      second: of each line of the second.
+      first: the rows of the first group.
+      second: the rows of the second.
       words: what the best of each group is called.
     """
-    order = [f"{row['encoder']}/{row['adaptation']}" for row in of(summary, metric)]
+    order = [row["row"] for row in of(summary, metric)]
     best = [next((name for name in order if name in group), None) for group in (first, second)]
     if None in best:
         return f"The {words[0]} and the {words[1]} are not compared: the run has only one of the two."

@@ -1,4 +1,4 @@
-"""What frozen embeddings know: nearest neighbours and linear models on them; and the same linear model on bare pixels.
+"""What frozen embeddings know: nearest neighbours and linear models on them.
 
 All of it is scikit-learn on NumPy arrays. Whatever is chosen, is chosen inside the training rows.
 """
@@ -8,14 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spectral_jax.ingest.tasks.data import IGNORED
-
 PARTS = 5
 # Inverse strengths of logistic regression, and strengths of ridge regression, on standardised numbers.
 INVERSE_STRENGTHS = tuple(10.0**p for p in range(-4, 3))
 STRENGTHS = tuple(10.0**p for p in range(-3, 6))
-# Pixels that a pixel-wise fit takes at most: a training set of tiles has millions, and neighbours hardly differ.
-MOST_PIXELS = 20_000
 
 
 class Fit(NamedTuple):
@@ -24,7 +20,7 @@ class Fit(NamedTuple):
     Attributes:
       predicted: of the test rows, [M] classes, or [M] or [M K] quantities.
       strength: the regularisation chosen: C for classes (larger is weaker), alpha for quantities (larger is stronger).
-      inner_score: of that strength on the inner folds: accuracy for classes, R2 for quantities.
+      inner_score: of that strength on the inner folds: accuracy for classes, minus the mean squared error for quantities.
     """
 
     predicted: np.ndarray
@@ -49,15 +45,32 @@ def nearest_neighbours(train: np.ndarray, labels: np.ndarray, test: np.ndarray, 
       ValueError: shapes that do not belong together, numbers that are not finite, an embedding of zeros, or k beyond N.
     """
     _check(train, labels, test)
-    if not 1 <= k <= len(train):
-        raise ValueError(f"k: expected 1 to {len(train)}, the number of training rows, got {k}.")
-    for name, rows in (("train", train), ("test", test)):
-        zero = np.flatnonzero(~np.any(rows, axis=1))
-        if zero.size:
-            raise ValueError(f"{name}: row {zero[0]} is all zeros and has no direction to compare; leave it out.")
-    neighbors = _sklearn("neighbors")
-    votes = neighbors.KNeighborsClassifier(k, weights="distance", metric="cosine", algorithm="brute")
+    _check_neighbours(train, test, k)
+    votes = _sklearn("neighbors").KNeighborsClassifier(k, weights="distance", metric="cosine", algorithm="brute")
     return votes.fit(train, labels).predict(test)
+
+
+def nearest_values(train: np.ndarray, values: np.ndarray, test: np.ndarray, k: int = 20) -> np.ndarray:
+    """Means over the `k` nearest training rows, by cosine distance; a row weighs one over the distance.
+
+    Args:
+      train: embeddings [N D].
+      values: quantities [N] or [N K], all measured.
+      test: embeddings [M D].
+      k: neighbours.
+
+    Returns:
+      Quantities [M] or [M K].
+
+    Raises:
+      ImportError: scikit-learn is not installed.
+      ValueError: as `nearest_neighbours`, or a quantity that was not measured.
+    """
+    _check(train, values, test)
+    _check_measured(values)
+    _check_neighbours(train, test, k)
+    means = _sklearn("neighbors").KNeighborsRegressor(k, weights="distance", metric="cosine", algorithm="brute")
+    return means.fit(train, values).predict(test)
 
 
 def linear_classes(
@@ -106,39 +119,9 @@ def linear_values(
       ValueError: shapes that do not belong together, numbers that are not finite, or fewer than two groups.
     """
     _check(train, values, test, groups)
-    if not np.isfinite(values).all():
-        raise ValueError(f"values: {(~np.isfinite(values)).sum()} are not finite; leave out the rows that were not measured.")
-    model = _sklearn("linear_model").Ridge()
-    return _search(model, "alpha", STRENGTHS, _folds(len(train), groups, seed), train, values, test, "r2")
-
-
-def pixel_logistic(
-    train_pixels: np.ndarray,
-    train_labels: np.ndarray,
-    train_tiles: np.ndarray,
-    test_pixels: np.ndarray,
-    seed: int = 0,
-    most: int = MOST_PIXELS,
-) -> Fit:
-    """The baseline of every segmentation: logistic regression on all bands of one pixel, without any encoder.
-
-    Args:
-      train_pixels: [N C].
-      train_labels: classes [N]; rows that are -1 (ignored) are left out.
-      train_tiles: [N] tile of each pixel; neighbours are alike, so a tile is never divided between inner folds.
-      test_pixels: [M C].
-      seed: of the inner folds, and of the pixels drawn where there are more than `most`.
-      most: training pixels that are used.
-
-    Raises:
-      ImportError: scikit-learn is not installed.
-      ValueError: as `linear_classes`.
-    """
-    _check(train_pixels, train_labels, test_pixels, train_tiles)
-    rows = np.flatnonzero(train_labels != IGNORED)
-    if len(rows) > most:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
-    return linear_classes(train_pixels[rows], train_labels[rows], test_pixels, train_tiles[rows], seed)
+    _check_measured(values)
+    model = _sklearn("linear_model").Ridge(solver="svd")
+    return _search(model, "alpha", STRENGTHS, _folds(len(train), groups, seed), train, values, test, "neg_mean_squared_error")
 
 
 def _folds(count, groups, seed):
@@ -158,8 +141,8 @@ def _search(model, name, choices, folds, train, labels, test, scoring):
     with warnings.catch_warnings():
         # An early stop is one of the choices that the inner folds judge.
         warnings.simplefilter("ignore", _sklearn("exceptions").ConvergenceWarning)
-        search.fit(train, labels)
-    return Fit(search.predict(test), search.best_params_[f"model__{name}"], float(search.best_score_))
+        search.fit(train.astype(np.float64), labels)
+    return Fit(search.predict(test.astype(np.float64)), search.best_params_[f"model__{name}"], float(search.best_score_))
 
 
 def _check(train, labels, test, groups=None):
@@ -172,6 +155,20 @@ def _check(train, labels, test, groups=None):
     for name, column in (("labels", labels), ("groups", groups)):
         if column is not None and len(column) != len(train):
             raise ValueError(f"{name}: expected one for each of the {len(train)} training rows, got {len(column)}.")
+
+
+def _check_neighbours(train, test, k):
+    if not 1 <= k <= len(train):
+        raise ValueError(f"k: expected 1 to {len(train)}, the number of training rows, got {k}.")
+    for name, rows in (("train", train), ("test", test)):
+        zero = np.flatnonzero(~np.any(rows, axis=1))
+        if zero.size:
+            raise ValueError(f"{name}: row {zero[0]} is all zeros and has no direction to compare; leave it out.")
+
+
+def _check_measured(values):
+    if not np.isfinite(values).all():
+        raise ValueError(f"values: {(~np.isfinite(values)).sum()} are not finite; leave out the rows that were not measured.")
 
 
 def _sklearn(part):

@@ -9,7 +9,14 @@ import dataclasses
 import difflib
 
 SCHEDULES = ("constant", "cosine", "plateau", "multistep")
-MONITORS = ("loss", "metric")
+# What some fields may be.
+KNOWN = {
+    "schedule": SCHEDULES,
+    "regression_schedule": SCHEDULES,
+    "monitor": ("loss", "metric"),
+    "series": ("ltae", "linear"),
+    "change": ("concatenation", "difference"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +42,8 @@ class Protocol:
       evaluate_every: epochs between looks at the validation part.
       monitor: what is better: lower validation "loss", or the "metric" of the task.
       augment: training samples are flipped and turned by multiples of 90 degrees, drawn from the eight of the square.
+      series: how the features of several dates become those of a sample, "ltae" or "linear", see `model.temporal`.
+      change: the same for the two images of a change, "concatenation" or "difference".
       window: images larger than the encoder's are cropped in training and read by a sliding window; otherwise all are resized.
       label_fraction: share of the training samples that is used.
       seeds: repetitions that the study makes.
@@ -61,12 +70,14 @@ class Protocol:
     evaluate_every: int = 1
     monitor: str = "loss"
     augment: bool = False
+    series: str = "ltae"
+    change: str = "concatenation"
     window: bool = False
     label_fraction: float = 1.0
     seeds: int = 1
 
     def __post_init__(self):
-        for field, known in (("schedule", SCHEDULES), ("regression_schedule", SCHEDULES), ("monitor", MONITORS)):
+        for field, known in KNOWN.items():
             if getattr(self, field) not in known:
                 raise ValueError(f"protocol.{field}: expected one of {', '.join(known)}, got {getattr(self, field)!r}.")
         if not 0 < self.label_fraction <= 1:
@@ -117,8 +128,9 @@ SPECTRALEARTH_FM_FROZEN = Protocol(
 
 # (c) Stated: encoder frozen, UPerNet of 512 channels with dropout 0.1, AdamW 1e-4 with betas 0.9 and 0.999 and decay 0.05,
 # MultiStep at 60 and 90 % of the iterations, 80 epochs, batch 8, evaluated every 5 epochs, best validation metric kept,
-# sliding window, 100, 50 or 10 % of the labels. Choices: the factor 0.1 (PyTorch's default); hidden 256 for image-level tasks;
-# no flips.
+# sliding window, 100, 50 or 10 % of the labels; dates encoded one by one and merged by L-TAE or a linear layer, a change by the
+# features of both images, concatenated or subtracted (it publishes numbers of both ways). Choices: the factor 0.1 (PyTorch's
+# default); hidden 256 for image-level tasks; no flips.
 PANGAEA = Protocol(
     name="pangaea",
     frozen=True,

@@ -19,6 +19,7 @@ from spectral_jax.downstream.protocols import Protocol
 from spectral_jax.downstream.task_samples import Part, Samples
 from spectral_jax.downstream.task_scores import Tally
 from spectral_jax.downstream.tiled import plan
+from spectral_jax.ingest.tasks.spec import TaskSpec
 from spectral_jax.means import global_mean
 from spectral_jax.train import loop
 
@@ -61,12 +62,12 @@ def fit(model: Adapted, params: dict, buffers: dict, train: Part, val: Part, pro
     task = train.data.task
     for name, part in (("train", train), ("val", val)):
         task_scores.refuse_without_labels(task, name, part.labels())
-    kind = task_scores.known_kind(task)
+    kind = task.kind
     epoch_steps = -(-len(train) // protocol.batch)
     total = jnp.int32(epoch_steps * protocol.epochs)
     moving = _moving(params, protocol)
     state = FitState(jnp.int32(0), jnp.float32(1.0), params, _optimiser(protocol, model, params).init(moving))
-    run = partial(_step, buffers=buffers, total=total, model=model, protocol=protocol, kind=kind)
+    run = partial(_step, buffers=buffers, total=total, model=model, protocol=protocol, task=task)
     key, best, history = jax.random.key(seed), None, []
     plateau = _schedule(protocol, kind) == "plateau"
     stale = 0
@@ -116,12 +117,12 @@ def buffers_of(model: Adapted, params: dict, matrix: np.ndarray | None, train: P
 
 def evaluate(model: Adapted, params: dict, buffers: dict, part: Part, protocol: Protocol) -> tuple[float, Tally]:
     """Mean loss over everything that counts in a part, and what its metrics are computed from."""
-    kind, loss, count = part.data.task.kind, 0.0, 0.0
+    task, loss, count = part.data.task, 0.0, 0.0
     mean = np.asarray(buffers["label_mean"]) if "label_mean" in buffers else None
-    tally = Tally(part.data.task, mean)
+    tally = Tally(task, mean)
     for samples in part.chunks(protocol.batch):
         outputs = outputs_of(model, params, buffers, samples, protocol)
-        found, counted = _loss(outputs, samples.labels, samples.counts, buffers, kind=kind)
+        found, counted = _loss(outputs, samples.labels, samples.counts, buffers, task=task)
         loss, count = loss + float(found), count + float(counted)
         shown = np.asarray(outputs)[samples.counts]
         if mean is not None:
@@ -131,32 +132,33 @@ def evaluate(model: Adapted, params: dict, buffers: dict, part: Part, protocol: 
 
 
 def outputs_of(model: Adapted, params: dict, buffers: dict, samples: Samples, protocol: Protocol) -> jax.Array:
-    """The head's outputs; where the protocol has a window, the mean over windows that cover a larger image."""
-    rows, columns = samples.images.shape[1:3]
-    if not protocol.window or min(rows, columns) <= model.px:
+    """The head's outputs; of pixels, where the protocol has a window, the mean over windows that cover a larger image."""
+    rows, columns = samples.images.shape[2:4]
+    if not protocol.window or not model.head.of_maps or min(rows, columns) <= model.px:
         return _outputs(params, buffers, samples.images, samples.valid, model=model)
     total, seen = 0.0, np.zeros((1, rows, columns, 1), np.float32)
     for top in plan(rows, model.px, overlap=0).starts:
         for left in plan(columns, model.px, overlap=0).starts:
-            here = (slice(None), slice(top, top + model.px), slice(left, left + model.px))
-            found = _outputs(params, buffers, samples.images[here], samples.valid[here], model=model)
+            here = (slice(top, top + model.px), slice(left, left + model.px))
+            found = _outputs(params, buffers, samples.images[:, :, *here], samples.valid[:, :, *here], model=model)
             around = ((0, 0), (top, rows - top - model.px), (left, columns - left - model.px), (0, 0))
-            total, seen[here] = total + np.pad(np.asarray(found), around), seen[here] + 1
+            total, seen[:, *here] = total + np.pad(np.asarray(found), around), seen[:, *here] + 1
     return jnp.asarray(total / seen)
 
 
-@partial(jax.jit, static_argnames=("model", "protocol", "kind"))
-def _step(state: FitState, batch: Samples, key, *, buffers, total, model: Adapted, protocol: Protocol, kind: str):
+@partial(jax.jit, static_argnames=("model", "protocol", "task"))
+def _step(state: FitState, batch: Samples, key, *, buffers, total, model: Adapted, protocol: Protocol, task: TaskSpec):
     """One update; metrics `loss`, `grad_norm`, `update_norm` and `learning_rate`."""
-    key = jax.random.fold_in(key, state.step) if protocol.dropout else None
+    # Merging dates has a dropout of its own.
+    key = jax.random.fold_in(key, state.step) if protocol.dropout or model.temporal else None
 
     def loss(moving):
         outputs = adaptations.predict(state.params | moving, buffers, batch.images, batch.valid, model, key)
-        return global_mean(*task_scores.loss(kind, outputs, batch.labels, batch.counts, buffers), None)
+        return global_mean(*task_scores.loss(task, outputs, batch.labels, batch.counts, buffers), None)
 
     moving = _moving(state.params, protocol)
     value, grads = jax.value_and_grad(loss)(moving)
-    rate = protocol.learning_rate * state.factor * _share(_schedule(protocol, kind), state.step, total, protocol)
+    rate = protocol.learning_rate * state.factor * _share(_schedule(protocol, task.kind), state.step, total, protocol)
     with jax.numpy_dtype_promotion("standard"):  # optax raises Python floats to integer powers
         updates, opt_state = _optimiser(protocol, model, state.params).update(grads, state.opt_state, moving)
     updates = jax.tree.map(lambda u: -rate * u, updates)
@@ -175,9 +177,9 @@ def _outputs(params, buffers, images, valid, *, model: Adapted):
     return adaptations.predict(params, buffers, images, valid, model)
 
 
-@partial(jax.jit, static_argnames="kind")
-def _loss(outputs, labels, counts, buffers, *, kind: str):
-    return task_scores.loss(kind, outputs, labels, counts, buffers)
+@partial(jax.jit, static_argnames="task")
+def _loss(outputs, labels, counts, buffers, *, task: TaskSpec):
+    return task_scores.loss(task, outputs, labels, counts, buffers)
 
 
 def _optimiser(protocol: Protocol, model: Adapted, params: dict) -> optax.GradientTransformation:

@@ -1,14 +1,13 @@
-"""Samples of a task as an encoder's adaptation takes them: physical units, the sensor they are of, labels, and batches."""
+"""Samples of a task as an encoder's adaptation takes them: physical units, validity, labels, and batches."""
 
-import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
+from spectral_jax.downstream.task_source import Source
 from spectral_jax.ingest.tasks.data import IGNORED, TaskData
-from spectral_jax.sensors import Band, SensorSpec
-from spectral_jax.sensors import names as sensor_names
 
 # Samples are kept in memory as float32 up to so many bytes together; larger sets are read again for every batch.
 KEPT_BYTES = 1 << 30
@@ -17,11 +16,11 @@ MISSING = {"i": IGNORED, "f": np.nan, "b": False}
 
 
 class Samples(NamedTuple):
-    """Some samples; what fills up a batch has no valid pixel, and `counts` is False.
+    """Some samples of T dates; what fills up a batch has no valid pixel, and `counts` is False.
 
     Attributes:
-      images: [B H W C] physical values, float32, 0 where invalid.
-      valid: bool [B H W].
+      images: [B T H W C] physical values, float32, 0 where invalid.
+      valid: bool [B T H W].
       labels: [B ...], see `TaskData.labels`.
       counts: bool [B].
     """
@@ -32,81 +31,22 @@ class Samples(NamedTuple):
     counts: np.ndarray
 
 
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """The sensor that a task's channels are of, and where its bands are among them.
-
-    Attributes:
-      sensor: bands as the files state them, in the order of wavelength, without the bad intervals of the sensor's table and
-        without channels that hold no data.
-      index: position of each band among the channels [C].
-      scale: stored number times this is the physical value.
-    """
-
-    sensor: SensorSpec
-    index: tuple[int, ...]
-    scale: float
-
-
-def source_of(data: TaskData) -> Source:
-    """The source sensor of a task, from its channels and the table of `data_specs/sensors`.
-
-    Channels are matched by wavelength, not by position. A band of the table's bad intervals is left out, and so is a channel
-    without a single valid pixel in the first sample.
-
-    Raises:
-      ValueError: several dates or sensors, a sensor without a table, or a channel without a wavelength.
-    """
-    sensors = sorted({c.sensor for c in data.channels})
-    if len(sensors) != 1 or data.task.dates != 1:
-        raise ValueError(
-            f"task {data.task.name}: expected images of one sensor and one date to adapt, got {', '.join(sensors)} with "
-            f"{data.task.dates} dates; choose the channels of one (TaskData.channel_index)."
-        )
-    if sensors[0] not in sensor_names():
-        raise ValueError(
-            f"task {data.task.name}: its channels are of {sensors[0]!r}, which has no file in data_specs/sensors and so no "
-            "unit and no bad bands; add one, or name a known sensor in [[channels]]."
-        )
-    table = SensorSpec.load(sensors[0])
-    without = [c.name for c in data.channels if not (np.isfinite(c.centre_nm) and np.isfinite(c.fwhm_nm))]
-    if without:
-        raise ValueError(
-            f"task {data.task.name}: channel {without[0]} of {sensors[0]} has no wavelength; a spectral adaptation needs "
-            "centre and width of every band."
-        )
-    holds = np.asarray(data.valid[0]).any(axis=(0, 1))
-    index = [
-        i
-        for i, c in enumerate(data.channels)
-        if holds[i] and not any(low <= c.centre_nm <= high for low, high in table.bad_intervals_nm)
-    ]
-    # By wavelength, as encoders that know bands by their order were trained; files may give one detector after the other.
-    index.sort(key=lambda i: data.channels[i].centre_nm)
-    if not index:
-        raise ValueError(f"task {data.task.name}: no channel of {sensors[0]} holds data outside its bad intervals.")
-    bands = tuple(Band(f"{i + 1}", data.channels[i].centre_nm, data.channels[i].fwhm_nm) for i in index)
-    sensor = dataclasses.replace(
-        table, bands=bands, bad_intervals_nm=(), mean=(), std=(), srf_file="", dtype="float32", scale=1.0, offset=0.0,
-        nodata=None, valid_range=None,
-    )  # fmt: skip
-    # A unit of 1 says that the numbers are reflectance already; anything else is stored as the sensor's product stores it.
-    stored = data.channels[0].unit not in ("1", table.unit)
-    return Source(sensor, tuple(index), table.scale if stored else 1.0)
-
-
 class Part:
-    """Samples `rows` of a task, read when they are asked for and kept where all fit into `KEPT_BYTES`."""
+    """Samples `rows` of a task, read when they are asked for and kept where all fit into `KEPT_BYTES`.
 
-    def __init__(self, data: TaskData, source: Source, rows: Sequence[int]):
-        self.data, self.source, self.rows = data, source, np.asarray(rows, int)
+    With `resize_px` each is resized to a square of that side: images bilinearly over their valid pixels, labels of pixels to
+    the nearest.
+    """
+
+    def __init__(self, data: TaskData, source: Source, rows: Sequence[int], resize_px: int = 0):
+        self.data, self.source, self.rows, self.resize_px = data, source, np.asarray(rows, int), resize_px
         self._kept: dict[int, tuple] = {}
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def sample(self, at: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Image [H W C], valid [H W] and label of the sample at position `at`."""
+        """Image [T H W C], valid [T H W] and label of the sample at position `at`."""
         row = int(self.rows[at])
         if row not in self._kept:
             found = self._read(row)
@@ -125,8 +65,8 @@ class Part:
         shapes = sorted({image.shape for image, _, _ in found})
         if len(shapes) > 1:
             raise ValueError(
-                f"task {self.data.task.name}: expected samples of one size, got {shapes[0][:2]} and {shapes[-1][:2]} px; "
-                "resize them, or cut tiles of one size."
+                f"task {self.data.task.name}: expected samples of one size, got {shapes[0][1:3]} and {shapes[-1][1:3]} px; "
+                "resize them by --config.data.resize_px, or cut tiles of one size."
             )
         images, valid, labels = (np.stack(x) for x in zip(*found, strict=True))
         extra = size - len(found)
@@ -147,15 +87,34 @@ class Part:
         return [_label(np.asarray(self.data.labels[int(row)])) for row in self.rows]
 
     def _read(self, row: int):
-        index = list(self.source.index)
-        stored = np.asarray(self.data.images[row])[..., index]
-        seen = np.asarray(self.data.valid[row])[..., index].all(axis=-1)
+        whole, there = np.asarray(self.data.images[row]), np.asarray(self.data.valid[row])
+        stored = np.stack([whole[..., list(one)] for one in self.source.index])
+        seen = np.stack([there[..., list(one)].all(axis=-1) for one in self.source.index])
         image = stored.astype(np.float32) * np.float32(self.source.scale)
-        label = _label(np.asarray(self.data.labels[row]))
-        if label.shape == seen.shape and label.dtype.kind == "i":
-            # A pixel without data has nothing to be classified by, for any encoder or baseline.
-            label = np.where(seen, label, np.int32(IGNORED))
-        return np.where(seen[..., None], image, np.float32(0)), seen, label
+        label = _counted(_label(np.asarray(self.data.labels[row])), seen)
+        image = np.where(seen[..., None], image, np.float32(0))
+        if self.resize_px and seen.shape[1:] != (self.resize_px, self.resize_px):
+            return _resized(image, seen, label, self.resize_px)
+        return image, seen, label
+
+
+def _counted(label: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """The label, where it is of pixels without those of no valid date: nothing could tell them, for encoder or baseline."""
+    if label.shape[:2] != seen.shape[1:]:
+        return label
+    there = seen.any(axis=0).reshape(*seen.shape[1:], *(1,) * (label.ndim - 2))
+    return np.where(there, label, label.dtype.type(MISSING[label.dtype.kind]))
+
+
+def _resized(image: np.ndarray, seen: np.ndarray, label: np.ndarray, px: int):
+    """Image [T H W C], valid [T H W] and label at px x px; a pixel is valid where most of what it is made of is."""
+    to = lambda x, how: np.asarray(jax.image.resize(x, (*x.shape[:-3], px, px, x.shape[-1]), how))  # noqa: E731
+    share = to(seen.astype(np.float32)[..., None], "linear")
+    mean = to(image, "linear") / np.maximum(share, np.float32(1e-6))
+    if label.shape[:2] == seen.shape[1:]:
+        label = to(label if label.ndim == 3 else label[..., None], "nearest").reshape(px, px, *label.shape[2:])
+    valid = share[..., 0] > 0.5
+    return np.where(valid[..., None], mean, np.float32(0)), valid, _counted(label, valid)
 
 
 def _label(label: np.ndarray) -> np.ndarray:

@@ -11,56 +11,60 @@ from spectral_jax.downstream.protocols import Protocol
 from spectral_jax.ingest.tasks.data import IGNORED
 from spectral_jax.ingest.tasks.spec import PER_PIXEL, TaskSpec
 from spectral_jax.model.task_heads import HeadConfig
+from spectral_jax.model.temporal import TemporalConfig
 from spectral_jax.objective import supervised
 
 # The metric by which states of training and rows of a table are ranked, higher is better, by kind of task.
 HEADLINE = {
     "segmentation": "iou_macro",
+    "change": "iou_macro",
     "classification": "accuracy_overall",
     "multilabel": "map",
+    "pixel_multilabel": "iou_macro",
     "image_regression": "r2_mean",
     "pixel_regression": "r2_mean",
 }
-
-
-def known_kind(task: TaskSpec) -> str:
-    """The kind of the task.
-
-    Raises:
-      ValueError: tasks of this kind are not trained here.
-    """
-    if task.kind not in HEADLINE:
-        raise ValueError(
-            f"task {task.name}: its kind is {task.kind!r}, and adaptations are compared on {', '.join(HEADLINE)}; take another "
-            "task."
-        )
-    return task.kind
+# What a task file calls the loss of overlaps.
+DICE = "Dice"
 
 
 def head_of(task: TaskSpec, protocol: Protocol) -> HeadConfig:
     """The head that a protocol puts on a task."""
     outputs = task.classes or len(task.targets)
-    if known_kind(task) in (*PER_PIXEL, "pixel_regression"):
+    if task.kind in (*PER_PIXEL, "pixel_regression", "pixel_multilabel"):
         return HeadConfig(protocol.head, outputs, width=protocol.head_width, dropout=protocol.dropout)
     if task.kind == "image_regression":
         return HeadConfig("regression", outputs, width=protocol.regression_width, dropout=protocol.dropout)
     return HeadConfig("classification", outputs, dropout=protocol.dropout)
 
 
-def loss(kind: str, outputs: jax.Array, labels: jax.Array, counts: jax.Array, buffers: dict) -> tuple[jax.Array, jax.Array]:
+def merging(task: TaskSpec, protocol: Protocol, dates: int) -> TemporalConfig | None:
+    """How a protocol merges the dates of a task's samples; None where they have one."""
+    if dates == 1:
+        return None
+    return TemporalConfig(protocol.change if task.kind == "change" else protocol.series, dates)
+
+
+def loss(
+    task: TaskSpec, outputs: jax.Array, labels: jax.Array, counts: jax.Array, buffers: dict
+) -> tuple[jax.Array, jax.Array]:
     """Sum and count of the loss of a batch; pure.
 
     Args:
-      kind: of the task; static.
+      task: of the labels; static. Tasks with a class for each pixel whose published loss is "Dice" have that.
       outputs: of the head [B H W K] or [B K].
       labels: see `TaskData.labels`; -1 and NaN do not count.
       counts: bool [B], False for samples that fill up a batch.
       buffers: regressions take `label_mean` and `label_std` [K]: they are trained on standardised targets.
     """
-    if kind in ("segmentation", "classification"):
+    if task.kind in PER_PIXEL and task.loss == DICE:
+        return supervised.soft_dice(outputs, labels)
+    if task.kind in (*PER_PIXEL, "classification"):
         return supervised.cross_entropy(outputs, labels)
-    if kind == "multilabel":
+    if task.kind == "multilabel":
         return supervised.binary_cross_entropy(outputs, jnp.where(counts[:, None], labels.astype(jnp.float32), IGNORED))
+    if task.kind == "pixel_multilabel":
+        return supervised.binary_cross_entropy(outputs, labels)
     shape = (1,) * (labels.ndim - 1) + (labels.shape[-1],)
     scaled = (labels - buffers["label_mean"].reshape(shape)) / buffers["label_std"].reshape(shape)
     return supervised.squared_error(outputs, scaled)
@@ -111,8 +115,10 @@ class Tally:
         """Counts one batch; `outputs` are those of the head, regressions in the unit of the labels."""
         if self.task.kind == "multilabel":
             self._pairs.append((labels, outputs))
-        elif self.task.kind in ("segmentation", "classification"):
+        elif self.task.kind in (*PER_PIXEL, "classification"):
             self.add_classes(outputs.argmax(axis=-1), labels)
+        elif self.task.kind == "pixel_multilabel":
+            self._join(label_metrics.overlaps(labels, outputs, threshold=0.0))
         else:
             self._join(label_metrics.regression_sums(labels, outputs, self.training_mean))
 
@@ -129,9 +135,13 @@ class Tally:
         if self.task.kind == "multilabel":
             truth, score = (np.concatenate(x) for x in zip(*self._pairs, strict=True))
             return label_metrics.multilabel_metrics(truth, score, threshold=0.0)
-        regression = self.task.kind.endswith("regression")
-        found = (label_metrics.regression_metrics if regression else label_metrics.segmentation_metrics)(self._total)
-        names = self.task.targets if regression else self.task.class_names or tuple(map(str, range(self.task.classes)))
+        measure = label_metrics.segmentation_metrics
+        if self.task.kind.endswith("regression"):
+            measure = label_metrics.regression_metrics
+        elif self.task.kind == "pixel_multilabel":
+            measure = label_metrics.overlap_metrics
+        found = measure(self._total)
+        names = self.task.targets or self.task.class_names or tuple(map(str, range(self.task.classes)))
         out: dict[str, float] = {}
         for name, value in found.items():
             if np.ndim(value):

@@ -109,28 +109,16 @@ def test_ridge_probe_finds_several_quantities(rng):
     assert noise.strength >= 100.0
 
 
-def test_pixel_baseline_uses_all_bands_leaves_out_ignored_pixels_and_keeps_tiles_whole(rng, monkeypatch):
-    seen = []
-    monkeypatch.setattr(probes, "linear_classes", lambda *args: seen.append(args) or "fit")
-    pixels, labels, tiles = rng.normal(size=(50, 8)), np.arange(50) % 5 - 1, np.arange(50) // 10
-    assert probes.pixel_logistic(pixels, labels, tiles, pixels[:3], seed=4) == "fit"
-    probes.pixel_logistic(pixels, labels, tiles, pixels[:3], seed=4, most=12)
-    kept = labels != -1
-    for given, expected in zip(seen[0], (pixels[kept], labels[kept], pixels[:3], tiles[kept], 4), strict=True):
-        np.testing.assert_array_equal(given, expected)
-    few = seen[1]
-    assert few[0].shape == (12, 8)
-    for pixel, label, tile in zip(few[0], few[1], few[3], strict=True):
-        (place,) = np.flatnonzero((pixels == pixel).all(1))
-        assert (label, tile) == (labels[place], tiles[place])
-        assert label != -1
-
-
-def test_pixel_baseline_tells_spectra_apart(rng):
-    train, labels = two_classes(rng, 300, apart=6.0)
-    test, truth = two_classes(rng, 300, apart=6.0)
-    fit = probes.pixel_logistic(train, labels, np.arange(300) // 30, test, seed=0)
-    assert (fit.predicted == truth).mean() > 0.98
+def test_nearest_values_are_weighed_means_of_the_nearest(rng):
+    train, values, test = rng.normal(size=(40, 3)), rng.normal(size=(40, 2)), rng.normal(size=(15, 3))
+    unit = lambda x: x / np.linalg.norm(x, axis=1, keepdims=True)  # noqa: E731
+    distance = 1 - unit(test) @ unit(train).T
+    near = np.argsort(distance, axis=1)[:, :4]
+    weights = 1 / np.take_along_axis(distance, near, axis=1)
+    expected = (values[near] * weights[..., None]).sum(axis=1) / weights.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(probes.nearest_values(train, values, test, 4), expected, rtol=1e-6)
+    with pytest.raises(ValueError, match="values: 1 are not finite"):
+        probes.nearest_values(train, np.where(np.arange(40) == 3, np.nan, values[:, 0]), test)
 
 
 def test_rows_that_cannot_be_used_are_refused(rng):

@@ -9,7 +9,9 @@ from tiny_tasks import in_memory
 
 from spectral_jax.downstream import label_fraction, protocols
 from spectral_jax.downstream.protocols import PANGAEA, SPECTRALEARTH_FM_FROZEN, TERRAMIND_STUDY
-from spectral_jax.downstream.task_scores import head_of
+from spectral_jax.downstream.task_scores import HEADLINE, head_of, merging
+from spectral_jax.ingest.tasks.spec import KINDS
+from spectral_jax.model.temporal import TemporalConfig
 
 
 def test_the_terramind_study_is_as_published():
@@ -59,8 +61,15 @@ def test_heads_follow_the_kind_of_task():
     soil = dataclasses.replace(tiny_adapt.SPEC, kind="image_regression", codes=(), class_names=(), targets=("P", "K", "pH"))
     head = head_of(soil, TERRAMIND_STUDY)
     assert (head.kind, head.outputs, head.hidden) == ("regression", 3, 256)
-    with pytest.raises(ValueError, match="'change'.*segmentation"):
-        head_of(dataclasses.replace(tiny_adapt.SPEC, kind="change"), PANGAEA)
+    change = dataclasses.replace(tiny_adapt.SPEC, kind="change")
+    assert head_of(change, PANGAEA) == head_of(tiny_adapt.SPEC, PANGAEA)
+    assert merging(change, PANGAEA, 2).kind == "concatenation"
+    assert merging(tiny_adapt.SPEC, PANGAEA, 6) == TemporalConfig("ltae", 6)
+    assert merging(tiny_adapt.SPEC, PANGAEA, 1) is None
+
+
+def test_every_kind_of_task_has_a_headline():
+    assert set(HEADLINE) == set(KINDS)
 
 
 def test_half_of_the_labels_keeps_the_share_of_each_kind_of_tile():

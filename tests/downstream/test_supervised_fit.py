@@ -9,7 +9,7 @@ import tiny_adapt
 from sklearn.metrics import jaccard_score
 
 from spectral_jax import adapt_encoders
-from spectral_jax.downstream import adaptations, supervised_fit, task_samples, training_batches
+from spectral_jax.downstream import adaptations, supervised_fit, task_source, training_batches
 from spectral_jax.downstream.protocols import SPECTRALEARTH_FM_FROZEN, TERRAMIND_STUDY
 from spectral_jax.downstream.task_samples import Part
 
@@ -20,11 +20,11 @@ class Fit:
     def __init__(self, row="dofa/none", data=None, protocol=tiny_adapt.PROTOCOL, seed=0, size=tiny_adapt.SIZE):
         self.data = tiny_adapt.segmentation() if data is None else data
         cfg = tiny_adapt.run((row,), protocol=protocol, size=size)
-        self.source = task_samples.source_of(self.data)
-        self.made = adapt_encoders.make(*row.split("/"), cfg, self.data.task, self.source)
+        self.source = task_source.source_of(self.data)
+        self.made = adapt_encoders.make(cfg.lines()[0], cfg, self.data.task, self.source)
         self.model, self.protocol, self.seed = self.made.model, protocol, seed
         self.train, self.val, self.test = (Part(self.data, self.source, rows) for rows in ([0, 1, 2, 3, 4], [5], [6, 7]))
-        px = min(self.train.sample(0)[0].shape[0], self.model.px) if protocol.window else self.train.sample(0)[0].shape[0]
+        px = min(self.train.sample(0)[0].shape[1], self.model.px) if protocol.window else self.train.sample(0)[0].shape[1]
         self.params = adaptations.init(jax.random.key(seed), self.model, self.made.start, px)
         matrix = self.made.start.matrix if self.model.adaptation in adaptations.FIXED else None
         self.buffers = supervised_fit.buffers_of(self.model, self.params, matrix, self.train)
@@ -136,7 +136,7 @@ def test_batches_are_a_function_of_seed_and_number():
     np.testing.assert_array_equal(fourth.images, whole[4].images)
     np.testing.assert_array_equal(fourth.labels, whole[4].labels)
     # Three batches are an epoch: each of the five samples once, and one place filled up.
-    counted = [np.sort(np.concatenate([b.images[b.counts].mean(axis=(1, 2, 3)) for b in whole[i : i + 3]])) for i in (0, 3)]
+    counted = [np.sort(np.concatenate([b.images[b.counts].mean(axis=(1, 2, 3, 4)) for b in whole[i : i + 3]])) for i in (0, 3)]
     np.testing.assert_allclose(counted[0], np.sort([fit.train.sample(i)[0].mean() for i in range(5)]), rtol=1e-5)
     np.testing.assert_allclose(counted[0], counted[1], rtol=1e-5)
     assert [int(b.counts.sum()) for b in whole] == [2, 2, 1, 2, 2, 1]
@@ -149,7 +149,7 @@ def test_flips_turn_images_and_labels_together():
     orientations = set()
     for batch in drawn:
         for image, label in zip(batch.images[batch.counts], batch.labels[batch.counts], strict=True):
-            np.testing.assert_array_equal(image[..., infrared] > 0.15, label == 1)
+            np.testing.assert_array_equal(image[0, ..., infrared] > 0.15, label == 1)
             orientations.add(label.tobytes())
     assert len(orientations) > 2  # the two of the samples, and those that lie on their side
 
@@ -158,10 +158,10 @@ def test_a_window_crops_in_training_and_covers_the_image_in_prediction():
     protocol = dataclasses.replace(tiny_adapt.PROTOCOL, window=True, epochs=12)
     fit = Fit(protocol=protocol, size=dataclasses.replace(tiny_adapt.SIZE, px=4))
     (batch,) = training_batches.draw(fit.train, protocol, 0, range(1), fit.model.px)
-    assert batch.images.shape[1:3] == batch.labels.shape[1:3] == (4, 4)
+    assert batch.images.shape[2:4] == batch.labels.shape[1:3] == (4, 4)
     samples = fit.test.batch([0], 1)
     whole = supervised_fit.outputs_of(fit.model, fit.params, fit.buffers, samples, protocol)
-    corner = samples._replace(images=samples.images[:, 4:, :4], valid=samples.valid[:, 4:, :4])
+    corner = samples._replace(images=samples.images[:, :, 4:, :4], valid=samples.valid[:, :, 4:, :4])
     part = supervised_fit.outputs_of(fit.model, fit.params, fit.buffers, corner, protocol)
     assert whole.shape == (1, 8, 8, 2)
     np.testing.assert_allclose(whole[:, 4:, :4], part, atol=1e-5)
@@ -213,10 +213,10 @@ def test_a_task_whose_sensor_or_wavelengths_are_unknown_is_refused():
     data = tiny_adapt.segmentation()
     strange = tuple(dataclasses.replace(c, sensor="camera") for c in data.channels)
     with pytest.raises(ValueError, match="'camera', which has no file"):
-        task_samples.source_of(dataclasses.replace(data, channels=strange))
+        task_source.source_of(dataclasses.replace(data, channels=strange))
     blind = (dataclasses.replace(data.channels[0], centre_nm=float("nan")), *data.channels[1:])
     with pytest.raises(ValueError, match="has no wavelength"):
-        task_samples.source_of(dataclasses.replace(data, channels=blind))
+        task_source.source_of(dataclasses.replace(data, channels=blind))
 
 
 def test_bands_are_taken_by_wavelength_and_not_by_position():
@@ -225,6 +225,6 @@ def test_bands_are_taken_by_wavelength_and_not_by_position():
     turned = dataclasses.replace(
         data, channels=tuple(data.channels[i] for i in order), images=data.images[..., order], valid=data.valid[..., order]
     )
-    pairs = [Part(d, task_samples.source_of(d), [0]).sample(0)[0] for d in (data, turned)]
+    pairs = [Part(d, task_source.source_of(d), [0]).sample(0)[0] for d in (data, turned)]
     np.testing.assert_array_equal(*pairs)
-    assert (np.diff(task_samples.source_of(turned).sensor.centre_nm) > 0).all()
+    assert (np.diff(task_source.source_of(turned).sensor.centre_nm) > 0).all()
