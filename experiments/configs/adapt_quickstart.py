@@ -21,6 +21,7 @@ def config() -> Adapt:
         name="adapt_quickstart",
         data=AdaptData(task="simulated", tiles=10, footprint_m=480.0),
         rows=("terramind/nearest", "terramind/srf", "terramind/learned_linear", "terramind/wavelength_attention",
+              "terramind/convolutional_adapter",
               "spectralearth/none", "dofa/none", "ours/none"),
         size=Size(width=48, depth=2, heads=3, patch=2, px=16),
         protocol=protocol,
