@@ -10,7 +10,7 @@ import numpy as np
 
 from spectral_jax import api, interop
 from spectral_jax.config import Config, SensorInput, model_size
-from spectral_jax.downstream import adaptations, task_scores
+from spectral_jax.downstream import spectral_adaptations, task_scores
 from spectral_jax.downstream.adapt_lines import Line
 from spectral_jax.downstream.adapt_settings import Adapt
 from spectral_jax.downstream.adaptations import Adapted, Encoder
@@ -66,8 +66,8 @@ def make(line: Line, cfg: Adapt, task: TaskSpec, source: Source) -> Made:
     name, adaptation = line.encoder, line.adaptation
     target = SensorSpec.load(cfg.target)
     # An encoder that cannot take the adaptation says so before its weights are read.
-    adaptations.check_pair(name, KINDS[name], adaptation, len(source.sensor.used))
-    start = adaptations.fixed_projection(adaptation, source.sensor, target, cfg.uncovered)
+    spectral_adaptations.check_pair(name, KINDS[name], adaptation, len(source.sensor.used))
+    start = spectral_adaptations.fixed_projection(adaptation, source.sensor, target, cfg.uncovered)
     kept = () if start is None else start.kept_index
     folder, key = getattr(cfg.weights, name), ""
     if folder:
@@ -75,7 +75,7 @@ def make(line: Line, cfg: Adapt, task: TaskSpec, source: Source) -> Made:
     else:
         encoder, params, statistics = _fresh(name, cfg, target, kept, source.sensor), None, None
         key = OURS if name == "ours" else ""
-    if adaptation == adaptations.CONVOLUTIONAL:
+    if adaptation == spectral_adaptations.CONVOLUTIONAL:
         # What it gives is no reflectance: statistics of the encoder's own bands do not belong to it.
         statistics = None
     temporal = None if line.probe else task_scores.merging(task, line.protocol, source.dates)

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from spectral_jax.adapt_encoders import Made
-from spectral_jax.downstream import adaptations, probe_fit, supervised_fit
+from spectral_jax.downstream import adaptations, probe_fit, spectral_adaptations, supervised_fit
 from spectral_jax.downstream.adapt_lines import Line
 from spectral_jax.downstream.task_samples import Part
 from spectral_jax.ingest.tasks.spec import PER_PIXEL
@@ -43,9 +43,9 @@ def fit(line: Line, made: Made, train: Part, val: Part, test: Part, seed: int, s
     image_px = train.sample(0)[0].shape[1]
     if protocol.window:
         image_px = min(image_px, model.px)
-    spectra = _spectra(train, seed) if model.adaptation == adaptations.CONVOLUTIONAL else None
+    spectra = _spectra(train, seed) if model.adaptation == spectral_adaptations.CONVOLUTIONAL else None
     params = adaptations.init(jax.random.key(seed), model, made.start, image_px, made.params, spectra)
-    matrix = made.start.matrix if model.adaptation in adaptations.FIXED else None
+    matrix = made.start.matrix if model.adaptation in spectral_adaptations.FIXED else None
     buffers = supervised_fit.buffers_of(model, params, matrix, train)
     if made.statistics is not None:
         buffers |= {k: np.asarray(v, np.float32) for k, v in zip(("mean", "std"), made.statistics, strict=True)}

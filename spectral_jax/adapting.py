@@ -13,10 +13,10 @@ from spectral_jax.downstream import (
     adapt_page,
     adapt_splits,
     adapt_tables,
-    adaptations,
     blocks,
     leakage,
     protocols,
+    spectral_adaptations,
     spectrum_baseline,
     task_scores,
     task_source,
@@ -104,6 +104,7 @@ def _about(cfg: Adapt, data: TaskData, source: Source, made: dict, splits: Seque
     return {
         "name": cfg.name, "task": data.task.name, "title": data.task.title, "simulated": data.simulated, "command": command,
         "notes": list(data.notes), "protocols": list(dict.fromkeys(map(_told_how, made))),
+        "how": list(dict.fromkeys(line.how for line in made)),
         "source": source.sensor.name, "bands": len(source.sensor.used), "dates": source.dates, "seeds": cfg.seeds,
         "split_varies": cfg.data.vary, "weights": {line.name: one.weights for line, one in made.items()},
         "coverage": {a: json.loads(p.to_json()) | {"text": p.text()} for a, p in starts.items()},
@@ -162,11 +163,15 @@ def _verdicts(cfg: Adapt, data: TaskData, report: dict) -> list[str]:
     """Full spectrum against projections, over all encoders and within each; the baseline against encoders."""
     lines = cfg.lines()
     names = [line.name for line in lines]
-    whole = [line.name for line in lines if line.adaptation == adaptations.NONE]
+    whole = [line.name for line in lines if line.adaptation == spectral_adaptations.NONE]
     groups: list[tuple] = [(whole, [n for n in names if n not in whole])]
     for line in lines:
         # Where one encoder is trained alike in both groups, nothing but the bands differs.
-        same = [o.name for o in lines if (o.encoder, o.how) == (line.encoder, line.how) and o.adaptation != adaptations.NONE]
+        same = [
+            o.name
+            for o in lines
+            if (o.encoder, o.how) == (line.encoder, line.how) and o.adaptation != spectral_adaptations.NONE
+        ]
         groups += [([line.name], same)] if line.name in whole and same else []
     if cfg.baseline:
         groups.append(([spectrum_baseline.of(data.task).row], names, ("baseline without an encoder", "best encoder")))

@@ -1,7 +1,6 @@
 """Configs from files, from command-line overrides, and to and from JSON."""
 
 import dataclasses
-import difflib
 import json
 import runpy
 import types
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from absl import flags
 
+from spectral_jax.closest import closest
 from spectral_jax.config import Config
 from spectral_jax.sensors import SensorSpec
 
@@ -37,8 +37,8 @@ def read(path: str, overrides: list[str] | tuple[str, ...] = (), kind: type = Co
     file = Path(path)
     if not file.is_file():
         beside = sorted(p.name for p in file.parent.glob("*.py")) if file.parent.is_dir() else []
-        near = difflib.get_close_matches(file.name, beside, n=3, cutoff=0.0)
-        raise FileNotFoundError(f"--config: {path} does not exist; beside it are {', '.join(near) or 'none'}.")
+        near = closest(file.name, beside, 3)
+        raise FileNotFoundError(f"--config: {path} does not exist; beside it are {near or 'none'}.")
     if file.suffix == ".json":
         cfg = from_json(file.read_text(), where=path, kind=kind)
     else:
@@ -111,8 +111,8 @@ def _add(changes: dict, node, path: list[str], value: str, whole: str) -> None:
     fields = {f.name: f for f in dataclasses.fields(node)}
     head, *rest = path
     if head not in fields:
-        near = difflib.get_close_matches(head, fields, n=3, cutoff=0.0)
-        raise ValueError(f"{PREFIX}{whole}: {type(node).__name__} has no field {head!r}; the closest are {', '.join(near)}.")
+        near = closest(head, fields, 3)
+        raise ValueError(f"{PREFIX}{whole}: {type(node).__name__} has no field {head!r}; the closest are {near}.")
     current = getattr(node, head)
     if rest and not dataclasses.is_dataclass(current):
         raise ValueError(f"{PREFIX}{whole}: {head!r} is a value of type {type(current).__name__} and has no fields.")
@@ -184,8 +184,8 @@ def _decode(kind, data, where: str):
         hints = _hints(kind)
         unknown = sorted(set(data) - set(hints))
         if unknown:
-            near = difflib.get_close_matches(unknown[0], hints, n=3, cutoff=0.0)
-            raise ValueError(f"{where}: {kind.__name__} has no field {unknown[0]!r}; the closest are {', '.join(near)}.")
+            near = closest(unknown[0], hints, 3)
+            raise ValueError(f"{where}: {kind.__name__} has no field {unknown[0]!r}; the closest are {near}.")
         return kind(**{k: _decode(hints[k], v, f"{where}.{k}") for k, v in data.items()})
     if typing.get_origin(kind) is tuple:
         kinds = typing.get_args(kind)

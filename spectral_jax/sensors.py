@@ -6,7 +6,6 @@ a model uses are those outside `bad_intervals_nm`, and `differences` compares tw
 
 import csv
 import dataclasses
-import difflib
 import functools
 import hashlib
 import json
@@ -14,6 +13,8 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
+
+from spectral_jax.closest import closest
 
 KINDS = ("optical", "thermal", "radar")
 DTYPES = ("int8", "uint8", "int16", "uint16", "int32", "float32")
@@ -224,8 +225,8 @@ def _find(name: str) -> Path:
         raise FileNotFoundError(f"sensor file {name} does not exist.")
     path = folder() / f"{name}.toml"
     if not path.is_file():
-        near = difflib.get_close_matches(name, names(), n=3, cutoff=0.0)
-        raise FileNotFoundError(f"no sensor is called {name!r}; the nearest are {', '.join(near)} (all: {', '.join(names())}).")
+        near = closest(name, names(), 3)
+        raise FileNotFoundError(f"no sensor is called {name!r}; the nearest are {near} (all: {', '.join(names())}).")
     return path
 
 

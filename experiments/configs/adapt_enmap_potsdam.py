@@ -10,8 +10,9 @@ one split touch (see the leakage report): the numbers say how well a model fills
 The protocol is the TerraMind study's, with what 14 tiles and two cores need changed: encoders are 96 wide and 4 deep, with
 tokens of 2 x 2 pixels on tiles of 32 pixels, and start from random numbers (no published weights are in this repository; name
 folders by `--config.weights.terramind=DIR`); the light multi-tap decoder takes the place of the 256-channel FCN, for all rows
-alike; random initialisation needs a higher learning rate than fine-tuning (of 3e-4, 1e-3 and 3e-3 the validation loss of two
-rows on two seeds was lowest at 1e-3), and thirty epochs are what the half hour allows. These numbers were set once, for all rows.
+alike; random initialisation needs a higher learning rate than fine-tuning (of 3e-4, 1e-3 and 3e-3, the validation loss of
+TerraMind's structure was lowest at 1e-3), and thirty epochs are what half an hour allows. These numbers were set once, for all
+rows.
 """
 
 import dataclasses

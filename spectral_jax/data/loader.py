@@ -6,7 +6,6 @@ there, so the order is the same for any number of workers.
 """
 
 import dataclasses
-import difflib
 import os
 from collections.abc import Iterator
 
@@ -16,6 +15,7 @@ import numpy as np
 from absl import flags
 
 from spectral_jax.batch import Batch, SensorData
+from spectral_jax.closest import closest
 from spectral_jax.config import Config
 from spectral_jax.data import read, store
 from spectral_jax.data.loader_checks import check_sensors
@@ -188,10 +188,8 @@ class Loader:
         known = list(self.store.groups)
         for name in self.cfg.data.groups:
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=3, cutoff=0.0)
-                raise ValueError(
-                    f"data.groups: store {self.store.path} has no group {name!r}; the nearest are {', '.join(near)}."
-                )
+                near = closest(name, known, 3)
+                raise ValueError(f"data.groups: store {self.store.path} has no group {name!r}; the nearest are {near}.")
         return [name for name in known if not self.cfg.data.groups or name in self.cfg.data.groups]
 
     def _usable(self, name: str) -> np.ndarray:

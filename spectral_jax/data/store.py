@@ -9,12 +9,12 @@ the caller.
 """
 
 import dataclasses
-import difflib
 import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from spectral_jax.closest import closest
 from spectral_jax.data import store_archive, store_format, store_write
 from spectral_jax.data.store_group import Group
 from spectral_jax.sensors import SensorSpec
@@ -57,10 +57,8 @@ class Store:
           KeyError: there is none; the sentence gives the nearest names.
         """
         if name not in self.groups:
-            near = difflib.get_close_matches(name, self.groups, n=3, cutoff=0.0)
-            raise KeyError(
-                f"store {self.path} has no group {name!r}; the nearest are {', '.join(near)} (of {len(self.groups)})."
-            )
+            near = closest(name, self.groups, 3)
+            raise KeyError(f"store {self.path} has no group {name!r}; the nearest are {near} (of {len(self.groups)}).")
         return self.groups[name]
 
 

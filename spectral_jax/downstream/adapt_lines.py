@@ -1,10 +1,10 @@
 """Lines of a comparison: `encoder/adaptation`, trained by the run's protocol, or `encoder/adaptation/how` by another one."""
 
-import difflib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from spectral_jax.downstream import adaptations, protocols
+from spectral_jax.closest import closest
+from spectral_jax.downstream import protocols, spectral_adaptations
 from spectral_jax.downstream.protocols import PROTOCOLS, Protocol
 
 ENCODERS = ("terramind", "spectralearth", "spectralearth_resnet", "dofa", "ours")
@@ -19,7 +19,7 @@ class Line(NamedTuple):
     Attributes:
       name: as it stands in `Adapt.rows`.
       encoder: of `ENCODERS`.
-      adaptation: of `adaptations.ADAPTATIONS`.
+      adaptation: of `spectral_adaptations.ADAPTATIONS`.
       protocol: how head, projection and encoder are trained; of a probe nothing but its batch size is used.
       probe: of `PROBES`; empty: the protocol trains.
     """
@@ -52,7 +52,7 @@ def parse(row: str, protocol: Protocol) -> Line:
             f"rows: expected encoder/adaptation, such as terramind/srf, or encoder/adaptation/protocol, got {row!r}."
         )
     known("encoder", parts[0], ENCODERS)
-    adaptation = adaptations.known(parts[1])
+    adaptation = spectral_adaptations.known(parts[1])
     if len(parts) == 2:
         return Line(row, parts[0], adaptation, protocol, "")
     known("protocol or probe", parts[2], (*PROTOCOLS, *PROBES))
@@ -64,5 +64,5 @@ def parse(row: str, protocol: Protocol) -> Line:
 def known(what: str, name: str, names: Sequence[str]) -> None:
     """Raises ValueError where `name` is none of `names`; the sentence names the closest first."""
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=len(names), cutoff=0.0)
-        raise ValueError(f"rows: no {what} is called {name!r}; the names are, closest first: {', '.join(near)}.")
+        near = closest(name, names)
+        raise ValueError(f"rows: no {what} is called {name!r}; the names are, closest first: {near}.")

@@ -83,6 +83,8 @@ def _results(report: dict) -> str:
     cells = {(r["row"], r["metric"]): r for r in summary["rows"]}
     best = {m: max((r["mean"] for r in summary["rows"] if r["metric"] == m), default=None) for m in columns}
     weights = {r["row"]: r["weights"] for r in report["results"]}
+    # One protocol for all rows needs no column.
+    about = ("encoder", "adaptation", "protocol") if len(report["how"]) > 1 else ("encoder", "adaptation")
     rows = []
     for row in tables.of(summary, columns[0]):
         line = []
@@ -91,12 +93,11 @@ def _results(report: dict) -> str:
             text = tables.spell(found).replace("+-", "±")
             line.append(Best(text) if found and found["mean"] == best[metric] and metric != "hyperview_score" else text)
         interval = page.NOTHING if row["low"] is None else f"{number(row['low'])} to {number(row['high'])}"
-        names = [Words(row[k]) for k in ("encoder", "adaptation", "protocol")]
+        names = [Words(row[k]) for k in about]
         rows.append([*names, *line, interval, str(len(row["seeds"])), Words(weights[row["row"]])])
-    head = ["encoder", "adaptation", "protocol", *(NAMES[m] for m in columns), f"95 % interval of {columns[0]}", "seeds",
-            "weights"]  # fmt: skip
+    head = [*about, *(NAMES[m] for m in columns), f"95 % interval of {columns[0]}", "seeds", "weights"]
     varied = " and the split" if report["split_varies"] else ""
-    return page.table(head, rows, f"{report['task']}, test part") + page.note(
+    return page.table(head, rows, f"{report['task']}, test part; {'; '.join(report['how'])}") + page.note(
         f"± is the standard deviation over seeds; a seed changes initial numbers, the order of batches{varied}. results.json "
         "has every metric. Macro IoU leaves out classes that are neither in the labels nor in the predictions of a test part."
     )
@@ -188,7 +189,7 @@ def _method(report: dict) -> str:
         *(page.paragraph(text) for text in report["protocols"]),
         *(page.paragraph(text) for text in report["notes"]),
         page.table(["row", "weights", "epoch kept, each seed"],
-                   [[Words(n), Words(w), Words(", ".join(map(str, report["best_epochs"].get(n, []))))]
+                   [[Words(n), Words(w), Words(", ".join(map(_count, report["best_epochs"].get(n, []))))]
                     for n, w in report["weights"].items()]),
     ]  # fmt: skip
     return "".join(parts) + page.code(report["command"] or "no command was given") + page.note(f"{report['seconds']:.0f} s.")

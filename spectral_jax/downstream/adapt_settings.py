@@ -89,7 +89,8 @@ class Adapt:
     Attributes:
       name: of the run.
       data: task and split.
-      rows: "encoder/adaptation" each, or "encoder/adaptation/protocol", see `adapt_lines` and `adaptations`.
+      rows: "encoder/adaptation" each, or "encoder/adaptation/protocol", see `adapt_lines` and
+        `spectral_adaptations`.
       target: sensor that projections go to, of `data_specs/sensors`.
       uncovered: what becomes of target bands that the source does not see: "refuse", "nearest", "zero", or "leave_out".
       size: of encoders without weights.

@@ -1,18 +1,6 @@
-"""An encoder, what is done to a sensor's bands before it, and a head after it: one pure function of parameters.
-
-Which encoders take which adaptation:
-
-| adaptation | bands the encoder sees | encoders |
-|---|---|---|
-| nearest, srf | target bands, by a fixed matrix | TerraMind, DOFA |
-| learned_linear | target bands, by a matrix that starts as srf and trains | TerraMind, DOFA |
-| wavelength_attention | target bands, by attention that starts close to srf and trains | TerraMind, DOFA |
-| convolutional_adapter | as many numbers as target bands, by convolutions along the spectrum that train | TerraMind, DOFA |
-| none | all bands of the source | SpectralEarth, DOFA, ours |
-"""
+"""An encoder, what is done to a sensor's bands before it, and a head after it: one pure function of parameters."""
 
 import dataclasses
-import difflib
 
 import einops
 import jax
@@ -20,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from spectral_jax.config import Config
-from spectral_jax.model import encode, projection, published, spectral_adapter, task_heads, temporal
+from spectral_jax.downstream.spectral_adaptations import CONVOLUTIONAL, NONE
+from spectral_jax.model import encode, projection, published, task_heads, temporal
 from spectral_jax.model.dofa import DofaConfig
 from spectral_jax.model.spectralearth import SpectralEarthConfig
 from spectral_jax.model.spectralearth_resnet import SpectralEarthResNetConfig
@@ -31,10 +20,6 @@ from spectral_jax.sensors import SensorSpec
 from spectral_jax.spectral import project
 from spectral_jax.spectral.project import Projection
 
-NONE = "none"
-CONVOLUTIONAL = "convolutional_adapter"
-FIXED, LEARNED = ("nearest", "srf"), ("learned_linear", "wavelength_attention", CONVOLUTIONAL)
-ADAPTATIONS = (*FIXED, *LEARNED, NONE)
 Encoder = TerraMindConfig | SpectralEarthConfig | SpectralEarthResNetConfig | DofaConfig | Config
 
 
@@ -44,7 +29,7 @@ class Adapted:
 
     Attributes:
       encoder: config of the encoder.
-      adaptation: of `ADAPTATIONS`.
+      adaptation: of `spectral_adaptations.ADAPTATIONS`.
       source: sensor of the images, C used bands.
       target: sensor that the adaptation goes to; None without one.
       kept: positions of the target's used bands that the encoder sees, see `Projection.kept_index`.
@@ -86,29 +71,6 @@ class Adapted:
         return len(self.kept) if self.target else len(self.source.used)
 
 
-def known(adaptation: str) -> str:
-    """The adaptation itself.
-
-    Raises:
-      ValueError: there is none of that name; the sentence names the closest first.
-    """
-    if adaptation not in ADAPTATIONS:
-        near = difflib.get_close_matches(str(adaptation), ADAPTATIONS, n=len(ADAPTATIONS), cutoff=0.0)
-        raise ValueError(f"no adaptation is called {adaptation!r}; the names are, closest first: {', '.join(near)}.")
-    return adaptation
-
-
-def fixed_projection(adaptation: str, source: SensorSpec, target: SensorSpec, uncovered: str) -> Projection | None:
-    """The projection an adaptation is, or starts from; None for "none".
-
-    Raises:
-      ValueError: an unknown adaptation, or what `project.project` refuses, such as sensors without overlap.
-    """
-    if known(adaptation) == NONE:
-        return None
-    return project.project(source, target, adaptation if adaptation in FIXED else "srf", uncovered)
-
-
 def init(
     key: jax.Array,
     model: Adapted,
@@ -122,7 +84,7 @@ def init(
     Args:
       key: random key.
       model: what they are of.
-      start: of `fixed_projection`; the learned linear map starts as its matrix.
+      start: of `spectral_adaptations.fixed_projection`; the learned linear map starts as its matrix.
       image_px: side of the images.
       encoder: parameters of an encoder that was read; None: fresh ones.
       spectra: [N C] valid spectra of the training part, for the convolutional adapter, whose norms start from them.
@@ -256,29 +218,6 @@ def trainable(params: dict, model: Adapted) -> dict:
     if isinstance(model.encoder, Config):
         return everything
     return everything | {"encoder": published.trainable(params["encoder"], model.encoder)}
-
-
-def check_pair(name: str, kind: type, adaptation: str, bands: int) -> None:
-    """Refuses an encoder with an adaptation it cannot take.
-
-    Args:
-      name: of the encoder.
-      kind: class of its config.
-      adaptation: of `ADAPTATIONS`.
-      bands: of the source.
-
-    Raises:
-      ValueError: it cannot; the sentence says what it takes.
-    """
-    takes = {TerraMindConfig: (*FIXED, *LEARNED), DofaConfig: ADAPTATIONS}.get(kind, (NONE,))
-    if known(adaptation) not in takes:
-        raise ValueError(f"{name}/{adaptation}: {name} takes {', '.join(takes)}; choose one of them.")
-    fewest = spectral_adapter.fewest_bands()
-    if (kind in (SpectralEarthConfig, SpectralEarthResNetConfig) or adaptation == CONVOLUTIONAL) and bands < fewest:
-        raise ValueError(
-            f"{name}/{adaptation}: the spectral adapter needs at least {fewest} bands, and the task has {bands}; take another "
-            "row."
-        )
 
 
 def _init_encoder(key: jax.Array, cfg: Encoder) -> dict:

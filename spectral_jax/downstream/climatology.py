@@ -6,13 +6,13 @@ years before the first image, by `tools/climatology.py`, so it knows nothing of 
 
 import csv
 import dataclasses
-import difflib
 import io
 from pathlib import Path
 
 import numpy as np
 
 from spectral_jax import sensors
+from spectral_jax.closest import closest
 
 EVERYWHERE = "*"  # column of stations that the table does not name
 STEP_DAYS = 3
@@ -88,8 +88,8 @@ def read(name: str) -> Climatology:
     file = Path(name) if name.endswith(".csv") else folder / f"{name}.csv"
     if not file.is_file():
         known = sorted(p.stem for p in folder.glob("*.csv"))
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.0)
-        raise FileNotFoundError(f"data.climatology: {file} does not exist; the closest are {', '.join(near) or 'none'}.")
+        near = closest(name, known, 3)
+        raise FileNotFoundError(f"data.climatology: {file} does not exist; the closest are {near or 'none'}.")
     text = "".join(line for line in file.read_text(encoding="utf-8").splitlines(True) if not line.startswith("#"))
     rows = list(csv.reader(io.StringIO(text)))
     if not rows or rows[0][:2] != ["day_of_year", EVERYWHERE]:

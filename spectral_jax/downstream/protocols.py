@@ -6,7 +6,8 @@ code. (c) PANGAEA (arXiv 2412.04204; pangaea-bench of 2025-07-09). What no sourc
 """
 
 import dataclasses
-import difflib
+
+from spectral_jax.closest import closest
 
 SCHEDULES = ("constant", "cosine", "plateau", "multistep")
 # What some fields may be.
@@ -160,8 +161,8 @@ def published(name: str) -> Protocol:
       ValueError: there is none; the sentence names the closest first.
     """
     if name not in PROTOCOLS:
-        near = difflib.get_close_matches(str(name), PROTOCOLS, n=len(PROTOCOLS), cutoff=0.0)
-        raise ValueError(f"protocol: no protocol is called {name!r}; the names are, closest first: {', '.join(near)}.")
+        near = closest(name, PROTOCOLS)
+        raise ValueError(f"protocol: no protocol is called {name!r}; the names are, closest first: {near}.")
     return PROTOCOLS[name]
 
 

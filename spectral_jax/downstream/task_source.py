@@ -1,10 +1,10 @@
 """Which sensor a task's images are of, by wavelength, and where its bands are among the channels of the files."""
 
 import dataclasses
-import difflib
 
 import numpy as np
 
+from spectral_jax.closest import closest
 from spectral_jax.ingest.tasks.data import Channel, TaskData
 from spectral_jax.sensors import CENTRE_TOLERANCE_NM, Band, SensorSpec
 from spectral_jax.sensors import names as sensor_names
@@ -85,10 +85,9 @@ def source_of(data: TaskData, sensor: str = "") -> Source:
 def _channels_of(data: TaskData, sensor: str) -> list[int]:
     names = list(dict.fromkeys(c.sensor for c in data.channels))
     if sensor and sensor not in names:
-        near = difflib.get_close_matches(sensor, names, n=len(names), cutoff=0.0)
+        near = closest(sensor, names)
         raise ValueError(
-            f"data.sensor: task {data.task.name} has no channels of {sensor!r}; its sensors are, closest first: "
-            f"{', '.join(near)}."
+            f"data.sensor: task {data.task.name} has no channels of {sensor!r}; its sensors are, closest first: {near}."
         )
     if not sensor and len(names) > 1:
         raise ValueError(

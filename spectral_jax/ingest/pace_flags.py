@@ -1,11 +1,11 @@
 """Quality flags of PACE pixels (`l2_flags`): their names from the file itself, and the masks made of them."""
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 
 import numpy as np
 
+from spectral_jax.closest import closest
 from spectral_jax.ingest import pace_file
 from spectral_jax.ingest.match_facts import facts
 
@@ -50,10 +50,10 @@ def mask(name: str) -> Mask:
     flags = tuple(flag.strip() for flag in name.split(",") if flag.strip())
     if flags and all(flag.isupper() for flag in flags):
         return Mask(name=name, flags=flags)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    near = closest(name, known, 1)
     raise ValueError(
         f"mask: expected one of {', '.join(known)}, or names of flags in capitals with commas between (LAND,CLDICE), got "
-        f"{name!r}; the nearest is {near[0]}."
+        f"{name!r}; the nearest is {near}."
     )
 
 
@@ -99,9 +99,9 @@ def flagged(flags: np.ndarray, bit_of: Mapping[str, int], chosen: tuple[str, ...
     """
     for name in chosen:
         if name not in bit_of:
-            near = difflib.get_close_matches(name, bit_of, n=1, cutoff=0.0)
+            near = closest(name, bit_of, 1)
             raise ValueError(
-                f"{where}: no flag is called {name!r} in l2_flags; the nearest is {', '.join(near)} (all: "
+                f"{where}: no flag is called {name!r} in l2_flags; the nearest is {near} (all: "
                 f"{', '.join(bit_of)}). Take another mask, or list flags of this file."
             )
     wanted = sum(bit_of[name] for name in set(chosen))

@@ -1,11 +1,11 @@
 """What became of every key of a foreign checkpoint; nothing is dropped, skipped or left random in silence."""
 
-import difflib
 import re
 from typing import NamedTuple
 
 import numpy as np
 
+from spectral_jax.closest import closest
 from spectral_jax.interop.names import COUNTER, Leaf, flatten, nest
 from spectral_jax.interop.recognise import recognise
 from spectral_jax.interop.weights_file import Weights
@@ -81,8 +81,8 @@ def take(
         elif reason:
             made.append(Row(key, "ignored", reason))
         else:
-            near = difflib.get_close_matches(key, by_name, n=1, cutoff=0.0)
-            wrong.append(f"{key} is no key of this model (the closest is {near[0]})")
+            near = closest(key, by_name, 1)
+            wrong.append(f"{key} is no key of this model (the closest is {near})")
     wrong = [f"{leaf.name} is missing" for leaf in leaves if leaf.name not in weights.tensors] + wrong
     if wrong:
         more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""

@@ -4,9 +4,9 @@ Numbers and order are those of TerraTorch's code, digital numbers for Sentinel-2
 documentation lists RGB the other way round. Statistics of TerraMind 0.1 differ and must not be mixed with these.
 """
 
-import difflib
 from typing import NamedTuple
 
+from spectral_jax.closest import closest
 from spectral_jax.model.terramind import Modality
 
 _L2A = (
@@ -55,10 +55,8 @@ def modality(name: str) -> Modality:
       ValueError: there is none; the sentence names the closest.
     """
     if name not in MODALITIES:
-        near = difflib.get_close_matches(name, MODALITIES, n=3, cutoff=0.0)
-        raise ValueError(
-            f"TerraMind has no modality {name!r}; the closest are {', '.join(near)} (all: {', '.join(MODALITIES)})."
-        )
+        near = closest(name, MODALITIES, 3)
+        raise ValueError(f"TerraMind has no modality {name!r}; the closest are {near} (all: {', '.join(MODALITIES)}).")
     return Modality(name, MODALITIES[name].key, MODALITIES[name].bands)
 
 
@@ -70,8 +68,8 @@ def positions_of(bands: tuple[str, ...], known: tuple[str, ...], where: str) -> 
     """
     for band in bands:
         if band not in known:
-            near = difflib.get_close_matches(band, known, n=len(known), cutoff=0.0)
-            raise ValueError(f"{where} has no band {band!r}; the names are, closest first: {', '.join(near)}.")
+            near = closest(band, known)
+            raise ValueError(f"{where} has no band {band!r}; the names are, closest first: {near}.")
     if len(set(bands)) < len(bands) or not bands:
         raise ValueError(f"{where}: expected at least one band and none twice, got {', '.join(bands) or 'none'}.")
     return [known.index(band) for band in bands]

@@ -46,6 +46,12 @@ def dtype_of(name: str) -> jnp.dtype:
     return jnp.dtype(name)
 
 
+def parameter_shapes(params: dict) -> dict[str, tuple[int, ...]]:
+    """Path "a/b/c" of every parameter, and its shape."""
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): tuple(leaf.shape) for path, leaf in leaves}
+
+
 def along_last(vector: jax.Array, like: jax.Array) -> jax.Array:
     """A vector [D] with leading axes of size 1, as many as `like` [... D] has; promotion of ranks is refused."""
     return vector.reshape((1,) * (like.ndim - 1) + vector.shape)

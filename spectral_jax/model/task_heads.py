@@ -4,14 +4,14 @@ A head gets what any encoder gives, `vit.Features`: its maps [B h w D] and its e
 """
 
 import dataclasses
-import difflib
 import functools
 
 import jax
 import jax.numpy as jnp
 
+from spectral_jax.closest import closest
 from spectral_jax.model import decoders, image_heads, upernet
-from spectral_jax.model.layers import dtype_of
+from spectral_jax.model.layers import dtype_of, parameter_shapes
 
 # Published widths; None where there is no hidden layer. fcn and regression: arXiv 2603.06690; upernet: PANGAEA; multitap:
 # SpectralEarth-FM's protocol.
@@ -45,8 +45,8 @@ class HeadConfig:
 
     def __post_init__(self):
         if self.kind not in KINDS:
-            near = difflib.get_close_matches(str(self.kind), KINDS, n=len(KINDS), cutoff=0.0)
-            raise ValueError(f"HeadConfig.kind: no head is called {self.kind!r}; closest first: {', '.join(near)}.")
+            near = closest(self.kind, KINDS)
+            raise ValueError(f"HeadConfig.kind: no head is called {self.kind!r}; closest first: {near}.")
         if self.outputs < 1:
             raise ValueError(f"HeadConfig.outputs: expected at least 1 class or quantity, got {self.outputs}.")
         if self.width is not None and KINDS[self.kind] is None:
@@ -166,16 +166,11 @@ def _check_maps(cfg, sizes):
 
 @functools.lru_cache(maxsize=64)
 def _expected(cfg, shapes, pooled_width, size) -> dict[str, tuple[int, ...]]:
-    return _paths(jax.eval_shape(lambda key: _init(key, cfg, shapes, pooled_width, size), jax.random.key(0)))
-
-
-def _paths(params) -> dict[str, tuple[int, ...]]:
-    spell = lambda path: jax.tree_util.keystr(path, simple=True, separator="/")  # noqa: E731
-    return {spell(path): tuple(leaf.shape) for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
+    return parameter_shapes(jax.eval_shape(lambda key: _init(key, cfg, shapes, pooled_width, size), jax.random.key(0)))
 
 
 def _check_params(params, cfg, shapes, pooled_width, size):
-    expected, found = _expected(cfg, shapes, pooled_width, size), _paths(params)
+    expected, found = _expected(cfg, shapes, pooled_width, size), parameter_shapes(params)
     wrong = [name for name in sorted(expected | found) if expected.get(name) != found.get(name)]
     if wrong:
         wanted, got = (table.get(wrong[0], "nothing") for table in (expected, found))

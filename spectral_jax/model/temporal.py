@@ -5,29 +5,19 @@ gives maps of each date, [B T h w D]; a head wants maps of a sample, [B h w D].
 """
 
 import dataclasses
-import difflib
 import functools
 
-import einops
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from spectral_jax.model.convolutions import GROUP_EPS, TORCH_UNIFORM, GroupNorm
-from spectral_jax.model.layers import Dense, LayerNorm, along_last, dtype_of, masked_softmax, torch_bias
+from spectral_jax.closest import closest
+from spectral_jax.model.layers import dtype_of, parameter_shapes
+from spectral_jax.model.ltae import HEADS, Ltae, TorchDense
 
 KINDS = ("ltae", "linear", "difference", "concatenation")
 # The kinds of change detection: what differs between two dates, not what several dates have in common.
 TWO_DATES = ("difference", "concatenation")
-# L-TAE as PANGAEA sets it up: heads, which are also the groups of its norms, and the width of a key.
-HEADS = 16
-KEY_WIDTH = 4
-ATTENTION_DROPOUT = 0.1
-DROPOUT = 0.2
-# Keys and queries start normal with deviation sqrt(2 / key width), whatever the width of the maps.
-ATTENTION_NORMAL = nn.initializers.normal((2.0 / KEY_WIDTH) ** 0.5)
-# A linear layer that starts as PyTorch's.
-_Linear = functools.partial(Dense, kernel_init=TORCH_UNIFORM, bias_start=torch_bias)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,10 +37,8 @@ class TemporalConfig:
 
     def __post_init__(self):
         if self.kind not in KINDS:
-            near = difflib.get_close_matches(str(self.kind), KINDS, n=len(KINDS), cutoff=0.0)
-            raise ValueError(
-                f"TemporalConfig.kind: no way to merge dates is called {self.kind!r}; closest first: {', '.join(near)}."
-            )
+            near = closest(self.kind, KINDS)
+            raise ValueError(f"TemporalConfig.kind: no way to merge dates is called {self.kind!r}; closest first: {near}.")
         if self.dates < 2:
             raise ValueError(
                 f"TemporalConfig.dates: expected at least 2 dates, got {self.dates}; leave single dates to the head alone."
@@ -112,74 +100,6 @@ def call_temporal(
     return _module(cfg).apply({"params": params}, maps, seen, key)
 
 
-class Ltae(nn.Module):
-    """The Lightweight Temporal Attention Encoder (arXiv 2007.00586), one for all maps.
-
-    Maps of several widths first each get a linear layer to the largest width. There is no encoding of positions in time, as
-    PANGAEA switches it off: the order of the dates has no effect.
-    """
-
-    dtype: jnp.dtype
-
-    @nn.compact
-    def __call__(self, maps, seen, key):
-        """Maps [B T h w D] each, seen bool [B T], to [B h w D], D the largest width."""
-        widths = [x.shape[-1] for x in maps]
-        if len(set(widths)) > 1:
-            maps = [_Linear(max(widths), self.dtype, name=f"widen{i}")(x) for i, x in enumerate(maps)]
-        encode = _Encoder(self.dtype, name="encode")
-        keys = [None] * len(maps) if key is None else jax.random.split(key, len(maps))
-        return tuple(encode(x, seen, k) for x, k in zip(maps, keys, strict=True))
-
-
-class _Encoder(nn.Module):
-    """L-TAE of one map: what its dates say, weighted by how well their keys fit a learned query of each head.
-
-    One difference from PANGAEA: its BatchNorm before the ReLU has running statistics, which a pure function does not have.
-    Here it is LayerNorm over the channels of each position, as in `upernet`. Dropout is of single numbers, as published.
-    """
-
-    dtype: jnp.dtype
-
-    @nn.compact
-    def __call__(self, x, seen, key):
-        """Maps [B T h w D], seen bool [B T], to [B h w D]."""
-        width = x.shape[-1]
-        of_weights, of_channels = (None, None) if key is None else jax.random.split(key)
-        x = _Linear(width, self.dtype, name="in")(_DatesNorm(self.dtype, name="in_norm")(x, seen))
-        query = self.param("query", ATTENTION_NORMAL, (HEADS, KEY_WIDTH), jnp.float32).astype(self.dtype)
-        keys = _Linear(HEADS * KEY_WIDTH, self.dtype, kernel_init=ATTENTION_NORMAL, name="keys")(x)
-        keys = einops.rearrange(keys, "b t h w (a k) -> b t h w a k", a=HEADS)
-        scores = jnp.einsum("bthwak,ak->bhwat", keys, query, preferred_element_type=jnp.float32) * KEY_WIDTH**-0.5
-        weights = _drop(masked_softmax(scores, seen[:, None, None, None, :]), ATTENTION_DROPOUT, of_weights)
-        values = einops.rearrange(x, "b t h w (a c) -> b t h w a c", a=HEADS)
-        x = jnp.einsum("bhwat,bthwac->bhwac", weights.astype(self.dtype), values)
-        x = _Linear(width, self.dtype, name="out")(einops.rearrange(x, "b h w a c -> b h w (a c)"))
-        x = _drop(jax.nn.relu(LayerNorm(self.dtype, name="norm")(x)), DROPOUT, of_channels)
-        # GroupNorm counts the whole map; as maps of one pixel, each position has its own statistics.
-        return GroupNorm(HEADS, self.dtype, name="out_norm")(x.reshape(-1, 1, 1, width)).reshape(x.shape)
-
-
-class _DatesNorm(nn.Module):
-    """GroupNorm of each position: groups of neighbouring channels by their statistics over all seen dates."""
-
-    dtype: jnp.dtype
-
-    @nn.compact
-    def __call__(self, x, seen):
-        """Normalises [B T h w D], seen bool [B T]."""
-        scale = self.param("scale", nn.initializers.ones, (x.shape[-1],), jnp.float32)
-        bias = self.param("bias", nn.initializers.zeros, (x.shape[-1],), jnp.float32)
-        y = einops.rearrange(x.astype(jnp.float32), "b t h w (g c) -> b t h w g c", g=HEADS)
-        share = seen.astype(jnp.float32) / jnp.maximum(jnp.sum(seen, axis=1, keepdims=True), 1).astype(jnp.float32)
-        share = share[:, :, None, None, None, None]
-        mean = lambda z: jnp.mean(jnp.sum(z * share, axis=1, keepdims=True), axis=-1, keepdims=True)  # noqa: E731
-        y = y - mean(y)
-        y = y * jax.lax.rsqrt(mean(y * y) + GROUP_EPS)
-        y = y.reshape(x.shape)
-        return (y * along_last(scale, y) + along_last(bias, y)).astype(self.dtype)
-
-
 class LinearDates(nn.Module):
     """PyTorch's Linear(T, 1) over the dates: a weight for each date and a bias, the same for all channels and maps."""
 
@@ -188,7 +108,7 @@ class LinearDates(nn.Module):
     @nn.compact
     def __call__(self, maps, seen, key):
         """Maps [B T h w D] each to [B h w D]."""
-        dense = _Linear(1, self.dtype, name="dates")
+        dense = TorchDense(1, self.dtype, name="dates")
         return tuple(dense(jnp.moveaxis(x, 1, -1))[..., 0] for x in maps)
 
 
@@ -213,13 +133,6 @@ class Concatenation(nn.Module):
     def __call__(self, maps, seen, key):
         """Maps [B 2 h w D] each to [B h w 2D]."""
         return tuple(jnp.concatenate([x[:, 0], x[:, 1]], axis=-1) for x in maps)
-
-
-def _drop(x: jax.Array, rate: float, key: jax.Array | None) -> jax.Array:
-    """With a key, each number is 0 with probability `rate`, and the rest is scaled up."""
-    if key is None:
-        return x
-    return jnp.where(jax.random.bernoulli(key, 1.0 - rate, x.shape), x / (1.0 - rate), jnp.zeros_like(x))
 
 
 def _module(cfg: TemporalConfig):
@@ -263,16 +176,11 @@ def _check_dates(cfg, maps, seen):
 
 @functools.lru_cache(maxsize=64)
 def _expected(cfg, widths) -> dict[str, tuple[int, ...]]:
-    return _paths(jax.eval_shape(lambda key: _init(key, cfg, widths), jax.random.key(0)))
-
-
-def _paths(params) -> dict[str, tuple[int, ...]]:
-    leaves = jax.tree_util.tree_leaves_with_path(params)
-    return {jax.tree_util.keystr(path, simple=True, separator="/"): tuple(leaf.shape) for path, leaf in leaves}
+    return parameter_shapes(jax.eval_shape(lambda key: _init(key, cfg, widths), jax.random.key(0)))
 
 
 def _check_params(params, cfg, widths):
-    expected, found = _expected(cfg, widths), _paths(params)
+    expected, found = _expected(cfg, widths), parameter_shapes(params)
     wrong = [name for name in sorted(expected | found) if expected.get(name) != found.get(name)]
     if wrong:
         wanted, got = (table.get(wrong[0], "nothing") for table in (expected, found))

@@ -5,12 +5,13 @@ NASA's cyanobacteria products use rhos, which is about pi * Rrs: multiply by pi 
 """
 
 import dataclasses
-import difflib
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from spectral_jax.closest import closest
 
 # A band stands for a wavelength this near: OCSSW's limit for the fluorescence line (fluorescence.c).
 TOLERANCE_NM = 2.5
@@ -126,8 +127,8 @@ def index(name: str, reflectance: jax.Array, centre_nm: np.ndarray) -> jax.Array
       ValueError: the product lacks a band, or the wavelengths do not fit the spectra.
     """
     if name not in INDICES:
-        near = difflib.get_close_matches(name, INDICES, n=3, cutoff=0.0)
-        raise KeyError(f"no index is called {name!r}; the closest are {', '.join(near)} (all: {', '.join(INDICES)}).")
+        near = closest(name, INDICES, 3)
+        raise KeyError(f"no index is called {name!r}; the closest are {near} (all: {', '.join(INDICES)}).")
     centre = np.asarray(centre_nm, float)
     if centre.shape != reflectance.shape[-1:]:
         raise ValueError(f"index {name}: expected one wavelength a band, got {centre.shape} for spectra {reflectance.shape}.")

@@ -5,13 +5,13 @@ filled in silently: the caller says what becomes of it.
 """
 
 import dataclasses
-import difflib
 import json
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from spectral_jax.closest import closest
 from spectral_jax.sensors import SensorSpec
 from spectral_jax.spectral.coverage import Coverage, coverage, nearest_index, srf_weights
 
@@ -200,8 +200,8 @@ def _check_sizes(matrix, values, valid):
 
 def _known(what: str, name: str, known: tuple[str, ...]) -> None:
     if name not in known:
-        near = difflib.get_close_matches(str(name), known, n=len(known), cutoff=0.0)
-        raise ValueError(f"projection: expected a {what} of {', '.join(near)}, got {name!r}; choose one of them.")
+        near = closest(name, known)
+        raise ValueError(f"projection: expected a {what} of {near}, got {name!r}; choose one of them.")
 
 
 def _range(spec: SensorSpec) -> str:

@@ -8,7 +8,7 @@ import pytest
 import tiny_adapt
 
 from spectral_jax import adapt_encoders
-from spectral_jax.downstream import adaptations, supervised_fit, task_source, training_batches
+from spectral_jax.downstream import adaptations, spectral_adaptations, supervised_fit, task_source, training_batches
 from spectral_jax.downstream.adapt_settings import Size
 from spectral_jax.downstream.task_samples import Part
 from spectral_jax.ingest.tasks.data import Channel
@@ -32,7 +32,7 @@ class Fit:
         cuts = (range(TRAIN), range(TRAIN, TRAIN + VAL), range(TRAIN + VAL, len(data)))
         self.train, self.val, self.test = (Part(data, source, rows) for rows in cuts)
         self.params = adaptations.init(jax.random.key(0), self.model, made.start, PX)
-        matrix = made.start.matrix if self.model.adaptation in adaptations.FIXED else None
+        matrix = made.start.matrix if self.model.adaptation in spectral_adaptations.FIXED else None
         self.buffers = supervised_fit.buffers_of(self.model, self.params, matrix, self.train)
 
     def __call__(self):

@@ -9,7 +9,7 @@ import tiny_adapt
 from sklearn.metrics import jaccard_score
 
 from spectral_jax import adapt_encoders
-from spectral_jax.downstream import adaptations, supervised_fit, task_source, training_batches
+from spectral_jax.downstream import adaptations, spectral_adaptations, supervised_fit, task_source, training_batches
 from spectral_jax.downstream.protocols import SPECTRALEARTH_FM_FROZEN, TERRAMIND_STUDY
 from spectral_jax.downstream.task_samples import Part
 
@@ -26,7 +26,7 @@ class Fit:
         self.train, self.val, self.test = (Part(self.data, self.source, rows) for rows in ([0, 1, 2, 3, 4], [5], [6, 7]))
         px = min(self.train.sample(0)[0].shape[1], self.model.px) if protocol.window else self.train.sample(0)[0].shape[1]
         self.params = adaptations.init(jax.random.key(seed), self.model, self.made.start, px)
-        matrix = self.made.start.matrix if self.model.adaptation in adaptations.FIXED else None
+        matrix = self.made.start.matrix if self.model.adaptation in spectral_adaptations.FIXED else None
         self.buffers = supervised_fit.buffers_of(self.model, self.params, matrix, self.train)
 
     def __call__(self):

@@ -135,9 +135,9 @@ def test_seams_of_a_vision_transformer_are_spread_by_blending(rng):
         got, _ = predict(scene, function, 32, 16, batch=4, margin=margin)
         at_seams, elsewhere = tiled_checks.seam_steps(got, 32, 16, margin)
         ratio[margin] = at_seams / elsewhere
-    # Cut in the middle of the overlap, neighbouring tiles differ by 3.7 ordinary steps; blended, by 1.1 a pixel of the ramp.
-    assert ratio[8] > 3.0
-    assert 0.5 < ratio[None] < 1.3
+    # Cut in the middle of the overlap, neighbouring tiles differ by 5.0 ordinary steps; blended, by 1.3 a pixel of the ramp.
+    assert ratio[8] > 3.5
+    assert 0.5 < ratio[None] < 1.7
 
 
 def test_seam_steps_are_those_between_tiles():

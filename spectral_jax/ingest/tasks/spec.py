@@ -4,12 +4,12 @@ One small file a task in `data_specs/tasks`. A number that no source states is l
 """
 
 import dataclasses
-import difflib
 import functools
 import tomllib
 from pathlib import Path
 
 from spectral_jax import sensors
+from spectral_jax.closest import closest
 
 KINDS = (
     "segmentation", "change", "pixel_regression", "pixel_multilabel", "image_regression", "multilabel", "classification",
@@ -148,8 +148,8 @@ def _find(name: str) -> Path:
         raise FileNotFoundError(
             f"expected a task file, and {name} does not exist; give its path, or one of {_listed(names())}."
         )
-    near = difflib.get_close_matches(name, names(), n=3, cutoff=0.0)
-    raise FileNotFoundError(f"no task is called {name!r}; the nearest are {_listed(near)} (all: {_listed(names())}).")
+    near = closest(name, names(), 3)
+    raise FileNotFoundError(f"no task is called {name!r}; the nearest are {near} (all: {_listed(names())}).")
 
 
 @functools.cache
@@ -172,7 +172,7 @@ def _load(path: Path) -> TaskSpec:
     }
     unknown = [*(f"classes.{k}" for k in classes), *(f"targets.{k}" for k in targets), *(set(data) - set(FIELDS))]
     if unknown:
-        near = difflib.get_close_matches(unknown[0], FIELDS, n=1, cutoff=0.0)[0]
+        near = closest(unknown[0], FIELDS, 1)
         raise ValueError(f"{path}: unknown field {unknown[0]!r}; the closest is {near!r} (all: {_listed(FIELDS)}).")
     return TaskSpec(name=path.stem, path=str(path), **fields, **data)
 
