@@ -162,7 +162,8 @@ def _coverage(report: dict) -> str:
         return page.absent("Left out: no row projects bands.")
     texts = dict.fromkeys(c["text"] for c in report["coverage"].values())
     return "".join(page.code(text) for text in texts) + page.note(
-        "Learned projections start from srf (learned_linear) or close to it (wavelength_attention) and keep the same bands."
+        "Learned projections start from srf (learned_linear), nearest (learned_from_nearest), or close to srf "
+        "(wavelength_attention), and keep the same bands."
     )
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from spectral_jax.config import Config
-from spectral_jax.downstream.spectral_adaptations import CONVOLUTIONAL, NONE
+from spectral_jax.downstream.spectral_adaptations import CONVOLUTIONAL, LINEAR, NONE
 from spectral_jax.model import encode, projection, published, task_heads, temporal
 from spectral_jax.model.dofa import DofaConfig
 from spectral_jax.model.spectralearth import SpectralEarthConfig
@@ -92,7 +92,7 @@ def init(
     encoder_key, head_key = jax.random.split(key)
     temporal_key = jax.random.fold_in(head_key, 1)
     params = {"encoder": _init_encoder(encoder_key, model.encoder) if encoder is None else encoder, "projection": {}}
-    if model.adaptation == "learned_linear":
+    if model.adaptation in LINEAR:
         params["projection"] = projection.init_linear(start)
     elif model.adaptation == "wavelength_attention":
         params["projection"] = projection.init_attention(model.target)
@@ -129,7 +129,7 @@ def project_bands(params: dict, matrix: jax.Array | None, images: jax.Array, mod
     """
     if model.adaptation == NONE:
         return images
-    if model.adaptation == "learned_linear":
+    if model.adaptation in LINEAR:
         return projection.call_linear(params, images)
     if model.adaptation == CONVOLUTIONAL:
         return projection.call_adapter(params, images, model.source)

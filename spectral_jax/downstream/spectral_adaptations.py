@@ -3,7 +3,7 @@
 | adaptation | bands the encoder sees | encoders |
 |---|---|---|
 | nearest, srf | target bands, by a fixed matrix | TerraMind, DOFA |
-| learned_linear | target bands, by a matrix that starts as srf and trains | TerraMind, DOFA |
+| learned_linear, learned_from_nearest | target bands, by a matrix that trains from srf, or nearest | TerraMind, DOFA |
 | wavelength_attention | target bands, by attention that starts close to srf and trains | TerraMind, DOFA |
 | convolutional_adapter | as many numbers as target bands, by convolutions along the spectrum that train | TerraMind, DOFA |
 | none | all bands of the source | SpectralEarth, DOFA, ours |
@@ -21,7 +21,8 @@ from spectral_jax.spectral.project import Projection
 
 NONE = "none"
 CONVOLUTIONAL = "convolutional_adapter"
-FIXED, LEARNED = ("nearest", "srf"), ("learned_linear", "wavelength_attention", CONVOLUTIONAL)
+FIXED, LINEAR = ("nearest", "srf"), ("learned_linear", "learned_from_nearest")
+LEARNED = (*LINEAR, "wavelength_attention", CONVOLUTIONAL)
 ADAPTATIONS = (*FIXED, *LEARNED, NONE)
 
 
@@ -45,7 +46,7 @@ def fixed_projection(adaptation: str, source: SensorSpec, target: SensorSpec, un
     """
     if known(adaptation) == NONE:
         return None
-    return project.project(source, target, adaptation if adaptation in FIXED else "srf", uncovered)
+    return project.project(source, target, "nearest" if "nearest" in adaptation else "srf", uncovered)
 
 
 def check_pair(name: str, kind: type, adaptation: str, bands: int) -> None:

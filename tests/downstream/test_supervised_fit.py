@@ -12,6 +12,8 @@ from spectral_jax import adapt_encoders
 from spectral_jax.downstream import adaptations, spectral_adaptations, supervised_fit, task_source, training_batches
 from spectral_jax.downstream.protocols import SPECTRALEARTH_FM_FROZEN, TERRAMIND_STUDY
 from spectral_jax.downstream.task_samples import Part
+from spectral_jax.sensors import SensorSpec
+from spectral_jax.spectral import project
 
 
 class Fit:
@@ -59,6 +61,14 @@ def test_a_learned_projection_moves_and_starts_as_srf(fitted):
     fit, found = fitted
     np.testing.assert_array_equal(fit.params["projection"]["matrix"], fit.made.start.matrix)
     assert not np.array_equal(found.params["projection"]["matrix"], fit.made.start.matrix)
+
+
+def test_a_learned_projection_may_start_as_nearest():
+    fit = Fit("terramind/learned_from_nearest")
+    nearest = project.project(fit.source.sensor, SensorSpec.load("sentinel2a_l2a"), "nearest", "leave_out").matrix
+    np.testing.assert_array_equal(fit.params["projection"]["matrix"], nearest)
+    assert sorted(np.unique(nearest)) == [0, 1]
+    assert "matrix" not in fit.buffers
 
 
 def test_a_fit_repeats_exactly_and_seeds_differ(fitted):
