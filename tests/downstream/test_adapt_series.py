@@ -214,7 +214,15 @@ def test_quantities_of_images_are_learned_from_several_dates(kind):
     labels = np.stack([200 + 50 * level, -level], axis=1).astype(np.float32)
     labels[0, 1] = np.nan
     spec = dataclasses.replace(tiny_adapt.SPEC, kind="image_regression", codes=(), class_names=(), targets=("P", "K"))
-    fit = Fit(task(bright, labels, 3, task=spec), series=kind, regression_width=16, learning_rate=3e-3, epochs=30, patience=30)
+    fit = Fit(
+        task(bright, labels, 3, task=spec),
+        "terramind/nearest",
+        series=kind,
+        regression_width=16,
+        learning_rate=3e-3,
+        epochs=30,
+        patience=30,
+    )
     outputs = fit.outputs(fit.test.batch([0, 1, 2], 3))
     assert (outputs.shape, outputs.dtype) == ((3, 2), np.float32)
     found = fit()
