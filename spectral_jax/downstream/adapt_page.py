@@ -14,7 +14,7 @@ from spectral_jax.ingest.tasks.spec import PER_PIXEL, TaskSpec
 PAGE = "report.html"
 PER_CLASS = "iou_per_class/"
 # Metrics of the table, so that it fits a page; results.json has all.
-MOST_COLUMNS = 4
+MOST_COLUMNS = 3
 NAMES = {
     "iou_macro": "IoU, mean over classes (macro)", "iou_micro": "IoU, all pixels together (micro)",
     "accuracy_overall": "accuracy, overall", "accuracy_mean": "accuracy, mean over classes", "f1_macro": "F1, macro",
