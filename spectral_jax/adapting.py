@@ -54,7 +54,8 @@ def adapt(cfg: Adapt, workdir: Path, command: str = "") -> dict:
     source = task_source.source_of(data, cfg.data.sensor)
     made = {line: adapt_encoders.make(line, cfg, data.task, source) for line in cfg.lines()}
     splits = [adapt_splits.parts(cfg.data, data, seed, cfg.protocol.label_fraction) for seed in range(cfg.seeds)]
-    parts = [_parts(cfg, data, source, split) for split in splits]
+    kept: dict[int, tuple] = {}
+    parts = [_parts(cfg, data, source, split, kept) for split in splits]
     for of_seed in parts:
         for name, part in zip(blocks.PARTS, of_seed, strict=True):
             task_scores.refuse_without_labels(data.task, name, part.labels())
@@ -87,8 +88,8 @@ def adapt(cfg: Adapt, workdir: Path, command: str = "") -> dict:
     return report
 
 
-def _parts(cfg: Adapt, data: TaskData, source: Source, split: Parts) -> tuple[Part, ...]:
-    return tuple(Part(data, source, getattr(split, name), cfg.data.resize_px) for name in blocks.PARTS)
+def _parts(cfg: Adapt, data: TaskData, source: Source, split: Parts, kept: dict[int, tuple]) -> tuple[Part, ...]:
+    return tuple(Part(data, source, getattr(split, name), cfg.data.resize_px, kept) for name in blocks.PARTS)
 
 
 def _names(row: str, encoder: str, adaptation: str, how: str, data: TaskData) -> dict[str, str]:

@@ -32,15 +32,17 @@ class Samples(NamedTuple):
 
 
 class Part:
-    """Samples `rows` of a task, read when they are asked for and kept where all fit into `KEPT_BYTES`.
+    """Samples `rows` of a task, read when they are asked for, and kept in `kept` where the whole task fits into `KEPT_BYTES`.
 
-    With `resize_px` each is resized to a square of that side: images bilinearly over their valid pixels, labels of pixels to
-    the nearest.
+    Parts of one task, source and size can share `kept`: splits of several seeds have the same samples. With `resize_px` each
+    is resized to a square of that side: images bilinearly over their valid pixels, labels of pixels to the nearest.
     """
 
-    def __init__(self, data: TaskData, source: Source, rows: Sequence[int], resize_px: int = 0):
+    def __init__(
+        self, data: TaskData, source: Source, rows: Sequence[int], resize_px: int = 0, kept: dict[int, tuple] | None = None
+    ):
         self.data, self.source, self.rows, self.resize_px = data, source, np.asarray(rows, int), resize_px
-        self._kept: dict[int, tuple] = {}
+        self._kept = {} if kept is None else kept
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -50,7 +52,7 @@ class Part:
         row = int(self.rows[at])
         if row not in self._kept:
             found = self._read(row)
-            if found[0].nbytes * len(self) > KEPT_BYTES:
+            if found[0].nbytes * len(self.data) > KEPT_BYTES:
                 return found
             self._kept[row] = found
         return self._kept[row]
