@@ -52,6 +52,15 @@ def parameter_shapes(params: dict) -> dict[str, tuple[int, ...]]:
     return {jax.tree_util.keystr(path, simple=True, separator="/"): tuple(leaf.shape) for path, leaf in leaves}
 
 
+def refuse_other_shapes(expected: dict[str, tuple[int, ...]], params: dict, what: str, how: str) -> None:
+    """Raises ValueError where paths or shapes of `params` are not those expected of `what`; `how` says how to make them."""
+    found = parameter_shapes(params)
+    wrong = [name for name in sorted(expected | found) if expected.get(name) != found.get(name)]
+    if wrong:
+        wanted, got = (table.get(wrong[0], "nothing") for table in (expected, found))
+        raise ValueError(f"params: {what} has {wanted} at {wrong[0]}, and the parameters have {got}; {how}.")
+
+
 def along_last(vector: jax.Array, like: jax.Array) -> jax.Array:
     """A vector [D] with leading axes of size 1, as many as `like` [... D] has; promotion of ranks is refused."""
     return vector.reshape((1,) * (like.ndim - 1) + vector.shape)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from spectral_jax.closest import closest
 from spectral_jax.model import decoders, image_heads, upernet
-from spectral_jax.model.layers import dtype_of, parameter_shapes
+from spectral_jax.model.layers import dtype_of, parameter_shapes, refuse_other_shapes
 
 # Published widths; None where there is no hidden layer. fcn and regression: arXiv 2603.06690; upernet: PANGAEA; multitap:
 # SpectralEarth-FM's protocol.
@@ -170,12 +170,9 @@ def _expected(cfg, shapes, pooled_width, size) -> dict[str, tuple[int, ...]]:
 
 
 def _check_params(params, cfg, shapes, pooled_width, size):
-    expected, found = _expected(cfg, shapes, pooled_width, size), parameter_shapes(params)
-    wrong = [name for name in sorted(expected | found) if expected.get(name) != found.get(name)]
-    if wrong:
-        wanted, got = (table.get(wrong[0], "nothing") for table in (expected, found))
-        raise ValueError(
-            f"params: a head of kind {cfg.kind!r} with {cfg.outputs} outputs on maps {list(shapes)}, an embedding of width "
-            f"{pooled_width} and a result of {size} has {wanted} at {wrong[0]}, and the parameters have {got}; make them with "
-            "init_head for these shapes, its argument size included."
-        )
+    what = (
+        f"a head of kind {cfg.kind!r} with {cfg.outputs} outputs on maps {list(shapes)}, an embedding of width {pooled_width} "
+        f"and a result of {size}"
+    )
+    how = "make them with init_head for these shapes, its argument size included"
+    refuse_other_shapes(_expected(cfg, shapes, pooled_width, size), params, what, how)

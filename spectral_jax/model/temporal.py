@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from spectral_jax.closest import closest
-from spectral_jax.model.layers import dtype_of, parameter_shapes
+from spectral_jax.model.layers import dtype_of, parameter_shapes, refuse_other_shapes
 from spectral_jax.model.ltae import HEADS, Ltae, TorchDense
 
 KINDS = ("ltae", "linear", "difference", "concatenation")
@@ -180,11 +180,6 @@ def _expected(cfg, widths) -> dict[str, tuple[int, ...]]:
 
 
 def _check_params(params, cfg, widths):
-    expected, found = _expected(cfg, widths), parameter_shapes(params)
-    wrong = [name for name in sorted(expected | found) if expected.get(name) != found.get(name)]
-    if wrong:
-        wanted, got = (table.get(wrong[0], "nothing") for table in (expected, found))
-        raise ValueError(
-            f"params: merging {cfg.dates} dates of kind {cfg.kind!r} in maps of widths {list(widths)} has {wanted} at "
-            f"{wrong[0]}, and the parameters have {got}; make them with init_temporal for this config and these shapes."
-        )
+    what = f"merging {cfg.dates} dates of kind {cfg.kind!r} in maps of widths {list(widths)}"
+    how = "make them with init_temporal for this config and these shapes"
+    refuse_other_shapes(_expected(cfg, widths), params, what, how)
