@@ -76,20 +76,40 @@ def listed_pairs(spec: TaskSpec, folder: Path, parts: Sequence[str]) -> list[Pai
       FileNotFoundError: a list, an image or a label is missing.
       ValueError: a tile is listed twice.
     """
-    out: dict[str, Pair] = {}
+    return [
+        Pair(name, (image,), label, split, scene=Path(name).stem, block=Path(name).parent.name)
+        for name, split, image, label in listed(spec, folder, parts, "tile", "tiles")
+    ]
+
+
+def listed(spec: TaskSpec, folder: Path, parts: Sequence[str], what: str, several: str) -> list[tuple[str, str, Path, Path]]:
+    """(name, split, image, label) of each line of the split lists; options as of `listed_pairs`.
+
+    Args:
+      spec: the task.
+      folder: of its files.
+      parts: splits to read.
+      what: what a line names, for the sentences.
+      several: its plural.
+
+    Raises:
+      FileNotFoundError: a list, an image or a label is missing.
+      ValueError: a name is listed twice.
+    """
+    out: dict[str, tuple[str, str, Path, Path]] = {}
     for split in parts:
-        path = rasters.existing(folder / spec.option("splits") / f"{split}.txt", spec, f"the list of {split} tiles")
+        path = rasters.existing(folder / spec.option("splits") / f"{split}.txt", spec, f"the list of {split} {several}")
         for name in (line.strip() for line in path.read_text().splitlines()):
             if not name:
                 continue
             if name in out:
                 raise ValueError(
-                    f"{path}: tile {name} is listed in {out[name].split} already; a tile stands in one split, "
-                    "once. Correct the lists."
+                    f"{path}: {what} {name} is listed in {out[name][1]} already; a {what} stands in one split, once. Correct "
+                    "the lists."
                 )
-            image = rasters.existing(folder / spec.option("images") / name, spec, f"a tile of {path.name}")
-            label = rasters.existing(folder / spec.option("labels") / name, spec, f"the labels of a tile of {path.name}")
-            out[name] = Pair(name, (image,), label, split, scene=Path(name).stem, block=Path(name).parent.name)
+            image = rasters.existing(folder / spec.option("images") / name, spec, f"a {what} of {path.name}")
+            label = rasters.existing(folder / spec.option("labels") / name, spec, f"the labels of a {what} of {path.name}")
+            out[name] = (name, split, image, label)
     return list(out.values())
 
 

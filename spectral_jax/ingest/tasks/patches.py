@@ -23,20 +23,11 @@ def patch_lists(spec: TaskSpec, folder: Path, parts: Sequence[str]) -> list[Pair
       FileNotFoundError: a list, an image or a label raster is missing.
       ValueError: a patch is listed twice.
     """
-    out: dict[str, Pair] = {}
-    for split in parts:
-        path = rasters.existing(folder / spec.option("splits") / f"{split}.txt", spec, f"the list of {split} patches")
-        for name in path.read_text().split():
-            if name in out:
-                raise ValueError(
-                    f"{path}: patch {name} is listed in {out[name].split} already; a patch stands in one split, once. Correct "
-                    "the lists."
-                )
-            image = rasters.existing(folder / spec.option("images") / name, spec, f"a patch of {path.name}")
-            label = rasters.existing(folder / spec.option("labels") / name, spec, f"the labels of a patch of {path.name}")
-            stem = Path(name).stem
-            out[name] = Pair(stem, (image,), label, split, block=_part_of(spec, "block", stem))
-    return list(out.values())
+    out = []
+    for name, split, image, label in pairs.listed(spec, folder, parts, "patch", "patches"):
+        stem = Path(name).stem
+        out.append(Pair(stem, (image,), label, split, block=_part_of(spec, "block", stem)))
+    return out
 
 
 def mineral_patches(spec: TaskSpec, folder: Path, parts: Sequence[str]) -> TaskData | None:
