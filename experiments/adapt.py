@@ -26,14 +26,14 @@ def main(argv: list[str]) -> int:
         return _fail(f"argument {unknown[0]!r} is not known; overrides have the form {configure.PREFIX}data.root=DIR.")
     if not WORKDIR.value:
         return _fail("--workdir=DIR is needed: the folder that gets the results and the page.")
-    from spectral_jax import programs
-    from spectral_jax.adapting import EXPECTED, adapt
-    from spectral_jax.downstream.adapt_settings import Adapt
+    from spectral_jax import launch
+    from spectral_jax.adapt.run import adapt
+    from spectral_jax.adapt.settings import Adapt
 
-    programs.keep()
+    launch.keep()
     try:
         adapt(configure.read(CONFIG.value, overrides, Adapt), Path(WORKDIR.value), shlex.join(["python", *sys.argv]))
-    except EXPECTED as error:
+    except launch.expected() as error:
         return _fail(str(error.args[0] if isinstance(error, KeyError) and error.args else error))
     return 0
 

@@ -29,12 +29,12 @@ def main(argv: list[str]) -> int:
     unknown, overrides = configure.split(argv[1:])
     if unknown:
         return _fail(f"argument {unknown[0]!r} is not known; overrides have the form {configure.PREFIX}data.matchups=FILE.npz.")
-    from spectral_jax import programs
-    from spectral_jax.downstream.settings import Finetune
-    from spectral_jax.finetuning import EXPECTED, finetune
-    from spectral_jax.prediction import predict_file, predict_image
+    from spectral_jax import launch
+    from spectral_jax.microcystin.predict import predict_file, predict_image
+    from spectral_jax.microcystin.run import finetune
+    from spectral_jax.microcystin.settings import Finetune
 
-    programs.keep()
+    launch.keep()
     try:
         if PREDICT.value:
             if not CHECKPOINT.value:
@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
         if not WORKDIR.value:
             return _fail("--workdir=DIR is needed: the folder that gets the report and the predictor.")
         finetune(configure.read(CONFIG.value, overrides, Finetune), Path(WORKDIR.value), shlex.join(["python", *sys.argv]))
-    except EXPECTED as error:
+    except launch.expected() as error:
         return _fail(str(error))
     return 0
 

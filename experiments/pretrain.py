@@ -30,7 +30,8 @@ def main(argv: list[str]) -> int:
         import jax
 
         jax.distributed.initialize(COORDINATOR.value, PROCESSES.value, PROCESS.value)
-    from spectral_jax.pretraining import EXPECTED, pretrain
+    from spectral_jax import launch
+    from spectral_jax.pretrain.run import pretrain
     from spectral_jax.train.loop import Preempted
 
     try:
@@ -39,7 +40,7 @@ def main(argv: list[str]) -> int:
     except Preempted as stop:
         print(stop.text, flush=True)
         return stop.code
-    except EXPECTED as error:
+    except launch.expected() as error:
         return _fail(str(error))
     return 0
 

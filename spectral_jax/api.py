@@ -6,8 +6,8 @@ import jax
 
 from spectral_jax.batch import Batch
 from spectral_jax.config import Config
-from spectral_jax.model import encode
-from spectral_jax.model.encode import Encoded
+from spectral_jax.model.encoder import encode
+from spectral_jax.model.encoder.encode import Encoded
 from spectral_jax.train import checkpoint, state
 
 

@@ -11,6 +11,8 @@ import jax.numpy as jnp
 from spectral_jax.sensors import SensorSpec
 from spectral_jax.shapes import check
 
+BATCH_AXES = ("data", "fsdp")  # mesh axes over which the locations of a batch are split
+
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)

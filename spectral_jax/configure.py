@@ -9,9 +9,9 @@ from pathlib import Path
 
 from absl import flags
 
-from spectral_jax.closest import closest
 from spectral_jax.config import Config
 from spectral_jax.sensors import SensorSpec
+from spectral_jax.sentences import closest
 
 PREFIX = "--config."
 # What may differ between the run that saved and the run that continues without changing what is computed.

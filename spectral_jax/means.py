@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 Axis = str | tuple[str, ...] | None
+IGNORED = -1  # a label that no sum and no count takes in
 
 
 def total(value: jax.Array, axis: Axis) -> jax.Array:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spectral_jax.closest import closest
+from spectral_jax.sentences import closest
 
 KINDS = ("optical", "thermal", "radar")
 DTYPES = ("int8", "uint8", "int16", "uint16", "int32", "float32")

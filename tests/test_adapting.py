@@ -14,25 +14,25 @@ import tiny_adapt
 from scipy import stats
 from tiny_tasks import write_pair
 
-from spectral_jax import adapt_encoders, adapting, api, interop
-from spectral_jax.adapt_encoders import RANDOM
+from spectral_jax import api, interop
+from spectral_jax.adapt import protocols
+from spectral_jax.adapt.fit import adapted, encoders
+from spectral_jax.adapt.fit.encoders import RANDOM
+from spectral_jax.adapt.fit.supervised import buffers_of, evaluate, fit, outputs_of
+from spectral_jax.adapt.parts.part import Part
+from spectral_jax.adapt.parts.source import source_of
+from spectral_jax.adapt.run import adapt
+from spectral_jax.adapt.score import tables, tally
+from spectral_jax.adapt.settings import Weights
 from spectral_jax.batch import Batch, SensorData
 from spectral_jax.config import Config, SensorInput, model_size
-from spectral_jax.downstream import (
-    adapt_tables,
-    adaptations,
-    protocols,
-    supervised_fit,
-    task_samples,
-    task_scores,
-    task_source,
-)
-from spectral_jax.downstream.adapt_settings import Weights
 from spectral_jax.interop.account import Account
 from spectral_jax.interop.terramind_bands import modality
-from spectral_jax.model import encode, terramind
+from spectral_jax.model.encoder import encode
+from spectral_jax.model.published import terramind
 from spectral_jax.objective import supervised
 from spectral_jax.sensors import SensorSpec
+from spectral_jax.simulate import task
 
 ROWS = ("terramind/nearest", "terramind/wavelength_attention", "spectralearth/none")
 
@@ -41,8 +41,8 @@ ROWS = ("terramind/nearest", "terramind/wavelength_attention", "spectralearth/no
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("adapt")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adapting.adapt_splits.simulated_task, "simulate", lambda *_: tiny_adapt.segmentation())
-        return folder, adapting.adapt(tiny_adapt.run(ROWS), folder, command="python experiments/adapt.py")
+        patch.setattr(task, "simulate", lambda *_: tiny_adapt.segmentation())
+        return folder, adapt(tiny_adapt.run(ROWS), folder, command="python experiments/adapt.py")
 
 
 def stored(run, name):
@@ -124,46 +124,46 @@ def test_a_verdict_compares_the_best_of_each_kind():
     def rows(name, values):
         adaptation = "none" if name == "whole" else "srf"
         line = {"row": f"{name}/{adaptation}", "encoder": name, "adaptation": adaptation, "task": "t", "protocol": "p"}
-        return [r for seed, v in enumerate(values) for r in adapt_tables.rows(line, seed, {"iou_macro": v}, RANDOM)]
+        return [r for seed, v in enumerate(values) for r in tables.rows(line, seed, {"iou_macro": v}, RANDOM)]
 
-    better = adapt_tables.statistics(rows("whole", (0.8, 0.82, 0.81)) + rows("cut", (0.6, 0.63, 0.62)), ("iou_macro",))
-    assert "whole/none, beats the best on projected bands, cut/srf" in adapt_tables.verdict(
+    better = tables.statistics(rows("whole", (0.8, 0.82, 0.81)) + rows("cut", (0.6, 0.63, 0.62)), ("iou_macro",))
+    assert "whole/none, beats the best on projected bands, cut/srf" in tables.verdict(
         better, "iou_macro", ["whole/none"], ["cut/srf"]
     )
-    worse = adapt_tables.statistics(rows("cut", (0.8, 0.82, 0.81)) + rows("whole", (0.6, 0.63, 0.62)), ("iou_macro",))
-    assert "is beaten by" in adapt_tables.verdict(worse, "iou_macro", ["whole/none"], ["cut/srf"])
-    same = adapt_tables.statistics(rows("cut", (0.8, 0.7, 0.9)) + rows("whole", (0.7, 0.8, 0.9)), ("iou_macro",))
-    assert "cannot be told from" in adapt_tables.verdict(same, "iou_macro", ["whole/none"], ["cut/srf"])
-    named = adapt_tables.verdict(better, "iou_macro", ["whole/none"], ["cut/srf"], ("baseline", "best encoder"))
+    worse = tables.statistics(rows("cut", (0.8, 0.82, 0.81)) + rows("whole", (0.6, 0.63, 0.62)), ("iou_macro",))
+    assert "is beaten by" in tables.verdict(worse, "iou_macro", ["whole/none"], ["cut/srf"])
+    same = tables.statistics(rows("cut", (0.8, 0.7, 0.9)) + rows("whole", (0.7, 0.8, 0.9)), ("iou_macro",))
+    assert "cannot be told from" in tables.verdict(same, "iou_macro", ["whole/none"], ["cut/srf"])
+    named = tables.verdict(better, "iou_macro", ["whole/none"], ["cut/srf"], ("baseline", "best encoder"))
     assert named.startswith("The baseline, whole/none, beats the best encoder, cut/srf")
-    assert "the run has only one of the two" in adapt_tables.verdict(better, "iou_macro", ["whole/none"], [])
+    assert "the run has only one of the two" in tables.verdict(better, "iou_macro", ["whole/none"], [])
 
 
 def test_a_metric_that_is_not_defined_on_a_seed_is_left_out_of_its_mean():
     line = {"row": "e/a", "encoder": "e", "adaptation": "a", "task": "t", "protocol": "p"}
-    found = adapt_tables.rows(line, 0, {"iou": 0.5}, RANDOM) + adapt_tables.rows(line, 1, {"iou": float("nan")}, RANDOM)
+    found = tables.rows(line, 0, {"iou": 0.5}, RANDOM) + tables.rows(line, 1, {"iou": float("nan")}, RANDOM)
     assert [r["value"] for r in found] == [0.5, None]
-    (row,) = adapt_tables.statistics(found, ("iou",))["rows"]
+    (row,) = tables.statistics(found, ("iou",))["rows"]
     assert (row["mean"], row["seeds"], row["standard_deviation"]) == (0.5, (0,), None)
 
 
 def made(row, data=None, **changes):
     data = tiny_adapt.segmentation() if data is None else data
     cfg = tiny_adapt.run((row,), **changes)
-    return adapt_encoders.make(cfg.lines()[0], cfg, data.task, task_source.source_of(data))
+    return encoders.make(cfg.lines()[0], cfg, data.task, source_of(data))
 
 
 def outputs(one, params, data, px=tiny_adapt.PX):
-    part = task_samples.Part(data, task_source.source_of(data), [0])
+    part = Part(data, source_of(data), [0])
     samples = part.batch([0], 1)
-    full = adaptations.init(jax.random.key(0), one.model, one.start, px, params)
+    full = adapted.init(jax.random.key(0), one.model, one.start, px, params)
     mean, std = one.statistics
     buffers = {"mean": np.asarray(mean, np.float32), "std": np.asarray(std, np.float32)}
     if one.start is not None:
         buffers["matrix"] = one.start.matrix
-    x = adaptations.project_bands({}, buffers.get("matrix"), samples.images, one.model)
+    x = adapted.project_bands({}, buffers.get("matrix"), samples.images, one.model)
     x = ((x - buffers["mean"].reshape(1, 1, 1, 1, -1)) / buffers["std"].reshape(1, 1, 1, 1, -1))[:, 0]
-    return x, adaptations.features(full["encoder"], x, samples.valid[:, 0], one.model), samples
+    return x, adapted.features(full["encoder"], x, samples.valid[:, 0], one.model), samples
 
 
 def test_converted_terramind_weights_see_their_own_statistics_and_bands(tmp_path):
@@ -242,8 +242,8 @@ def test_uncovered_bands_are_left_out_of_terraminds_patches():
 
 def tiny_run(tmp_path, task_data, **changes):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adapting.adapt_splits.simulated_task, "simulate", lambda *_: task_data)
-        return adapting.adapt(tiny_adapt.run(**changes), tmp_path)
+        patch.setattr(task, "simulate", lambda *_: task_data)
+        return adapt(tiny_adapt.run(**changes), tmp_path)
 
 
 def test_an_empty_split_is_refused(tmp_path):
@@ -273,15 +273,15 @@ def test_labels_outside_the_class_list_are_refused(tmp_path):
     write_pair(tmp_path / "images" / "a.tif", tmp_path / "labels" / "a.tif", [[1, 2], [2, 9]])
     data = dataclasses.replace(tiny_adapt.run().data, task=str(spec), root=str(tmp_path))
     with pytest.raises(ValueError, match="expected the classes 1, 2, and 1 labels hold 9"):
-        adapting.adapt(tiny_adapt.run(data=data), tmp_path / "run")
+        adapt(tiny_adapt.run(data=data), tmp_path / "run")
 
 
 def test_an_unknown_task_and_a_missing_root_are_refused(tmp_path):
     data = dataclasses.replace(tiny_adapt.run().data, task="enmap_postdam", root=str(tmp_path))
     with pytest.raises(FileNotFoundError, match="'enmap_postdam'; the nearest are enmap_potsdam"):
-        adapting.adapt(tiny_adapt.run(data=data), tmp_path)
+        adapt(tiny_adapt.run(data=data), tmp_path)
     with pytest.raises(ValueError, match="data.root: task 'samson' needs the folder"):
-        adapting.adapt(tiny_adapt.run(data=dataclasses.replace(data, task="samson", root="")), tmp_path)
+        adapt(tiny_adapt.run(data=dataclasses.replace(data, task="samson", root="")), tmp_path)
 
 
 def test_the_command_ends_with_a_sentence(tmp_path):
@@ -436,24 +436,22 @@ def test_a_task_with_dice_as_its_loss_is_trained_on_it(kind):
     data = dataclasses.replace(data, task=spec, labels=labels)
     protocol = dataclasses.replace(tiny_adapt.PROTOCOL, epochs=12, patience=12, augment=False)
     cfg = tiny_adapt.run(("terramind/srf",), protocol=protocol)
-    source = task_source.source_of(data)
-    one = adapt_encoders.make(cfg.lines()[0], cfg, spec, source)
-    train, val = (task_samples.Part(data, source, rows) for rows in ([0, 1, 2, 3], [5, 6, 7]))
-    params = adaptations.init(jax.random.key(0), one.model, one.start, tiny_adapt.PX)
-    buffers = supervised_fit.buffers_of(one.model, params, one.start.matrix, train)
+    source = source_of(data)
+    one = encoders.make(cfg.lines()[0], cfg, spec, source)
+    train, val = (Part(data, source, rows) for rows in ([0, 1, 2, 3], [5, 6, 7]))
+    params = adapted.init(jax.random.key(0), one.model, one.start, tiny_adapt.PX)
+    buffers = buffers_of(one.model, params, one.start.matrix, train)
     samples = val.batch(range(3), 4)
-    outputs = supervised_fit.outputs_of(one.model, params, buffers, samples, protocol)
-    total, count = task_scores.loss(spec, outputs, samples.labels, samples.counts, buffers)
+    outputs = outputs_of(one.model, params, buffers, samples, protocol)
+    total, count = tally.loss(spec, outputs, samples.labels, samples.counts, buffers)
     assert (float(total), float(count)) == tuple(map(float, supervised.soft_dice(outputs, samples.labels)))
     assert float(count) == 2 + 1 + 2  # classes of the three tiles; what fills up the batch has none
     expected = dice_by_hand(np.asarray(outputs)[:3], samples.labels[:3])
     assert float(total / count) == pytest.approx(expected, rel=1e-5)
-    assert supervised_fit.evaluate(one.model, params, buffers, val, protocol)[0] == pytest.approx(expected, rel=1e-5)
+    assert evaluate(one.model, params, buffers, val, protocol)[0] == pytest.approx(expected, rel=1e-5)
     plain = dataclasses.replace(spec, loss="")
-    assert float(task_scores.loss(plain, outputs, samples.labels, samples.counts, buffers)[1]) == 3 * 64 - 16
-    found = supervised_fit.fit(one.model, params, buffers, train, val, protocol, 0)
-    first = dice_by_hand(
-        np.asarray(supervised_fit.outputs_of(one.model, params, buffers, train.batch(range(4), 4), protocol)), labels[:4]
-    )
+    assert float(tally.loss(plain, outputs, samples.labels, samples.counts, buffers)[1]) == 3 * 64 - 16
+    found = fit(one.model, params, buffers, train, val, protocol, 0)
+    first = dice_by_hand(np.asarray(outputs_of(one.model, params, buffers, train.batch(range(4), 4), protocol)), labels[:4])
     assert found.history[0]["loss"] == pytest.approx(first, rel=1e-4)  # of the first step, before it moves
     assert found.history[-1]["loss"] < 0.7 * first

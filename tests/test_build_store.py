@@ -11,7 +11,7 @@ import pytest
 from tiny_geotiffs import ENMAP, build_into, pixels_of, rasterio, write_enmap, write_s1, write_s2
 
 from spectral_jax.data.store import open_store
-from spectral_jax.ingest import products
+from spectral_jax.ingest.patches import products
 
 
 def three_sites(tmp_path):

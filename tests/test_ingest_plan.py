@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny_geotiffs import build_into, pixels_of, write_enmap, write_s1, write_s2
 
-from spectral_jax.ingest import plan, products
+from spectral_jax.ingest.patches import plan, products
 from spectral_jax.sensors import SensorSpec
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from tiny_geotiffs import ENMAP, build_into, enmap_tags, pixels_of, rasterio, write_enmap, write_s1, write_s2, write_tif
 
-from spectral_jax.ingest import bands, products
+from spectral_jax.ingest.patches import products
+from spectral_jax.ingest.raster import bands
 from spectral_jax.sensors import SensorSpec
 
 S2 = SensorSpec.load("sentinel2a_l2a")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny_geotiffs import build_into, pixels_of, rasterio, write_s2
 
-from spectral_jax.ingest import sentinel2_offset
+from spectral_jax.ingest.raster import sentinel2_offset
 
 
 def decision(path, flag=None):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tiny_run
 
-from spectral_jax import statistics
 from spectral_jax.batch import Batch, SensorData, decode
 from spectral_jax.data.loader import Loader
 from spectral_jax.sensors import SensorSpec
+from spectral_jax.spectral import band_statistics
 
 TOOL = Path(__file__).parents[1] / "tools" / "band_statistics.py"
 
@@ -25,7 +25,7 @@ def batch(rng, size):
 def test_measured_statistics_are_those_of_the_valid_pixels(rng):
     batches = [batch(rng, 2), batch(rng, 3), tiny_run.batch(tiny_run.config(), rng)]
     batches[2] = Batch({"MSI": batches[2].sensors["MSI"]})  # of another group: this sensor is not in it
-    mean, std, count = statistics.measure(tiny_run.HSI, "HSI", batches)
+    mean, std, count = band_statistics.measure(tiny_run.HSI, "HSI", batches)
     values = np.concatenate([b.sensors["HSI"].pixels.reshape(-1, 6) for b in batches[:2]]) * 1e-4
     values = values[values[:, 0] >= 0]
     assert count == len(values) == 5 * 63
@@ -35,8 +35,10 @@ def test_measured_statistics_are_those_of_the_valid_pixels(rng):
 
 def test_a_sensor_standardised_by_its_own_statistics_has_mean_0_and_deviation_1(tmp_path, rng):
     found = batch(rng, 16)
-    statistics.write(tmp_path / "own.csv", tiny_run.HSI, *statistics.measure(tiny_run.HSI, "HSI", [found])[:2], "made up")
-    spec = statistics.standardised(tiny_run.HSI, str(tmp_path / "own.csv"))
+    band_statistics.write(
+        tmp_path / "own.csv", tiny_run.HSI, *band_statistics.measure(tiny_run.HSI, "HSI", [found])[:2], "made up"
+    )
+    spec = band_statistics.standardised(tiny_run.HSI, str(tmp_path / "own.csv"))
     values, valid = (np.asarray(x) for x in decode(found.sensors["HSI"], spec))
     np.testing.assert_allclose(values[valid].mean(0), 0.0, atol=1e-3)
     np.testing.assert_allclose(values[valid].std(0), 1.0, atol=1e-3)
@@ -46,14 +48,14 @@ def test_bands_are_found_by_wavelength_not_by_position(tmp_path):
     bands = tiny_run.HSI.bands
     backwards = dataclasses.replace(tiny_run.HSI, bands=bands[::-1], token_edges_nm=())
     numbers = np.arange(1.0, 7.0)
-    statistics.write(tmp_path / "a.csv", backwards, numbers, numbers / 10, "made up")
-    assert statistics.standardised(tiny_run.HSI, str(tmp_path / "a.csv")).mean == (6.0, 5.0, 4.0, 3.0, 2.0, 1.0)
-    statistics.write(tmp_path / "r.csv", tiny_run.SAR, np.array([0.5]), np.array([0.2]), "made up")
-    assert statistics.standardised(tiny_run.SAR, str(tmp_path / "r.csv")).std == (0.2,)
+    band_statistics.write(tmp_path / "a.csv", backwards, numbers, numbers / 10, "made up")
+    assert band_statistics.standardised(tiny_run.HSI, str(tmp_path / "a.csv")).mean == (6.0, 5.0, 4.0, 3.0, 2.0, 1.0)
+    band_statistics.write(tmp_path / "r.csv", tiny_run.SAR, np.array([0.5]), np.array([0.2]), "made up")
+    assert band_statistics.standardised(tiny_run.SAR, str(tmp_path / "r.csv")).std == (0.2,)
 
 
 def test_the_statistics_of_enmap_fit_its_202_bands():
-    spec = statistics.standardised(SensorSpec.load("enmap_l2a"), "enmap_potsdam")
+    spec = band_statistics.standardised(SensorSpec.load("enmap_l2a"), "enmap_potsdam")
     assert len(spec.mean) == len(spec.std) == 202
     near_infrared, red = (int(np.abs(spec.centre_nm - nm).argmin()) for nm in (860.0, 670.0))
     assert spec.mean[near_infrared] > 3 * spec.mean[red]  # it is summer
@@ -61,19 +63,21 @@ def test_the_statistics_of_enmap_fit_its_202_bands():
 
 def test_bad_statistics_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="band statistics enmap_berlin do not exist; .* has enmap_potsdam"):
-        statistics.standardised(tiny_run.HSI, "enmap_berlin")
+        band_statistics.standardised(tiny_run.HSI, "enmap_berlin")
     file = tmp_path / "a.csv"
-    statistics.write(file, dataclasses.replace(tiny_run.HSI, bands=tiny_run.HSI.bands[:5]), np.ones(5), np.ones(5), "made up")
+    band_statistics.write(
+        file, dataclasses.replace(tiny_run.HSI, bands=tiny_run.HSI.bands[:5]), np.ones(5), np.ones(5), "made up"
+    )
     with pytest.raises(ValueError, match=r"a.csv: no line for band 5 at 700 nm of sensor tiny_hsi; measure the statistics"):
-        statistics.standardised(tiny_run.HSI, str(file))
-    statistics.write(file, tiny_run.HSI, np.ones(6), np.array([1, 1, 0, 1, 1, 1.0]), "made up")
+        band_statistics.standardised(tiny_run.HSI, str(file))
+    band_statistics.write(file, tiny_run.HSI, np.ones(6), np.array([1, 1, 0, 1, 1, 1.0]), "made up")
     with pytest.raises(ValueError, match="band 2 has standard deviation 0.0; expected a number above 0"):
-        statistics.standardised(tiny_run.HSI, str(file))
+        band_statistics.standardised(tiny_run.HSI, str(file))
     file.write_text("name,centre_nm,mean\n" + "".join(f"{b.name},{b.centre_nm},1\n" for b in tiny_run.HSI.bands))
     with pytest.raises(ValueError, match="expected the columns name, centre_nm, mean, std"):
-        statistics.standardised(tiny_run.HSI, str(file))
+        band_statistics.standardised(tiny_run.HSI, str(file))
     with pytest.raises(ValueError, match="no valid pixel of HSI was read"):
-        statistics.measure(tiny_run.HSI, "HSI", [])
+        band_statistics.measure(tiny_run.HSI, "HSI", [])
 
 
 def test_the_tool_measures_a_store(load_command, tmp_path, monkeypatch, capsys):
@@ -94,6 +98,6 @@ def test_the_tool_measures_a_store(load_command, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(flags.FLAGS[name], "value", value)
     tool["main"](["band_statistics"])
     assert "tiny_msi: 2304 valid pixels (observed) in 2 batches of store.zarr" in capsys.readouterr().out
-    mean, std, _ = statistics.measure(tiny_run.MSI, "MSI", Loader(cfg, path).batches(0, 2))
-    spec = statistics.standardised(tiny_run.MSI, str(tmp_path / "o.csv"))
+    mean, std, _ = band_statistics.measure(tiny_run.MSI, "MSI", Loader(cfg, path).batches(0, 2))
+    spec = band_statistics.standardised(tiny_run.MSI, str(tmp_path / "o.csv"))
     np.testing.assert_allclose((spec.mean, spec.std), (mean, std), atol=1e-5)

@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 from tiny_tasks import square
 
-from spectral_jax.downstream.adapt_settings import Adapt, AdaptData, Size
-from spectral_jax.downstream.protocols import TERRAMIND_STUDY
-from spectral_jax.ingest.tasks.data import Channel, TaskData
-from spectral_jax.ingest.tasks.spec import ChannelGroup, TaskSpec
+from spectral_jax.adapt.protocols import TERRAMIND_STUDY
+from spectral_jax.adapt.settings import Adapt, AdaptData, Size
 from spectral_jax.sensors import SensorSpec
+from spectral_jax.tasks.samples import Channel, TaskData
+from spectral_jax.tasks.spec import ChannelGroup, TaskSpec
 
 PX = 8
 SPEC = TaskSpec(

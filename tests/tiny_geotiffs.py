@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spectral_jax.ingest import build
-from spectral_jax.ingest.build import Inputs
+from spectral_jax.ingest.patches import build
+from spectral_jax.ingest.patches.build import Inputs
 from spectral_jax.sensors import SensorSpec
 
 rasterio = pytest.importorskip("rasterio", reason="needs the extra spectral-jax[geo]")

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from tiny_geotiffs import write_tif
 
-from spectral_jax.ingest.tasks.data import Channel, Georeference, TaskData
-from spectral_jax.ingest.tasks.spec import ChannelGroup, TaskSpec
+from spectral_jax.tasks.samples import Channel, Georeference, TaskData
+from spectral_jax.tasks.spec import ChannelGroup, TaskSpec
 
 SPEC = TaskSpec(
     name="tiny",

@@ -1,4 +1,4 @@
-"""Measures the mean and standard deviation of a sensor's bands over a store, for `spectral_jax.statistics.standardised`.
+"""Measures the mean and standard deviation of a sensor's bands over a store.
 
 Example:
   uv run python tools/band_statistics.py --config=experiments/configs/real_mini.py --store=real.zarr --sensor=ENMAP \
@@ -12,8 +12,9 @@ from pathlib import Path
 
 from absl import app, flags, logging
 
-from spectral_jax import configure, statistics
+from spectral_jax import configure
 from spectral_jax.data.loader import Loader
+from spectral_jax.spectral import band_statistics
 
 CONFIG = flags.DEFINE_string("config", None, "Config whose sensors are read.", required=True)
 STORE = flags.DEFINE_string("store", None, "The store.", required=True)
@@ -29,11 +30,11 @@ def main(argv: list[str]):
         cfg = configure.read(CONFIG.value, argv[1:])
         spec = cfg.sensor(SENSOR.value).spec
         loader = Loader(cfg, STORE.value)
-        mean, std, count = statistics.measure(spec, SENSOR.value, loader.batches(0, BATCHES.value))
+        mean, std, count = band_statistics.measure(spec, SENSOR.value, loader.batches(0, BATCHES.value))
         kind = "simulated" if loader.store.simulated else "observed"
         read = f"{BATCHES.value} batches of {Path(STORE.value).name}"
         origin = f"{spec.name}: {count} valid pixels ({kind}) in {read}, scaled to 0..1."
-        statistics.write(Path(OUT.value), spec, mean, std, origin)
+        band_statistics.write(Path(OUT.value), spec, mean, std, origin)
     except (ValueError, KeyError, OSError) as error:
         sys.exit(f"band_statistics: {error}")
     print(f"{origin}\nWritten to {OUT.value}; take it with statistics.standardised(spec, {OUT.value!r}).")

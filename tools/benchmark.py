@@ -43,7 +43,7 @@ def main(argv: list[str]) -> int:
 def loader(overrides):
     """Loader against bare reads, at the package's batch size unless another is given; small batches cost more a location."""
     from spectral_jax.config import Data
-    from spectral_jax.data import throughput
+    from spectral_jax.measure import throughput
 
     if not any(text.startswith("--config.data.batch_size=") for text in overrides):
         overrides = [*overrides, f"--config.data.batch_size={Data().batch_size}"]
@@ -56,7 +56,7 @@ def loader(overrides):
 
 def memory(overrides):
     """Resident memory over batches."""
-    from spectral_jax.data import throughput
+    from spectral_jax.measure import throughput
 
     cfg, path = _config_and_store(overrides)
     for name, value in throughput.memory(cfg, path, batches=BATCHES.value or 1000).items():
@@ -65,9 +65,9 @@ def memory(overrides):
 
 def realism(_):
     """Simulated spectra against real ones."""
-    from spectral_jax.data import realism as check
+    from spectral_jax.measure import scene_realism
 
-    print(check.text(check.report(REAL_DATA.value)))
+    print(scene_realism.text(scene_realism.report(REAL_DATA.value)))
 
 
 def scene(_):
@@ -75,9 +75,10 @@ def scene(_):
     import jax
     import numpy as np
 
-    from spectral_jax.downstream import tiled_checks
     from spectral_jax.interop.terramind_bands import modality
-    from spectral_jax.model import task_heads, terramind
+    from spectral_jax.measure import scene_memory
+    from spectral_jax.model.heads import task_heads
+    from spectral_jax.model.published import terramind
 
     cfg = terramind.config("tiny", (modality("S2L2A"),))
     head = task_heads.HeadConfig("linear", 6)
@@ -91,7 +92,7 @@ def scene(_):
         return task_heads.call_head(decode, head, found.maps, found.pooled, (side, side))
 
     with tempfile.TemporaryDirectory(prefix="spectral_jax_benchmark_") as folder:
-        for name, value in tiled_checks.scene_memory(folder, predict, tile=side, overlap=64).items():
+        for name, value in scene_memory.scene_memory(folder, predict, tile=side, overlap=64).items():
             print(f"  {name}: {value:.0f} {'s' if name == 'seconds' else 'bytes'}")
 
 
@@ -123,7 +124,7 @@ def step(overrides):
 
 
 def _config_and_store(overrides):
-    from spectral_jax.data import throughput
+    from spectral_jax.measure import throughput
 
     cfg = configure.read(CONFIG.value, overrides)
     if STORE.value:

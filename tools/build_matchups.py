@@ -15,19 +15,22 @@ import numpy as np
 from absl import app, flags
 
 from spectral_jax import matchups
-from spectral_jax.ingest import glerl, match_granules, match_labels, matching, pace_download, pace_flags
+from spectral_jax.ingest.matchups import build, glerl, granules, labels
+from spectral_jax.ingest.pace import download
+from spectral_jax.ingest.pace.flags import DEFAULT
+from spectral_jax.ingest.pace.flags import mask as flag_mask
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("granules", None, "Folder of Level-2 AOP granules (.nc), looked through with its folders.", required=True)
 flags.DEFINE_list("insitu", None, "CSVs of GLERL, with commas between.", required=True)
 flags.DEFINE_string("out", None, "File to write, .npz.", required=True)
 flags.DEFINE_string(
-    "mask", pace_flags.DEFAULT, "nasa_matchup, l3_standard or inland_bloom; or names of flags with commas between: LAND,CLDICE."
+    "mask", DEFAULT, "nasa_matchup, l3_standard or inland_bloom; or names of flags with commas between: LAND,CLDICE."
 )
 flags.DEFINE_integer("box", 3, "Side of the box of pixels around a station; odd.")
-flags.DEFINE_float("most_km", matching.MOST_KM, "The nearest pixel may be this far from the station, kilometres.")
+flags.DEFINE_float("most_km", build.MOST_KM, "The nearest pixel may be this far from the station, kilometres.")
 flags.DEFINE_integer(
-    "now_days", match_labels.NOW_DAYS, "A sample of now lies at most this many days from the image.", lower_bound=0,
+    "now_days", labels.NOW_DAYS, "A sample of now lies at most this many days from the image.", lower_bound=0,
     upper_bound=int(matchups.MOST_NOW_DAYS),
 )  # fmt: skip
 flags.DEFINE_list("region", [str(x) for x in matchups.REGION], "West, south, east, north of the water, degrees.")
@@ -56,23 +59,21 @@ def _run() -> None:
         raise ValueError(f"--out: expected a file that ends in .npz, got {out}.")
     if not out.parent.is_dir():
         raise FileNotFoundError(f"--out: the folder {out.parent} does not exist; make it first.")
-    rules = matching.Rules(
-        mask=pace_flags.mask(FLAGS.mask), box=FLAGS.box, most_km=FLAGS.most_km, now_days=FLAGS.now_days, region=_region()
+    rules = build.Rules(
+        mask=flag_mask(FLAGS.mask), box=FLAGS.box, most_km=FLAGS.most_km, now_days=FLAGS.now_days, region=_region()
     )
     samples = glerl.read(FLAGS.insitu, unknown=FLAGS.unknown_codes)
     if FLAGS.download is not None:
         if len(FLAGS.download) != 2:
             raise ValueError(f"--download: expected the first and the last day, got {','.join(FLAGS.download)!r}.")
-        pace_download.fetch(
-            *FLAGS.download, FLAGS.granules, near_real_time=FLAGS.download_nrt, region=rules.region, report=_say
-        )
-    files = match_granules.files(FLAGS.granules)
+        download.fetch(*FLAGS.download, FLAGS.granules, near_real_time=FLAGS.download_nrt, region=rules.region, report=_say)
+    files = granules.files(FLAGS.granules)
     _say(f"{len(files)} granules, {len(samples)} samples, mask {rules.mask.name}")
     for what, count in samples.mended.items():
         _say(f"  mended: {count} samples, {what}")
     for path, row, column, cell in samples.unknown:
         _say(f"  unknown code: {path}, row {row}, column {column!r}: {cell!r}")
-    made = matching.build(files, samples, rules, report=lambda line: _say(f"  {line}"))
+    made = build.build(files, samples, rules, report=lambda line: _say(f"  {line}"))
     matchups.save(out, made)
     for reason, count in made.left_out.items():
         _say(f"  left out: {count} {reason}")

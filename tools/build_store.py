@@ -12,7 +12,7 @@ import sys
 
 from absl import app, flags, logging
 
-from spectral_jax.ingest.build import Inputs, build
+from spectral_jax.ingest.patches.build import Inputs, build
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("enmap", None, "Folder of EnMAP L2A GeoTIFFs, 224 bands with tags 'wavelength' and 'fwhm'.")

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from absl import app, flags
 
-from spectral_jax.downstream import climatology, metrics
-from spectral_jax.ingest import glerl
+from spectral_jax.ingest.matchups import glerl
+from spectral_jax.microcystin import climatology, metrics
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("insitu", None, "CSVs of GLERL, with commas between.", required=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from absl import app, flags, logging
 
 from spectral_jax.interop import dofa, folder, safetensors_file, spectralearth, terramind, weights_file
-from spectral_jax.model.published import kind_of
+from spectral_jax.model.published.encoders import kind_of
 
 SOURCE = flags.DEFINE_enum("source", None, ["terramind", "spectralearth", "dofa"], "Whose weights these are.", required=True)
 INPUT = flags.DEFINE_string("input", None, "Checkpoint; with --to=published, the folder to read.", required=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from absl import app
 
-from spectral_jax.downstream import task_ranks
+from spectral_jax.adapt.score import ranks
 
 
 def main(argv: list[str]):
@@ -24,7 +24,7 @@ def main(argv: list[str]):
             sys.exit(f"rank_tasks: expected a run of experiments/adapt.py in {folder}, and it has no results.json.")
         rows += json.loads(path.read_text())
     try:
-        print(task_ranks.rank(rows).text())
+        print(ranks.rank(rows).text())
     except ValueError as error:
         sys.exit(f"rank_tasks: {error}")
 

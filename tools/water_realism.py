@@ -9,7 +9,7 @@ import sys
 
 from absl import app, flags
 
-from spectral_jax.data import water_realism
+from spectral_jax.measure import water_realism
 
 MATCHUPS = flags.DEFINE_string("matchups", None, "Match-up file, .npz.", required=True)
 COUNT = flags.DEFINE_integer("count", 20_000, "Simulated spectra.", lower_bound=1)

@@ -17,8 +17,8 @@ rows.
 
 import dataclasses
 
-from spectral_jax.downstream.adapt_settings import Adapt, AdaptData, Size
-from spectral_jax.downstream.protocols import TERRAMIND_STUDY
+from spectral_jax.adapt.protocols import TERRAMIND_STUDY
+from spectral_jax.adapt.settings import Adapt, AdaptData, Size
 
 
 def config() -> Adapt:

@@ -8,8 +8,8 @@ toy size. Every page says so; the scores say nothing about the Earth, nor about 
 
 import dataclasses
 
-from spectral_jax.downstream.adapt_settings import Adapt, AdaptData, Size
-from spectral_jax.downstream.protocols import TERRAMIND_STUDY
+from spectral_jax.adapt.protocols import TERRAMIND_STUDY
+from spectral_jax.adapt.settings import Adapt, AdaptData, Size
 
 
 def config() -> Adapt:

@@ -11,7 +11,7 @@ report.json, out_of_fold.csv, predictor.npz and the encoders. `--config.ablation
 from pathlib import Path
 
 from spectral_jax import configure
-from spectral_jax.downstream.settings import Evaluation, Finetune, MatchupData
+from spectral_jax.microcystin.settings import Evaluation, Finetune, MatchupData
 
 
 def config() -> Finetune:

@@ -8,7 +8,7 @@ Two CPU cores, under three minutes. Every page says that the data is simulated; 
 from pathlib import Path
 
 from spectral_jax import configure
-from spectral_jax.downstream.settings import SIMULATED, Evaluation, Finetune, MatchupData
+from spectral_jax.microcystin.settings import SIMULATED, Evaluation, Finetune, MatchupData
 
 
 def config() -> Finetune:

@@ -9,15 +9,15 @@ that the job runs and that the encoder learns; what it learned is worth nothing 
 
 import dataclasses
 
-from spectral_jax import statistics
 from spectral_jax.config import Config, Data, Jepa, Optim, Probe, Synthetic, Train, Views, model_size, spectralearth_sensors
+from spectral_jax.spectral import band_statistics
 
 
 def config() -> Config:
     """240 m patches (4 x 4 tokens); spectral tokens are pooled at once, and only the spectrometer has local views."""
     enmap, s2, s1 = spectralearth_sensors(only=("ENMAP", "S2", "S1"))
     # Published models see imaging spectrometers in 0..1. Standardised bands let so few steps reach what is faint in a spectrum.
-    enmap = dataclasses.replace(enmap, spec=statistics.standardised(enmap.spec, "enmap_simulated"))
+    enmap = dataclasses.replace(enmap, spec=band_statistics.standardised(enmap.spec, "enmap_simulated"))
     s2 = dataclasses.replace(s2, local_views=False)
     return Config(
         name="quickstart",

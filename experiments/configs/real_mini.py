@@ -8,14 +8,14 @@ Shows that the job runs on observations: it is far too little data for an encode
 groups, EnMAP alone and Sentinel-2 with Sentinel-1, so the step is compiled twice.
 """
 
-from spectral_jax import statistics
 from spectral_jax.config import Config, Data, Optim, SensorInput, Train, Views, model_size
 from spectral_jax.sensors import SensorSpec
+from spectral_jax.spectral import band_statistics
 
 
 def config() -> Config:
     """960 m patches (16 x 16 tokens); local views are cut at their own pixel size."""
-    enmap = statistics.standardised(SensorSpec.load("enmap_l2a"), "enmap_potsdam")
+    enmap = band_statistics.standardised(SensorSpec.load("enmap_l2a"), "enmap_potsdam")
     return Config(
         name="real_mini",
         sensors=(

@@ -8,7 +8,6 @@ match-ups' 3 x 3 pixels of PACE OCI in one of 4 x 4; bands below 400 nm are left
 
 import dataclasses
 
-from spectral_jax import statistics
 from spectral_jax.config import (
     Config,
     Data,
@@ -22,12 +21,13 @@ from spectral_jax.config import (
     model_size,
 )  # fmt: skip
 from spectral_jax.sensors import SensorSpec
+from spectral_jax.spectral import band_statistics
 
 
 def config() -> Config:
     """Tiny encoder, 400 steps. The objective's weights and heads are our choices: the paper states none."""
     pace = dataclasses.replace(SensorSpec.load("pace_oci_rrs_v3"), bad_intervals_nm=((340.0, 399.0),))
-    pace = statistics.standardised(pace, "pace_simulated")
+    pace = band_statistics.standardised(pace, "pace_simulated")
     return Config(
         name="spectm_lake",
         sensors=(SensorInput("PACE", pace, "linear"),),

@@ -9,9 +9,8 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from spectral_jax.batch import Batch
+from spectral_jax.batch import BATCH_AXES, Batch
 
-BATCH_AXES = ("data", "fsdp")  # mesh axes over which locations are split
 _POLL_SECONDS = 0.1  # how soon the thread notices that nobody waits for it any more
 
 

@@ -15,11 +15,11 @@ import numpy as np
 from absl import flags
 
 from spectral_jax.batch import Batch, SensorData
-from spectral_jax.closest import closest
 from spectral_jax.config import Config
-from spectral_jax.data import read, store
+from spectral_jax.data import store, store_read
 from spectral_jax.data.loader_checks import check_sensors
 from spectral_jax.data.schedule import Schedule, words
+from spectral_jax.sentences import closest
 
 
 class Loader:
@@ -147,7 +147,7 @@ class Loader:
     def names(self, batch: Batch) -> list[str]:
         """Identifiers of the locations of a host or device batch, for messages; of a global batch those of this process."""
         groups = list(self.store.groups.values())
-        rows = zip(read.local(batch.group).tolist(), read.local(batch.location).tolist(), strict=True)
+        rows = zip(store_read.local(batch.group).tolist(), store_read.local(batch.location).tolist(), strict=True)
         return [groups[g].ids([row])[0] for g, row in rows]
 
     def describe(self) -> str:
@@ -165,10 +165,10 @@ class Loader:
         plans, later = {}, {}
         for key, bands in self._bands[name].items():
             token = self.cfg.token_px(key)
-            present, dates = read.choose_dates(group.valid(key)[rows], draws[key])
-            plans[key] = read.SensorRead(key, bands, present, dates, corners * token, self.cfg.patch_px(key))
+            present, dates = store_read.choose_dates(group.valid(key)[rows], draws[key])
+            plans[key] = store_read.SensorRead(key, bands, present, dates, corners * token, self.cfg.patch_px(key))
             if self.cfg.data.lead_days is not None:
-                found = read.choose_later(
+                found = store_read.choose_later(
                     group.valid(key)[rows], group.times(key)[rows], present, dates, self.cfg.data.lead_days
                 )
                 later[key] = dataclasses.replace(plans[key], present=found[0], dates=found[1])
@@ -176,8 +176,8 @@ class Loader:
         numbers = np.full(len(rows), self._numbers[name], np.int32)
         return Batch(sensors, rows.astype(np.int32), numbers, self._read_dates(group, rows, later) if later else None)
 
-    def _read_dates(self, group, rows: np.ndarray, plans: dict[str, read.SensorRead]) -> dict[str, SensorData]:
-        pixels = read.read_batch(group, rows, list(plans.values()))
+    def _read_dates(self, group, rows: np.ndarray, plans: dict[str, store_read.SensorRead]) -> dict[str, SensorData]:
+        pixels = store_read.read_batch(group, rows, list(plans.values()))
         sensors = {}
         for key, plan in plans.items():
             times = np.where(plan.present, group.times(key)[rows, plan.dates], 0.0).astype(np.float32)

@@ -14,10 +14,10 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from spectral_jax.closest import closest
 from spectral_jax.data import store_archive, store_format, store_write
 from spectral_jax.data.store_group import Group
 from spectral_jax.sensors import SensorSpec
+from spectral_jax.sentences import closest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Store:
     Attributes:
       path: folder or address.
       footprint_m: side of the square patches, metres.
-      simulated: True when the numbers come from `data.synthetic`, not from a satellite.
+      simulated: True when the numbers come from `scenes.store`, not from a satellite.
       truth_names: names of the ground parameters of a simulated store.
       provenance: what was built from what, as the builder wrote it.
       groups: name -> Group, sorted by name.

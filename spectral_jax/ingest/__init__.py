@@ -1,4 +1,10 @@
-"""Observations in: GeoTIFFs to a store of co-located patches, PACE granules and water samples to match-ups, labelled tasks.
+"""Observations in: rasters to stores, PACE granules and water samples to match-ups.
 
-Read `build` for stores, `matching` for match-ups, `tasks.read` for tasks, `scene` for images that are predicted tile by tile.
+In the order in which they may import one another:
+
+  facts: what a product is: the text files of `data_specs/products`
+  raster: a GeoTIFF: grid, bands, time, numbers; big scenes window by window
+  patches: folders of GeoTIFFs to a store of co-located patches
+  pace: PACE OCI from NetCDF
+  matchups: water samples beside PACE spectra
 """

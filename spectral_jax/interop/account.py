@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spectral_jax.closest import closest
 from spectral_jax.interop.names import COUNTER, Leaf, flatten, nest
 from spectral_jax.interop.recognise import recognise
 from spectral_jax.interop.weights_file import Weights
+from spectral_jax.sentences import closest
 
 # Whole numbers up to this are exact in float32.
 EXACT = 2**24

@@ -6,8 +6,8 @@ from spectral_jax.interop import names, recognise
 from spectral_jax.interop.account import Account, Row, take
 from spectral_jax.interop.names import Leaf
 from spectral_jax.interop.weights_file import Weights
-from spectral_jax.model import dofa
-from spectral_jax.model.dofa import DofaConfig
+from spectral_jax.model.published import dofa
+from spectral_jax.model.published.dofa import DofaConfig
 
 MARK = "patch_embed.weight_generator."
 IGNORED = {

@@ -10,7 +10,7 @@ import numpy as np
 from spectral_jax import configure
 from spectral_jax.interop import dofa, names, safetensors_file, spectralearth, terramind
 from spectral_jax.interop.account import Account
-from spectral_jax.model.published import MODELS, kind_of
+from spectral_jax.model.published.encoders import MODELS, kind_of
 
 # Converter of each kind of encoder.
 CONVERTERS = {"terramind": terramind, "spectralearth": spectralearth, "spectralearth_resnet": spectralearth, "dofa": dofa}

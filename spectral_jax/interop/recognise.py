@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from spectral_jax.model import dofa, spectralearth, terramind
+from spectral_jax.model.published import dofa, spectralearth, terramind
 
 # A part that a key of each model's checkpoints has, and the end of the key of a vector as long as the model is wide. The first
 # that fits is taken.

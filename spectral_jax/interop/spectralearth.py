@@ -8,9 +8,9 @@ from spectral_jax.interop import names, recognise
 from spectral_jax.interop.account import Account, Row, take
 from spectral_jax.interop.names import Leaf
 from spectral_jax.interop.weights_file import Weights
-from spectral_jax.model import spectralearth, spectralearth_resnet
-from spectral_jax.model.spectralearth import SpectralEarthConfig
-from spectral_jax.model.spectralearth_resnet import EXPANSION, SpectralEarthResNetConfig
+from spectral_jax.model.published import spectralearth, spectralearth_resnet
+from spectral_jax.model.published.spectralearth import SpectralEarthConfig
+from spectral_jax.model.published.spectralearth_resnet import EXPANSION, SpectralEarthResNetConfig
 
 MARK = "spectral_adapter."
 # Place in the adapter's sequence of each convolution; its normalisation follows.

@@ -11,8 +11,8 @@ from spectral_jax.interop.account import Account, take
 from spectral_jax.interop.names import Leaf
 from spectral_jax.interop.terramind_bands import MODALITIES, modality, positions_of
 from spectral_jax.interop.weights_file import Weights
-from spectral_jax.model import terramind
-from spectral_jax.model.terramind import Modality, TerraMindConfig
+from spectral_jax.model.published import terramind
+from spectral_jax.model.published.terramind import Modality, TerraMindConfig
 
 MARK = "encoder_embeddings."
 PATCH = "d (p q c) -> p q c d"

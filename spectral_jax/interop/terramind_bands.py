@@ -6,8 +6,8 @@ documentation lists RGB the other way round. Statistics of TerraMind 0.1 differ 
 
 from typing import NamedTuple
 
-from spectral_jax.closest import closest
-from spectral_jax.model.terramind import Modality
+from spectral_jax.model.published.terramind import Modality
+from spectral_jax.sentences import closest
 
 _L2A = (
     "COASTAL_AEROSOL", "BLUE", "GREEN", "RED", "RED_EDGE_1", "RED_EDGE_2", "RED_EDGE_3", "NIR_BROAD", "NIR_NARROW",

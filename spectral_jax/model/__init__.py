@@ -1,7 +1,12 @@
-"""The encoder and its heads: the only floor that imports flax.
+"""The encoders and their heads: the only floor that imports flax.
 
-Read `encode` for the public functions, then `tokenize` and `wavelength` (pixels to tokens), `hiera` (local and shared stages),
-`fuse` (several sensors to one token), `layers` (what all are made of) and `heads` (the projector).
-Encoders of others are in `terramind`, `spectralearth` and `dofa`, on `vit`, and are called by `published`; `projection` brings
-bands to them, and `task_heads` leads from their maps to labels.
+In the order in which they may import one another:
+
+  layers: what all parts are made of: masks everywhere, reductions in float32
+  convolutions: convolutions as PyTorch defines them, and norms without batch statistics
+  resize: maps to other sizes, exactly as PyTorch does it
+  encoder: our encoder: pixels to tokens to stages to one embedding
+  published: encoders of others, number for number
+  projection: learned projections of spectra to other bands
+  heads: from maps and embeddings to labels
 """

@@ -14,7 +14,7 @@ import numpy as np
 from flax import linen as nn
 
 from spectral_jax.model.layers import Dense, along_last
-from spectral_jax.model.spectral_adapter import CHANNELS, EPS, SPECTRAL, fewest_bands
+from spectral_jax.model.published.spectral_adapter import CHANNELS, EPS, SPECTRAL, fewest_bands
 from spectral_jax.sensors import SensorSpec
 from spectral_jax.spectral.coverage import response_curves, stands_for_nm
 from spectral_jax.spectral.project import Projection, apply

@@ -1,1 +1,12 @@
-"""Objectives: what an encoder is trained for. They call the model's pure functions and return sums and counts."""
+"""What an encoder is trained for. Objectives call the model's pure functions and return sums and counts.
+
+In the order in which they may import one another:
+
+  views: global and local views of a batch: sensors shown, crops, augmentation
+  collapse: alarms: spread and effective rank of embeddings
+  sigreg: embeddings towards an isotropic Gaussian
+  jepa: every view's embedding agrees with the teacher's global centre
+  spectm: hidden bands, bio-optical indices, and a later date
+  supervised: losses of labelled tasks
+  joint: the weighted sum of a run's objectives
+"""

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from spectral_jax.batch import Batch, decode
 from spectral_jax.config import Config
 from spectral_jax.means import Axis, global_mean, rows, total, varying
-from spectral_jax.model import encode, heads
+from spectral_jax.model.encoder import encode, projector
 from spectral_jax.objective import collapse, views
 from spectral_jax.objective.sigreg import directions, sigreg
 
@@ -40,11 +40,11 @@ def loss(params: dict, teacher: dict, batch: Batch, key: jax.Array, cfg: Config,
     if cfg.views.local_views:
         local = _local_views(params["encoder"], decoded, plan, cfg)
         pooled, weight = (jnp.concatenate(pair) for pair in zip((pooled, weight), local, strict=True))
-    z = heads.project(params["projector"], pooled, axis, dtype, weight)
+    z = projector.project(params["projector"], pooled, axis, dtype, weight)
 
     frozen = jax.lax.stop_gradient(teacher)
     target_pooled, target_weight = _global_views(frozen["encoder"], decoded, plan, cfg, axis)
-    target = heads.project(frozen["projector"], target_pooled, axis, dtype, target_weight)
+    target = projector.project(frozen["projector"], target_pooled, axis, dtype, target_weight)
     centre = jax.lax.stop_gradient(jnp.einsum("vbd,vb->bd", target, target_weight))
     centre = centre / jnp.maximum(target_weight.sum(axis=0), 1.0)[:, None]
 

@@ -13,7 +13,7 @@ from einops import rearrange, reduce
 from spectral_jax.batch import Batch, decode, physical
 from spectral_jax.config import Config
 from spectral_jax.means import Axis, global_mean, rows, total
-from spectral_jax.model import encode, spectral_heads
+from spectral_jax.model.encoder import encode, spectral_heads
 from spectral_jax.objective import collapse
 from spectral_jax.spectral import indices, masks
 

@@ -7,7 +7,7 @@ exist makes the sum NaN: compiled code cannot raise, and training must not go on
 import jax
 import jax.numpy as jnp
 
-from spectral_jax.ingest.tasks.data import IGNORED
+from spectral_jax.means import IGNORED
 
 
 def cross_entropy(logits: jax.Array, labels: jax.Array, weights: jax.Array | None = None) -> tuple[jax.Array, jax.Array]:

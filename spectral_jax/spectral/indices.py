@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spectral_jax.closest import closest
+from spectral_jax.sentences import closest
 
 # A band stands for a wavelength this near: OCSSW's limit for the fluorescence line (fluorescence.c).
 TOLERANCE_NM = 2.5

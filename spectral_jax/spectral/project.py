@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spectral_jax.closest import closest
 from spectral_jax.sensors import SensorSpec
+from spectral_jax.sentences import closest
 from spectral_jax.spectral.coverage import Coverage, coverage, nearest_index, srf_weights
 
 METHODS = ("nearest", "srf")

@@ -12,10 +12,9 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, SingleDeviceSharding
 from jax.sharding import PartitionSpec as P
 
+from spectral_jax.batch import BATCH_AXES
 from spectral_jax.config import Config
-from spectral_jax.data.feed import BATCH_AXES as AXES
-from spectral_jax.train import state as train_state
-from spectral_jax.train import step
+from spectral_jax.train import state, step
 
 COLUMNS = "columns"  # split the last axis over fsdp
 REPLICA = "replica"  # whole on every device
@@ -50,7 +49,7 @@ def make_mesh(cfg: Config, devices: list | None = None) -> Mesh:
             f"{cfg.train.fsdp}) does not divide {cfg.data.batch_size}; the nearest batch size that divides is {near}."
         )
     grid = np.asarray(devices).reshape(-1, cfg.train.fsdp)
-    return Mesh(grid, AXES, axis_types=(AxisType.Auto,) * 2)
+    return Mesh(grid, BATCH_AXES, axis_types=(AxisType.Auto,) * 2)
 
 
 def shardings(tree, mesh: Mesh, rules: tuple[tuple[str, str], ...] = RULES):
@@ -104,19 +103,19 @@ def dump(tree, mesh: Mesh) -> str:
 
 def batch_sharding(mesh: Mesh) -> NamedSharding:
     """Locations split over all devices."""
-    return NamedSharding(mesh, P(AXES))
+    return NamedSharding(mesh, P(BATCH_AXES))
 
 
-def create_state(cfg: Config, mesh: Mesh) -> train_state.State:
+def create_state(cfg: Config, mesh: Mesh) -> state.State:
     """A fresh state, made in place: no device ever holds more than its share."""
-    make = partial(train_state.create, cfg=cfg)
+    make = partial(state.create, cfg=cfg)
     key = jax.random.key(cfg.train.seed)
     return jax.jit(make, out_shardings=shardings(jax.eval_shape(make, key), mesh))(key)
 
 
-def abstract_state(cfg: Config, mesh: Mesh) -> train_state.State:
+def abstract_state(cfg: Config, mesh: Mesh) -> state.State:
     """Shapes, types and shardings of the state on this mesh; what a checkpoint is restored to."""
-    shapes = jax.eval_shape(partial(train_state.create, cfg=cfg), jax.random.key(0))
+    shapes = jax.eval_shape(partial(state.create, cfg=cfg), jax.random.key(0))
     return jax.tree.map(
         lambda s, place: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=place), shapes, shardings(shapes, mesh)
     )
@@ -145,13 +144,13 @@ def place_step(cfg: Config, mesh: Mesh):
     whole = NamedSharding(mesh, P())
     if cfg.train.path == "shard_map":
         each = jax.shard_map(
-            partial(step.update, cfg=cfg, axis=AXES), mesh=mesh, in_specs=(P(), P(AXES), P()), out_specs=(P(), P())
+            partial(step.update, cfg=cfg, axis=BATCH_AXES), mesh=mesh, in_specs=(P(), P(BATCH_AXES), P()), out_specs=(P(), P())
         )
         return jax.jit(each, donate_argnums=0)
-    state = jax.tree.map(lambda s: s.sharding, abstract_state(cfg, mesh))
+    shardings = jax.tree.map(lambda s: s.sharding, abstract_state(cfg, mesh))
     return jax.jit(
         partial(step.update, cfg=cfg),
-        in_shardings=(state, batch_sharding(mesh), whole),
-        out_shardings=(state, whole),
+        in_shardings=(shardings, batch_sharding(mesh), whole),
+        out_shardings=(shardings, whole),
         donate_argnums=0,
     )

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from spectral_jax.config import Config
-from spectral_jax.model import encode, heads, spectral_heads
+from spectral_jax.model.encoder import encode, projector, spectral_heads
 
 
 @jax.tree_util.register_dataclass
@@ -31,7 +31,7 @@ class State:
 def init_params(key: jax.Array, cfg: Config) -> dict:
     """Fresh `{"encoder", "projector"}` parameters, float32; with `"spectm"`, its heads, where that objective is asked for."""
     encoder_key, projector_key = jax.random.split(key)
-    made = {"encoder": encode.init_encoder(encoder_key, cfg), "projector": heads.init_projector(projector_key, cfg)}
+    made = {"encoder": encode.init_encoder(encoder_key, cfg), "projector": projector.init_projector(projector_key, cfg)}
     if cfg.objective.spectm:
         made["spectm"] = spectral_heads.init_heads(jax.random.fold_in(key, 2), cfg)
     return made

@@ -10,8 +10,8 @@ import tiny_run
 
 import spectral_jax
 from spectral_jax import configure
-from spectral_jax.downstream.adapt_settings import Adapt
-from spectral_jax.downstream.settings import Finetune
+from spectral_jax.adapt.settings import Adapt
+from spectral_jax.microcystin.settings import Finetune
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "experiments" / "configs").glob("*.py"))
 

@@ -1,64 +1,151 @@
-"""The directions of the design: who may import what, and no empty test."""
+"""The house: contents that name every module in the order of imports, fences of libraries, and no empty test."""
 
 import ast
 from pathlib import Path
 
 import pytest
+from reference import house
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "spectral_jax"
-# Reading order is data order: a module imports only from its own floor or from floors above it in this list.
-FLOORS = ("closest", "shapes", "sensors", "config", "configure", "batch", "programs", "statistics", "means", "matchups",
-          "data", "ingest", "spectral", "model", "objective", "train", "downstream", "interop", "api", "pretraining",
-          "water_encoders", "prediction", "finetuning", "adapt_encoders", "adapt_rows", "adapting")  # fmt: skip
+MOST = {"tasks/readers": 16}
+APART = (("microcystin", "adapt"),)
+AROUND = ("measure", "launch")
+HANDING_ON = ("__init__.py", "interop/__init__.py")
 FENCES = {
     "flax": ("model/",),
     "grain": ("data/",),
     "tensorstore": ("data/",),
     "orbax": ("train/checkpoint.py",),
     "jax.sharding": ("train/partition.py", "data/feed.py"),
-    "rasterio": ("ingest/", "data/realism.py", "downstream/maps.py"),
-    "h5netcdf": ("ingest/",),
-    "earthaccess": ("ingest/",),
+    "rasterio": ("ingest/raster/", "tasks/", "microcystin/maps/", "measure/"),
+    "h5netcdf": ("ingest/pace/",),
+    "earthaccess": ("ingest/pace/",),
+    "sklearn": ("microcystin/", "adapt/", "pretrain/", "tasks/readers/"),
 }
+FOLDERS = house.folders(PACKAGE)
+MODULES = house.modules(PACKAGE)
+IMPORTING = [m for m in MODULES if m.relative_to(PACKAGE).as_posix() not in HANDING_ON]
+CODE = [p for folder in ("spectral_jax", "tests", "tools", "experiments") for p in sorted((ROOT / folder).rglob("*.py"))]
 
 
-def modules():
-    return sorted(p.relative_to(PACKAGE).as_posix() for p in PACKAGE.rglob("*.py"))
+def name(path):
+    return path.relative_to(ROOT).as_posix()
 
 
-def imports(path):
-    """Dotted names that a file imports, anywhere in it, or reaches through a module it imported."""
-    for node in ast.walk(ast.parse((PACKAGE / path).read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Attribute):
-            yield ast.unparse(node)
+@pytest.mark.parametrize("folder", FOLDERS, ids=name)
+def test_the_contents_name_every_module(folder):
+    assert house.faults_of_contents(PACKAGE, folder, MOST) == []
 
 
-def floor(path):
-    return FLOORS.index(path.split("/")[0].removesuffix(".py"))
+@pytest.mark.parametrize("path", IMPORTING, ids=name)
+def test_a_module_imports_only_what_stands_before_it(path):
+    assert house.faults_of_imports(PACKAGE, path) == []
+    assert house.faults_of_rooms(PACKAGE, path, APART, AROUND) == []
 
 
-@pytest.mark.parametrize("path", [m for m in modules() if m != "__init__.py"])
-def test_a_module_imports_from_its_own_floor_or_those_above(path):
-    names = [n.split(".")[1] for n in imports(path) if n.startswith("spectral_jax.")]
-    wrong = [n for n in names if n in FLOORS and FLOORS.index(n) > floor(path)]
-    assert not wrong, f"{path} imports {wrong}, which are further down"
+@pytest.mark.parametrize("path", CODE, ids=name)
+def test_modules_keep_their_names(path):
+    assert house.faults_of_names(PACKAGE, path) == []
 
 
 @pytest.mark.parametrize("library", FENCES)
 def test_a_library_stays_behind_its_fence(library):
-    users = {m for m in modules() for n in imports(m) if n == library or n.startswith(library + ".")}
+    users = {
+        m.relative_to(PACKAGE).as_posix()
+        for m in MODULES
+        for n in house.names_used(m)
+        if n == library or n.startswith(library + ".")
+    }
     assert users, f"nobody imports {library}; remove its fence"
     assert {m for m in users if not m.startswith(FENCES[library])} == set()
 
 
-def test_nothing_is_called_utils():
-    assert not [m for m in modules() if Path(m).stem in ("utils", "common", "lib", "core", "base", "helpers")]
+@pytest.fixture
+def small_house(tmp_path):
+    """A package of two floors, `ground` before `roof`, and a folder `rooms` of two modules."""
+    files = {
+        "__init__.py": '"""A house.\n\nIn order:\n\n  ground: below\n  rooms: between\n  roof: above\n"""\n',
+        "ground.py": '"""Ground."""\n',
+        "roof.py": '"""Roof."""\n\nfrom house import ground\nfrom house.rooms.bath import water\n',
+        "rooms/__init__.py": '"""Rooms.\n\nIn order:\n\n  hall: first\n  bath: second\n"""\n',
+        "rooms/hall.py": '"""Hall."""\n',
+        "rooms/bath.py": '"""Bath."""\n\nfrom house.rooms import hall\n\nwater = hall\n',
+    }
+    package = tmp_path / "house"
+    for path, text in files.items():
+        (package / path).parent.mkdir(parents=True, exist_ok=True)
+        (package / path).write_text(text)
+    return package
+
+
+def faults(package):
+    found = [f for folder in house.folders(package) for f in house.faults_of_contents(package, folder, {})]
+    for path in house.modules(package):
+        found += house.faults_of_imports(package, path) + house.faults_of_names(package, path)
+        found += house.faults_of_rooms(package, path, (("rooms", "roof"),), ())
+    return found
+
+
+def test_a_house_in_order_has_one_fault_where_two_rooms_are_to_be_apart(small_house):
+    assert faults(small_house) == ["house/roof.py imports rooms, and roof and rooms know nothing of each other"]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "sentence"),
+    [
+        (
+            "ground.py",
+            "from house import roof\n",
+            "house/ground.py imports house.roof; in house/__init__.py roof stands after ground",
+        ),
+        (
+            "rooms/hall.py",
+            "def f():\n    from house.rooms.bath import water\n    return water\n",
+            "house/rooms/hall.py imports house.rooms.bath; in house/rooms/__init__.py bath stands after hall",
+        ),
+        ("rooms/bath.py", "import house\n", "house/rooms/bath.py imports house, in which it stands itself"),
+        ("rooms/attic.py", "", "house/rooms/__init__.py: its docstring has no line for attic"),
+        (
+            "rooms/__init__.py",
+            '"""Rooms.\n\nIn order:\n\n  hall: first\n  bath: second\n  cellar: none\n"""\n',
+            "house/rooms/__init__.py: its docstring tells of cellar, and there is none",
+        ),
+        (
+            "rooms/__init__.py",
+            '"""Rooms.\n\nIn order:\n\n  hall: first\n  bath: second\n  hall: again\n"""\n',
+            "house/rooms/__init__.py: hall stands there twice",
+        ),
+        (
+            "roof.py",
+            "from house.rooms import bath as pool\n",
+            "roof.py renames rooms.bath to pool; give the module a better name, or a folder",
+        ),
+        (
+            "bath.py",
+            "from house.rooms import bath\nfrom house import bath\n",
+            "bath.py imports two modules called bath: bath and rooms.bath; import what it needs of one",
+        ),
+        ("rooms/utils.py", "", "house/rooms: nothing may be called utils; say what it is"),
+    ],
+)
+def test_a_house_out_of_order_is_told_in_a_sentence(small_house, file, text, sentence):
+    (small_house / file).write_text(text)
+    assert sentence in faults(small_house)
+
+
+def test_a_thirteenth_module_is_told_in_a_sentence(small_house):
+    lines = "".join(f"  m{i}: one\n" for i in range(11))
+    (small_house / "rooms" / "__init__.py").write_text(f'"""Rooms.\n\nIn order:\n\n  hall: first\n  bath: second\n{lines}"""\n')
+    for i in range(11):
+        (small_house / "rooms" / f"m{i}.py").write_text("")
+    assert "house/rooms: 13 modules, and a folder has at most 12; part it in two" in faults(small_house)
+
+
+def test_what_stands_around_a_package_is_not_imported_in_it(small_house):
+    (small_house / "rooms" / "bath.py").write_text("from house import ground\n")
+    told = house.faults_of_rooms(small_house, small_house / "rooms" / "bath.py", (), ("ground",))
+    assert told == ["house/rooms/bath.py imports ground, which is for scripts, tools and tests only"]
 
 
 def test_every_test_can_fail():

@@ -7,9 +7,9 @@ import pytest
 from jax.sharding import AxisType
 
 from spectral_jax.batch import Batch, SensorData
-from spectral_jax.data import feed as feed_module
+from spectral_jax.data import feed
 from spectral_jax.data.feed import Feed
-from spectral_jax.data.read import local
+from spectral_jax.data.store_read import local
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_wait_is_the_time_between_asking_and_getting(mesh, monkeypatch):
             yield batch(i)
             assert asked.acquire(timeout=10)  # it has looked again
 
-    monkeypatch.setattr(feed_module, "time", Clock)
+    monkeypatch.setattr(feed, "time", Clock)
     with Feed(source(), mesh, ahead=1) as found:
         assert found.wait_seconds == 0.0
         next(found)

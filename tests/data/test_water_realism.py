@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from spectral_jax import matchups
-from spectral_jax.data import lake, water_prior, water_realism
+from spectral_jax.measure import water_realism
 from spectral_jax.sensors import SensorSpec
+from spectral_jax.simulate.lake import prior, season
 
 
 def test_nine_in_ten_real_spectra_have_a_simulated_neighbour(real_data):
@@ -24,10 +25,10 @@ def test_nine_in_ten_real_spectra_have_a_simulated_neighbour(real_data):
 
 
 def test_the_shares_are_those_of_the_nearest_angles(tmp_path):
-    made = lake.simulate_matchups(3, stations=2, weeks=3)
+    made = season.simulate_matchups(3, stations=2, weeks=3)
     matchups.save(tmp_path / "m.npz", made)
     found = water_realism.report(tmp_path / "m.npz", count=300, seed=0)
-    drawn, _ = water_prior.simulate_spectra(np.random.default_rng(0), 300, SensorSpec.load("pace_oci_rrs_v3"))
+    drawn, _ = prior.simulate_spectra(np.random.default_rng(0), 300, SensorSpec.load("pace_oci_rrs_v3"))
     used = made.wavelength_nm >= 400
     a, b = made.mean_rrs()[:, used], drawn[:, used].astype(float)
     cosine = (a @ b.T) / np.linalg.norm(a, axis=1)[:, None] / np.linalg.norm(b, axis=1)
@@ -37,7 +38,7 @@ def test_the_shares_are_those_of_the_nearest_angles(tmp_path):
 
 
 def test_bands_of_another_sensor_are_a_sentence(tmp_path):
-    made = lake.simulate_matchups(0, stations=2, weeks=3)
+    made = season.simulate_matchups(0, stations=2, weeks=3)
     fewer = dataclasses.replace(made, rrs=made.rrs[..., ::2], wavelength_nm=made.wavelength_nm[::2])
     matchups.save(tmp_path / "m.npz", fewer)
     with pytest.raises(ValueError, match="expected the 172 bands of pace_oci_rrs_v3, got 86 bands that differ"):

@@ -5,35 +5,35 @@ import re
 
 import pytest
 
-from spectral_jax.downstream import adapt_lines
-from spectral_jax.downstream.protocols import PANGAEA, SPECTRALEARTH_FM_FROZEN, TERRAMIND_STUDY
+from spectral_jax.adapt.lines import parse
+from spectral_jax.adapt.protocols import PANGAEA, SPECTRALEARTH_FM_FROZEN, TERRAMIND_STUDY
 
 SHORT = dataclasses.replace(TERRAMIND_STUDY, epochs=3)
 
 
 def test_two_parts_are_trained_by_the_protocol_of_the_run():
-    line = adapt_lines.parse("terramind/srf", SHORT)
+    line = parse("terramind/srf", SHORT)
     assert line == ("terramind/srf", "terramind", "srf", SHORT, "")
     assert line.how == "terramind_study, changed"
-    assert adapt_lines.parse("dofa/none", PANGAEA).how == "pangaea"
+    assert parse("dofa/none", PANGAEA).how == "pangaea"
 
 
 @pytest.mark.parametrize("protocol", [TERRAMIND_STUDY, SPECTRALEARTH_FM_FROZEN, PANGAEA])
 def test_a_third_part_is_a_protocol_as_published(protocol):
     row = f"spectralearth_resnet/none/{protocol.name}"
-    line = adapt_lines.parse(row, SHORT)
+    line = parse(row, SHORT)
     assert line == (row, "spectralearth_resnet", "none", protocol, "")
     assert line.how == protocol.name
 
 
 @pytest.mark.parametrize("probe", ["knn_probe", "linear_probe"])
 def test_a_third_part_is_a_probe(probe):
-    line = adapt_lines.parse(f"ours/none/{probe}", SHORT)
+    line = parse(f"ours/none/{probe}", SHORT)
     assert (line.encoder, line.adaptation, line.protocol, line.probe, line.how) == ("ours", "none", SHORT, probe, probe)
 
 
 def test_lines_can_be_keys_and_differ_by_how_they_are_fitted():
-    lines = [adapt_lines.parse(f"dofa/srf{how}", SHORT) for how in ("", "/pangaea", "/knn_probe", "/linear_probe")]
+    lines = [parse(f"dofa/srf{how}", SHORT) for how in ("", "/pangaea", "/knn_probe", "/linear_probe")]
     assert len({line: line.how for line in lines}) == 4
 
 
@@ -53,11 +53,11 @@ def test_lines_can_be_keys_and_differ_by_how_they_are_fitted():
 )  # fmt: skip
 def test_unknown_names_are_refused_with_the_closest_first(row, sentence):
     with pytest.raises(ValueError, match=re.escape(sentence)):
-        adapt_lines.parse(row, SHORT)
+        parse(row, SHORT)
 
 
 def test_a_sentence_names_everything_that_there_is():
     with pytest.raises(ValueError, match="no protocol or probe") as found:
-        adapt_lines.parse("dofa/none/x", SHORT)
+        parse("dofa/none/x", SHORT)
     names = {"terramind_study", "spectralearth_fm_frozen", "pangaea", "knn_probe", "linear_probe"}
     assert set(re.findall(r"\w+", str(found.value).split("closest first:")[1])) == names

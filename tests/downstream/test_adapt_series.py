@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import tiny_adapt
 
-from spectral_jax import adapt_encoders
-from spectral_jax.downstream import adaptations, spectral_adaptations, supervised_fit, task_source, training_batches
-from spectral_jax.downstream.adapt_settings import Size
-from spectral_jax.downstream.task_samples import Part
-from spectral_jax.ingest.tasks.data import Channel
+from spectral_jax.adapt import bands
+from spectral_jax.adapt.fit import adapted, encoders, supervised
+from spectral_jax.adapt.parts import batches
+from spectral_jax.adapt.parts.part import Part
+from spectral_jax.adapt.parts.source import source_of
+from spectral_jax.adapt.settings import Size
+from spectral_jax.tasks.samples import Channel
 
 PX = tiny_adapt.PX
 # L-TAE takes multiples of 16 from 32 on.
@@ -26,25 +28,25 @@ class Fit:
     def __init__(self, data, row="dofa/none", size=SIZE, **protocol):
         self.protocol = dataclasses.replace(PROTOCOL, **protocol)
         cfg = tiny_adapt.run((row,), protocol=self.protocol, size=size)
-        source = task_source.source_of(data)
-        made = adapt_encoders.make(cfg.lines()[0], cfg, data.task, source)
+        source = source_of(data)
+        made = encoders.make(cfg.lines()[0], cfg, data.task, source)
         self.model = made.model
         cuts = (range(TRAIN), range(TRAIN, TRAIN + VAL), range(TRAIN + VAL, len(data)))
         self.train, self.val, self.test = (Part(data, source, rows) for rows in cuts)
-        self.params = adaptations.init(jax.random.key(0), self.model, made.start, PX)
-        matrix = made.start.matrix if self.model.adaptation in spectral_adaptations.FIXED else None
-        self.buffers = supervised_fit.buffers_of(self.model, self.params, matrix, self.train)
+        self.params = adapted.init(jax.random.key(0), self.model, made.start, PX)
+        matrix = made.start.matrix if self.model.adaptation in bands.FIXED else None
+        self.buffers = supervised.buffers_of(self.model, self.params, matrix, self.train)
 
     def __call__(self):
-        return supervised_fit.fit(self.model, self.params, self.buffers, self.train, self.val, self.protocol, 0)
+        return supervised.fit(self.model, self.params, self.buffers, self.train, self.val, self.protocol, 0)
 
     def outputs(self, samples):
-        return np.asarray(supervised_fit.outputs_of(self.model, self.params, self.buffers, samples, self.protocol))
+        return np.asarray(supervised.outputs_of(self.model, self.params, self.buffers, samples, self.protocol))
 
     def score(self):
         """Mean IoU of the test part before training and after it."""
         return [
-            supervised_fit.evaluate(self.model, params, self.buffers, self.test, self.protocol)[1].metrics()["iou_macro"]
+            supervised.evaluate(self.model, params, self.buffers, self.test, self.protocol)[1].metrics()["iou_macro"]
             for params in (self.params, self().params)
         ]
 
@@ -168,10 +170,10 @@ def test_flips_and_crops_turn_all_dates_alike_with_their_labels(kind, protocol, 
         spec = dataclasses.replace(tiny_adapt.SPEC, kind=kind, codes=(), class_names=(), targets=("a", "b"))
         data = dataclasses.replace(data, task=spec)
     data = dataclasses.replace(data, images=images, valid=valid, labels=labels, channels=of)
-    train = Part(data, task_source.source_of(data), range(6))
+    train = Part(data, source_of(data), range(6))
     protocol = dataclasses.replace(PROTOCOL, batch=4, **protocol)
     first, slopes = set(), set()
-    for batch in training_batches.draw(train, protocol, 0, range(8), side):
+    for batch in batches.draw(train, protocol, 0, range(8), side):
         assert batch.images.shape == (4, 3, side, side, 4)
         own = batch.labels[..., 0] if kind == "pixel_regression" else batch.labels
         for image, there, label, whole in zip(
@@ -199,8 +201,8 @@ def test_flips_and_crops_turn_all_dates_alike_with_their_labels(kind, protocol, 
 def test_images_that_are_not_square_are_turned_by_half_turns_alone():
     data = series()
     data = dataclasses.replace(data, images=data.images[:, :6], valid=data.valid[:, :6], labels=data.labels[:, :6])
-    train = Part(data, task_source.source_of(data), range(6))
-    for batch in training_batches.draw(train, PROTOCOL, 0, range(4), PX):
+    train = Part(data, source_of(data), range(6))
+    for batch in batches.draw(train, PROTOCOL, 0, range(4), PX):
         assert batch.images.shape[1:] == (3, 6, 8, 4)
         infrared = batch.images[batch.counts][:, 1, ..., 2]
         np.testing.assert_array_equal(infrared > 0.15, batch.labels[batch.counts] == 1)
@@ -229,7 +231,7 @@ def test_quantities_of_images_are_learned_from_several_dates(kind):
     for before, after in zip(*(jax.tree.leaves(p["temporal"]) for p in (fit.params, found.params)), strict=True):
         assert not np.array_equal(before, after)
     assert found.history[-1]["loss"] < 0.5 * found.history[0]["loss"]
-    metrics = supervised_fit.evaluate(fit.model, found.params, fit.buffers, fit.test, fit.protocol)[1].metrics()
+    metrics = supervised.evaluate(fit.model, found.params, fit.buffers, fit.test, fit.protocol)[1].metrics()
     # In the unit of the labels, which lie between 200 and 250, not that of the standardised numbers that are trained on.
     assert 1 < metrics["rmse_per_target/P"] < 50
 

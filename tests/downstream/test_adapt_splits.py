@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tiny_tasks import in_memory, square
 
-from spectral_jax.downstream import adapt_splits
-from spectral_jax.downstream.adapt_settings import AdaptData
+from spectral_jax.adapt.parts import splits
+from spectral_jax.adapt.settings import AdaptData
 
 CFG = AdaptData(split="published", fractions=(0.6, 0.2, 0.2))
 
@@ -28,8 +28,8 @@ def rows(parts):
 def test_a_published_split_of_three_parts_is_as_published():
     data = task("val train test train - test train val")
     for seed in (0, 5):
-        assert rows(adapt_splits.parts(CFG, data, seed)) == ([1, 3, 6], [0, 7], [2, 5])
-    assert adapt_splits.parts(CFG, data, 0).kind == "published"
+        assert rows(splits.parts(CFG, data, seed)) == ([1, 3, 6], [0, 7], [2, 5])
+    assert splits.parts(CFG, data, 0).kind == "published"
 
 
 @pytest.mark.parametrize(("held", "word"), [("test", "test"), ("val", "validation")])
@@ -37,7 +37,7 @@ def test_a_missing_third_part_is_a_share_of_the_training_scenes(held, word):
     data = task(" ".join(["train"] * 16 + [held] * 4 + ["-"] * 2))
     drawn = set()
     for seed in range(4):
-        parts = adapt_splits.parts(CFG, data, seed)
+        parts = splits.parts(CFG, data, seed)
         train, val, test = rows(parts)
         assert test == [16, 17, 18, 19]
         assert sorted(train + val) == list(range(16))
@@ -45,30 +45,30 @@ def test_a_missing_third_part_is_a_share_of_the_training_scenes(held, word):
         assert len(val) == 4
         assert not {data.scene[i] for i in train} & {data.scene[i] for i in val}
         assert f"{word} part as the test; 25% of the training scenes as validation, seed {seed}" in parts.kind
-        assert rows(adapt_splits.parts(CFG, data, seed)) == (train, val, test)
+        assert rows(splits.parts(CFG, data, seed)) == (train, val, test)
         drawn.add(tuple(val))
     assert len(drawn) > 1
 
 
 def test_the_share_of_validation_is_that_of_the_fractions():
     data = task(" ".join(["train"] * 20 + ["test"] * 4))
-    parts = adapt_splits.parts(dataclasses.replace(CFG, fractions=(0.4, 0.4, 0.2)), data, 0)
+    parts = splits.parts(dataclasses.replace(CFG, fractions=(0.4, 0.4, 0.2)), data, 0)
     assert (len(parts.train), len(parts.val)) == (10, 10)
 
 
 def test_a_split_without_training_or_without_anything_to_test_on_is_refused():
     for split, part in (("- - - -", "train"), ("test test val val", "train"), ("train train train train", "(val|test)")):
         with pytest.raises(ValueError, match=f"part '{part}' of the published split is empty"):
-            adapt_splits.parts(CFG, task(split), 0)
+            splits.parts(CFG, task(split), 0)
     with pytest.raises(ValueError, match="expected at least 2 scenes"):
-        adapt_splits.parts(CFG, task("train train test"), 0)
+        splits.parts(CFG, task("train train test"), 0)
 
 
 @pytest.mark.parametrize("split", ["published", "scene", "block"])
 def test_a_share_of_the_labels_is_of_the_training_part_alone(split):
     data = task(" ".join(["train"] * 16 + ["test"] * 4), places=True)
     cfg = dataclasses.replace(CFG, split=split)
-    whole, half = (rows(adapt_splits.parts(cfg, data, 3, fraction)) for fraction in (1.0, 0.5))
+    whole, half = (rows(splits.parts(cfg, data, 3, fraction)) for fraction in (1.0, 0.5))
     assert whole[1:] == half[1:]
     assert set(half[0]) < set(whole[0])
     assert len(half[0]) == round(len(whole[0]) / 2)
@@ -80,7 +80,7 @@ def test_a_share_of_the_labels_is_of_the_training_part_alone(split):
 def test_splits_vary_with_the_seed_unless_they_must_not(split):
     data = task(" ".join(["train"] * 20 + ["test"] * 4), places=True)
     fixed, varied = (
-        [rows(adapt_splits.parts(dataclasses.replace(CFG, split=split, vary=vary), data, s)) for s in range(4)]
+        [rows(splits.parts(dataclasses.replace(CFG, split=split, vary=vary), data, s)) for s in range(4)]
         for vary in (False, True)
     )
     assert fixed[1:] == fixed[:1] * 3
@@ -90,6 +90,6 @@ def test_splits_vary_with_the_seed_unless_they_must_not(split):
 
 def test_a_task_without_a_folder_is_refused_and_the_simulated_one_needs_none():
     with pytest.raises(ValueError, match="data.root: task 'samson' needs the folder of its files; .* data.task 'simulated'"):
-        adapt_splits.read(AdaptData(task="samson"))
-    data = adapt_splits.read(AdaptData(tiles=3, footprint_m=120.0))
+        splits.read(AdaptData(task="samson"))
+    data = splits.read(AdaptData(tiles=3, footprint_m=120.0))
     assert (len(data), data.simulated) == (3, True)

@@ -1,7 +1,7 @@
 import numpy as np
 from downstream import tiny_matchups
 
-from spectral_jax.downstream import attribution
+from spectral_jax.microcystin.study import attribution
 
 
 def test_a_prediction_that_hangs_on_the_red_edge_is_attributed_to_it():

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from downstream import tiny_matchups
 
-from spectral_jax.downstream import baselines, evaluate, problem
+from spectral_jax.microcystin import problem, settings
+from spectral_jax.microcystin.study import baselines, evaluate
 
 pytest.importorskip("sklearn")
 
@@ -12,7 +13,7 @@ def made():
     return problem.make(tiny_matchups.make(weeks=8), "ahead", None)
 
 
-@pytest.mark.parametrize("name", [n for n in baselines.BASELINES if n != "season"])
+@pytest.mark.parametrize("name", [n for n in settings.BASELINES if n != "season"])
 def test_every_baseline_predicts_every_row_once(made, name):
     parts = 0, 1
     train, test = np.arange(24), np.arange(24, 32)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny_tasks import in_memory, square
 
-from spectral_jax.downstream.blocks import block_disjoint, published, scene_disjoint
+from spectral_jax.adapt.parts.blocks import block_disjoint, published, scene_disjoint
 
 PARTS = ("train", "val", "test")
 

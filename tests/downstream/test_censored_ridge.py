@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spectral_jax.downstream import censored_ridge
+from spectral_jax.microcystin.predictor import censored_ridge
 
 
 @pytest.fixture

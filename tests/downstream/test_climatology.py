@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spectral_jax.downstream import climatology
+from spectral_jax.microcystin import climatology
 
 
 def test_weighted_mean_by_hand(tmp_path):

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 from downstream import tiny_matchups
 
-from spectral_jax.downstream import calibration, climatology, ensemble, evaluate, problem, study
+from spectral_jax.microcystin import climatology, problem
+from spectral_jax.microcystin.predictor import calibration, ensemble
+from spectral_jax.microcystin.study import compare, evaluate
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +18,7 @@ def made(table):
 
 
 def test_it_predicts_left_out_weeks_and_its_intervals_hold(made):
-    run = evaluate.out_of_fold(made, "week", "ensemble", "ours", study.mixture, 0)
+    run = evaluate.out_of_fold(made, "week", "ensemble", "ours", compare.mixture, 0)
     row = evaluate.row(made, [run], 5)
     assert row["r2_log10"] > 0.8
     assert 0.8 <= row["coverage_90"] <= 1.0
@@ -26,14 +28,14 @@ def test_it_predicts_left_out_weeks_and_its_intervals_hold(made):
 
 def test_labels_of_the_test_rows_do_not_reach_the_prediction(made):
     train, test = np.arange(40), np.arange(40, 64)
-    first = study.mixture(made, train, test, 0)
+    first = compare.mixture(made, train, test, 0)
     y = made.y.copy()
     y[test] = 9.0
-    again = study.mixture(made._replace(y=y, below=~made.below), train, test, 0)
+    again = compare.mixture(made._replace(y=y, below=~made.below), train, test, 0)
     # `below` of training rows changed too, so only plain experts would agree; give the right ones back.
     below = made.below.copy()
     below[test] = ~below[test]
-    again = study.mixture(made._replace(y=y, below=below), train, test, 0)
+    again = compare.mixture(made._replace(y=y, below=below), train, test, 0)
     np.testing.assert_array_equal(again.log10, first.log10)
     np.testing.assert_array_equal(again.upper, first.upper)
 
@@ -73,7 +75,7 @@ def test_conformal_intervals_hold_nine_of_ten_new_samples(rng):
 
 
 def test_a_paired_comparison_with_itself_is_nothing_and_a_better_model_wins(made):
-    runs = {n: [evaluate.out_of_fold(made, "week", n, "ours", p, 0)] for n, p in (("a", study.mixture), ("mean", _mean))}
+    runs = {n: [evaluate.out_of_fold(made, "week", n, "ours", p, 0)] for n, p in (("a", compare.mixture), ("mean", _mean))}
     same = evaluate.compare(made, runs["a"], runs["a"])
     assert (same["delta_r2_log10"], same["low"], same["high"]) == (0.0, 0.0, 0.0)
     found = evaluate.compare(made, runs["a"], runs["mean"])

@@ -9,9 +9,10 @@ import pytest
 from downstream import tiny_matchups
 from ingest import pace_files
 
-from spectral_jax import configure, finetuning, matchups, prediction
-from spectral_jax.downstream import predictor
-from spectral_jax.downstream.settings import Evaluation, Finetune, MatchupData
+from spectral_jax import configure, matchups
+from spectral_jax.microcystin import predict, predictor_file
+from spectral_jax.microcystin.run import finetune
+from spectral_jax.microcystin.settings import Evaluation, Finetune, MatchupData
 
 pytest.importorskip("sklearn")
 
@@ -24,7 +25,7 @@ def run(tmp_path_factory):
         "tiny", MatchupData(str(folder / "m.npz"), climatology="erie_microcystin"),
         Evaluation(seeds=2, baselines=("mean", "season", "ridge"), label_fractions=(0.5, 1.0), workers=1),
     )  # fmt: skip
-    return folder, cfg, finetuning.finetune(cfg, folder / "run")
+    return folder, cfg, finetune(cfg, folder / "run")
 
 
 def test_the_report_has_every_number_that_was_asked_for(run):
@@ -64,13 +65,13 @@ def test_prediction_has_a_row_for_every_input_row_in_order(run):
     data = tiny_matchups.make(seed=1)
     data.rrs[5] = np.nan
     data.rrs[7] *= 2.0
-    said = prediction.predict_file(unlabelled(folder / "new.npz", data), folder / "run", folder / "out.csv")
+    said = predict.predict_file(unlabelled(folder / "new.npz", data), folder / "run", folder / "out.csv")
     assert "40 rows predicted" in said
     assert "1 without a valid pixel" in said
     assert "SIMULATED" in said
     with open(folder / "out.csv") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0])[:8] == list(prediction.COLUMNS)
+    assert list(rows[0])[:8] == list(predict.COLUMNS)
     made = {k: np.array([float(r[k]) for r in rows]) for k in rows[0]}
     assert list(np.flatnonzero(np.isnan(made["mc_now"]))) == [5]
     good = np.arange(40) != 5
@@ -94,21 +95,21 @@ def test_bands_are_found_by_wavelength(run):
     rrs[..., at] = data.rrs
     more = dataclasses.replace(data, rrs=rrs, wavelength_nm=nm)
     for name, one in (("a", data), ("b", more)):
-        prediction.predict_file(unlabelled(folder / f"{name}.npz", one), folder / "run", folder / f"{name}.csv")
+        predict.predict_file(unlabelled(folder / f"{name}.npz", one), folder / "run", folder / f"{name}.csv")
     assert (folder / "a.csv").read_text() == (folder / "b.csv").read_text()
     fewer = dataclasses.replace(data, rrs=data.rrs[..., 1:], wavelength_nm=data.wavelength_nm[1:])
     with pytest.raises(ValueError, match="no band within 1 nm of 410 nm .*1 of the predictor's 19 bands are missing"):
-        prediction.predict_file(unlabelled(folder / "c.npz", fewer), folder / "run", folder / "c.csv")
+        predict.predict_file(unlabelled(folder / "c.npz", fewer), folder / "run", folder / "c.csv")
 
 
 def test_a_saved_predictor_is_the_same(run):
     folder, _, _ = run
-    made = predictor.load(folder / "run" / predictor.FILE)
-    predictor.save(folder / "again.npz", made)
-    again = predictor.load(folder / "again.npz")
+    made = predictor_file.load(folder / "run" / predictor_file.FILE)
+    predictor_file.save(folder / "again.npz", made)
+    again = predictor_file.load(folder / "again.npz")
     data = tiny_matchups.make(seed=2)
     for target in matchups.TARGETS:
-        a, b = (predictor.predict(m, data, None)[target] for m in (made, again))
+        a, b = (predictor_file.predict(m, data, None)[target] for m in (made, again))
         np.testing.assert_array_equal(a.log10, b.log10)
     assert again.climatology.stations == made.climatology.stations
 
@@ -117,10 +118,10 @@ def test_no_predictor_and_a_broken_one_are_sentences(run, tmp_path):
     folder, _, _ = run
     path = unlabelled(folder / "d.npz", tiny_matchups.make())
     with pytest.raises(FileNotFoundError, match="give the work folder of a finished run"):
-        prediction.predict_file(path, tmp_path, tmp_path / "out.csv")
-    (tmp_path / predictor.FILE).write_text("nothing")
+        predict.predict_file(path, tmp_path, tmp_path / "out.csv")
+    (tmp_path / predictor_file.FILE).write_text("nothing")
     with pytest.raises(ValueError, match="is no predictor"):
-        prediction.predict_file(path, tmp_path, tmp_path / "out.csv")
+        predict.predict_file(path, tmp_path, tmp_path / "out.csv")
 
 
 def test_the_config_comes_back_and_a_config_of_another_job_is_refused(run):
@@ -152,7 +153,7 @@ def test_an_image_becomes_a_map(run, tmp_path, level):
     else:
         lat, lon = 41.9 - 0.05 * np.arange(5), -83.4 + 0.05 * np.arange(6)
         image = pace_files.write_l3m(tmp_path, rrs=spectra, lat=lat, lon=lon, nm=nm)
-    said = prediction.predict_image(image, folder / "run", tmp_path / "map.tif")
+    said = predict.predict_image(image, folder / "run", tmp_path / "map.tif")
     assert "map.tif" in said
     assert (tmp_path / "map.png").stat().st_size > 10_000
     if level == 3:
@@ -165,7 +166,9 @@ def test_an_image_becomes_a_map(run, tmp_path, level):
         assert layers["outside_training_range"][0, 0] == 1
         one = tiny_matchups.make(seed=3).take(np.arange(30))
         one = dataclasses.replace(one, rrs=spectra.reshape(30, 1, 1, -1).astype(np.float32), station=np.arange(30).astype(str))
-        alone = predictor.predict(predictor.load(folder / "run" / predictor.FILE), one.take([8]), None)["now"].log10
+        alone = predictor_file.predict(predictor_file.load(folder / "run" / predictor_file.FILE), one.take([8]), None)[
+            "now"
+        ].log10
         # The map is of one day in July; season and rounding of the packing are all that differ from the row alone.
         assert np.log10(layers["mc_now"][1, 2]) == pytest.approx(alone[0], abs=0.5)
 
@@ -176,4 +179,4 @@ def test_an_image_without_water_is_a_sentence(run, tmp_path):
     nothing = pace_files.packed(np.full((5, 6, len(tiny_matchups.NM)), np.nan))
     image = pace_files.write_l2(tmp_path, raw=nothing, nm=tiny_matchups.NM)
     with pytest.raises(ValueError, match="expected water pixels, and none is left"):
-        prediction.predict_image(image, folder / "run", tmp_path / "map.tif")
+        predict.predict_image(image, folder / "run", tmp_path / "map.tif")

@@ -7,7 +7,7 @@ import operator
 import numpy as np
 import pytest
 
-from spectral_jax.downstream.label_metrics import (
+from spectral_jax.adapt.score.metrics import (
     confusion,
     multilabel_metrics,
     overlap_metrics,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tiny_tasks import in_memory, square
 
-from spectral_jax.downstream.blocks import Parts
-from spectral_jax.downstream.leakage import report
+from spectral_jax.adapt.parts.blocks import Parts
+from spectral_jax.adapt.parts.leakage import report
 
 
 def parts(train, test):

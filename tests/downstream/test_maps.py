@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from spectral_jax.downstream import map_grid, maps
-from spectral_jax.downstream.maps import MapPrediction
+from spectral_jax.microcystin.maps import draw, grid
+from spectral_jax.microcystin.maps.draw import MapPrediction
 
 rasterio = pytest.importorskip("rasterio", reason="needs the extra spectral-jax[geo]")
 image = pytest.importorskip("matplotlib.image", reason="needs the extra spectral-jax[plot]")
@@ -38,7 +38,7 @@ def flipped(made: MapPrediction) -> MapPrediction:
 
 def test_pixels_of_the_geotiff_lie_where_they_were_seen(tmp_path):
     made = make()
-    said = maps.write_geotiff(tmp_path / "m.tif", made)
+    said = draw.write_geotiff(tmp_path / "m.tif", made)
     assert "6 bands of 4 x 5 pixels; 19 pixels predicted, 2 of them outside the training range. Regular grid" in said
     with rasterio.open(tmp_path / "m.tif") as file:
         assert file.crs.to_epsg() == 4326
@@ -52,7 +52,7 @@ def test_pixels_of_the_geotiff_lie_where_they_were_seen(tmp_path):
 
 
 def test_bands_have_names_and_units_and_tags_say_where_they_come_from(tmp_path):
-    maps.write_geotiff(tmp_path / "m.tif", make(simulated=True))
+    draw.write_geotiff(tmp_path / "m.tif", make(simulated=True))
     with rasterio.open(tmp_path / "m.tif") as file:
         names = [text.split(":")[0] for text in file.descriptions]
         assert names == ["mc_now", "mc_now_lower", "mc_now_upper", "p_exceed_1_6", "p_exceed_8", "outside_training_range"]
@@ -70,12 +70,12 @@ def test_bands_have_names_and_units_and_tags_say_where_they_come_from(tmp_path):
 def test_eight_days_ahead_adds_bands_and_a_row_of_panels(tmp_path):
     made = make()
     more = make(mc_ahead=2 * made.mc_now, ahead_lower=made.lower, ahead_upper=made.upper * 3)
-    maps.write_geotiff(tmp_path / "m.tif", more)
+    draw.write_geotiff(tmp_path / "m.tif", more)
     with rasterio.open(tmp_path / "m.tif") as file:
         assert [text.split(":")[0] for text in file.descriptions][6:] == ["mc_ahead", "mc_ahead_lower", "mc_ahead_upper"]
         np.testing.assert_allclose(file.read(7), 2 * file.read(1), rtol=1e-6)
     for name, one in (("one", made), ("two", more)):
-        maps.write_png(tmp_path / f"{name}.png", one, "Erie")
+        draw.write_png(tmp_path / f"{name}.png", one, "Erie")
     one, two = (image.imread(tmp_path / f"{name}.png") for name in ("one", "two"))
     assert two.shape[1] == one.shape[1]
     assert two.shape[0] > 1.5 * one.shape[0]
@@ -84,8 +84,8 @@ def test_eight_days_ahead_adds_bands_and_a_row_of_panels(tmp_path):
 def test_a_flipped_grid_gives_the_same_files(tmp_path):
     made = make()
     for name, one in (("a", made), ("b", flipped(made))):
-        maps.write_geotiff(tmp_path / f"{name}.tif", one)
-        maps.write_png(tmp_path / f"{name}.png", one, "Erie")
+        draw.write_geotiff(tmp_path / f"{name}.tif", one)
+        draw.write_png(tmp_path / f"{name}.png", one, "Erie")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     with rasterio.open(tmp_path / "a.tif") as a, rasterio.open(tmp_path / "b.tif") as b:
         np.testing.assert_array_equal(a.read(), b.read())
@@ -93,9 +93,9 @@ def test_a_flipped_grid_gives_the_same_files(tmp_path):
 
 
 def test_the_picture_shows_colours_and_hatches_what_is_outside(tmp_path):
-    said = maps.write_png(tmp_path / "a.png", make(), "Erie & $x_{")
+    said = draw.write_png(tmp_path / "a.png", make(), "Erie & $x_{")
     assert "19 pixels predicted, 2 of them outside" in said
-    maps.write_png(tmp_path / "b.png", make(outside=np.zeros((4, 5), bool)), "Erie & $x_{")
+    draw.write_png(tmp_path / "b.png", make(outside=np.zeros((4, 5), bool)), "Erie & $x_{")
     a, b = (np.round(255 * image.imread(tmp_path / f"{name}.png")[..., :3]) for name in "ab")
     assert a.shape == b.shape
     colourful = np.ptp(a, axis=-1) > 60
@@ -106,9 +106,9 @@ def test_the_picture_shows_colours_and_hatches_what_is_outside(tmp_path):
 
 
 def test_simulated_numbers_are_called_so(tmp_path):
-    assert "SIMULATED" in maps.write_geotiff(tmp_path / "m.tif", make(simulated=True))
-    maps.write_png(tmp_path / "a.png", make(simulated=True), "Erie")
-    maps.write_png(tmp_path / "b.png", make(), "Erie")
+    assert "SIMULATED" in draw.write_geotiff(tmp_path / "m.tif", make(simulated=True))
+    draw.write_png(tmp_path / "a.png", make(simulated=True), "Erie")
+    draw.write_png(tmp_path / "b.png", make(), "Erie")
     a, b = (image.imread(tmp_path / f"{name}.png") for name in "ab")
     red = [((p[..., 0] > 0.6) & (p[..., 1:3] < 0.2).all(-1))[: len(p) // 6].sum() for p in (a, b)]
     assert red[0] > 500 > red[1] == 0
@@ -135,7 +135,7 @@ def swath(side=14, step_km=1.2, turn_deg=12.0, **changes):
 
 def test_a_swath_takes_the_nearest_pixel_and_its_clouds_stay(tmp_path):
     made = swath()
-    found, how = map_grid.gridded(made)
+    found, how = grid.gridded(made)
     assert re.fullmatch(r"Swath put on a regular grid of 1\.2 km by nearest neighbour within 1\.44 km\.", how)
     clouds = 0
     for row, lat in enumerate(found.lat):
@@ -149,7 +149,7 @@ def test_a_swath_takes_the_nearest_pixel_and_its_clouds_stay(tmp_path):
             np.testing.assert_equal(found.mc_now[row, column], want)
             clouds += np.isnan(made.mc_now[near]) and apart.min() < 1.44
     assert clouds >= 4
-    said = maps.write_geotiff(tmp_path / "m.tif", made)
+    said = draw.write_geotiff(tmp_path / "m.tif", made)
     assert said.endswith(how)
     with rasterio.open(tmp_path / "m.tif") as file:
         assert file.tags()["grid"] == how
@@ -162,14 +162,14 @@ def test_pixels_of_a_swath_without_place_are_left_out():
     made = swath()
     lat = made.lat.copy()
     lat[0] = np.nan
-    found, _ = map_grid.gridded(dataclasses.replace(made, lat=lat))
+    found, _ = grid.gridded(dataclasses.replace(made, lat=lat))
     assert np.nanmin(found.mc_now) >= 15.0  # the first row of 14 held 1 to 14
 
 
 def test_float32_coordinates_of_a_fine_grid_are_regular():
     lat = np.linspace(41.3, 42.2, 300).astype(np.float32)
     lon = np.linspace(-83.5, -82.45, 350).astype(np.float32)
-    found, how = map_grid.north_up(make(lat, lon, (300, 350), mc_now=np.ones((300, 350))))
+    found, how = grid.north_up(make(lat, lon, (300, 350), mc_now=np.ones((300, 350))))
     assert how == "Regular grid of the product."
     assert found.lat[0] == lat[-1]
 
@@ -201,15 +201,15 @@ def test_a_single_row_a_date_line_and_a_huge_grid_are_sentences():
     made = swath()
     lon = np.where(made.lon < -83.1, 179.9, -179.9)
     with pytest.raises(ValueError, match="crosses the date line"):
-        map_grid.gridded(dataclasses.replace(made, lon=lon))
+        grid.gridded(dataclasses.replace(made, lon=lon))
     with pytest.raises(ValueError, match="over 50000000; cut the image"):
-        map_grid.gridded(made, step_km=0.001)
+        grid.gridded(made, step_km=0.001)
 
 
 def test_an_absent_library_is_named_with_its_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "rasterio", None)
     with pytest.raises(ImportError, match=r"needs rasterio.*spectral-jax\[geo\]"):
-        maps.write_geotiff(tmp_path / "m.tif", make())
+        draw.write_geotiff(tmp_path / "m.tif", make())
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r"need matplotlib.*spectral-jax\[plot\]"):
-        maps.write_png(tmp_path / "m.png", make(), "Erie")
+        draw.write_png(tmp_path / "m.png", make(), "Erie")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spectral_jax.downstream import metrics
+from spectral_jax.microcystin import metrics
 
 
 def test_ranking_metrics_agree_with_scikit_learn(rng):

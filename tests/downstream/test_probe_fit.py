@@ -13,9 +13,11 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from spectral_jax import adapt_encoders, adapt_rows
-from spectral_jax.downstream import adaptations, probe_fit, supervised_fit, task_source
-from spectral_jax.downstream.task_samples import Part
+from spectral_jax.adapt.fit import adapted, encoders, line, supervised
+from spectral_jax.adapt.fit.probe import embeddings
+from spectral_jax.adapt.fit.probe import fit as fit_probe
+from spectral_jax.adapt.parts.part import Part
+from spectral_jax.adapt.parts.source import source_of
 
 SAMPLES, TRAIN = 40, 30
 PROBES = ("knn_probe", "linear_probe")
@@ -63,22 +65,22 @@ class Probed:
 
     def __init__(self, data, row="terramind/srf/knn_probe"):
         cfg = tiny_adapt.run((row,))
-        source = task_source.source_of(data)
+        source = source_of(data)
         self.line = cfg.lines()[0]
-        self.made = adapt_encoders.make(self.line, cfg, data.task, source)
+        self.made = encoders.make(self.line, cfg, data.task, source)
         self.data, self.model = data, self.made.model
         count = len(data)
         self.train, self.test = (Part(data, source, rows) for rows in (range(TRAIN), range(TRAIN, count)))
-        self.params = adaptations.init(jax.random.key(0), self.model, self.made.start, tiny_adapt.PX)
+        self.params = adapted.init(jax.random.key(0), self.model, self.made.start, tiny_adapt.PX)
         matrix = self.made.start.matrix if self.made.start else None
-        self.buffers = supervised_fit.buffers_of(self.model, self.params, matrix, self.train)
+        self.buffers = supervised.buffers_of(self.model, self.params, matrix, self.train)
 
     def fit(self, probe):
         args = self.model, self.params, self.buffers
-        return probe_fit.fit(probe, *args, self.train, self.test, 7).metrics()
+        return fit_probe(probe, *args, self.train, self.test, 7).metrics()
 
     def embedded(self, part, batch=7):
-        return probe_fit.embeddings(self.model, self.params, self.buffers, part, batch)
+        return embeddings(self.model, self.params, self.buffers, part, batch)
 
 
 def regressed(probe, found, values, asked, groups):
@@ -167,7 +169,7 @@ def test_embeddings_do_not_depend_on_the_batches_and_are_those_of_the_encoder():
     assert (found.shape, found.dtype) == ((SAMPLES - TRAIN, tiny_adapt.SIZE.width), np.float32)
     np.testing.assert_allclose(found, probed.embedded(probed.test, 4), rtol=1e-5, atol=1e-6)
     samples = probed.test.batch([3], 1)
-    _, pooled = adaptations.embed(probed.params, probed.buffers, samples.images, samples.valid, probed.model)
+    _, pooled = adapted.embed(probed.params, probed.buffers, samples.images, samples.valid, probed.model)
     np.testing.assert_allclose(found[3], pooled[0], rtol=1e-5, atol=1e-6)
     assert np.ptp(found, axis=0).max() > 0.01
 
@@ -187,7 +189,7 @@ def test_of_several_dates_the_mean_over_those_that_were_seen_is_embedded():
     found = probed.embedded(probed.test)
     samples = probed.test.batch(range(5), 5)
     alone = np.stack([
-        adaptations.embed(probed.params, probed.buffers, samples.images[:, [t]], samples.valid[:, [t]], probed.model)[1]
+        adapted.embed(probed.params, probed.buffers, samples.images[:, [t]], samples.valid[:, [t]], probed.model)[1]
         for t in range(3)
     ])  # fmt: skip
     expected = [alone[[0, 2], 0].mean(axis=0), alone[2, 1], np.zeros(alone.shape[-1]), alone[:, 3].mean(axis=0)]
@@ -207,7 +209,7 @@ def test_labels_of_pixels_are_refused_in_a_sentence(probe):
 def test_a_probe_of_a_comparison_trains_nothing_and_does_not_look_at_validation():
     probed = Probed(task("image_regression", quantities))
     empty = Part(probed.data, probed.train.source, [])
-    found = adapt_rows.fit(probed.line, probed.made, probed.train, empty, probed.test, 0, shown=3)
+    found = line.fit(probed.line, probed.made, probed.train, empty, probed.test, 0, shown=3)
     assert (found.best_epoch, found.maps) == (None, [])
     # The statistics of random encoders are those of the training part, and parameters those of the seed.
     assert found.metrics == pytest.approx(probed.fit("knn_probe"), rel=1e-6)

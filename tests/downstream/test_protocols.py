@@ -7,11 +7,12 @@ import pytest
 import tiny_adapt
 from tiny_tasks import in_memory
 
-from spectral_jax.downstream import label_fraction, protocols
-from spectral_jax.downstream.protocols import PANGAEA, SPECTRALEARTH_FM_FROZEN, TERRAMIND_STUDY
-from spectral_jax.downstream.task_scores import HEADLINE, head_of, merging
-from spectral_jax.ingest.tasks.spec import KINDS
-from spectral_jax.model.temporal import TemporalConfig
+from spectral_jax.adapt import protocols
+from spectral_jax.adapt.parts import label_fraction
+from spectral_jax.adapt.protocols import PANGAEA, SPECTRALEARTH_FM_FROZEN, TERRAMIND_STUDY
+from spectral_jax.adapt.score.tally import HEADLINE, head_of, merging
+from spectral_jax.model.heads.temporal import TemporalConfig
+from spectral_jax.tasks.spec import KINDS
 
 
 def test_the_terramind_study_is_as_published():

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from downstream import tiny_report
 
-from spectral_jax.downstream import report, report_figures, report_predictions, report_spectra, report_style, report_text
+from spectral_jax.microcystin.report import figures, spectra, words, write
+from spectral_jax.microcystin.report.predictions import read as read_predictions
+from spectral_jax.microcystin.report.predictions import reliability, roc
+from spectral_jax.pages import style
 
 pytest.importorskip("matplotlib")
 
@@ -17,14 +20,14 @@ pytest.importorskip("matplotlib")
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """The page of a complete run, figures and all."""
-    path = report.write(tiny_report.write(tmp_path_factory.mktemp("report")))
+    path = write.write(tiny_report.write(tmp_path_factory.mktemp("report")))
     return path.read_text(encoding="utf-8")
 
 
 @pytest.fixture
 def undrawn(monkeypatch):
     """Pages without drawing, which is what takes time; every figure is still called for by its data."""
-    monkeypatch.setattr(report_style, "as_svg", lambda draw: "data:,")
+    monkeypatch.setattr(style, "as_svg", lambda draw: "data:,")
 
 
 def plain(html):
@@ -32,7 +35,7 @@ def plain(html):
 
 
 def written(folder, numbers, predictions=None):
-    return report.write(tiny_report.write(folder, numbers, predictions)).read_text(encoding="utf-8")
+    return write.write(tiny_report.write(folder, numbers, predictions)).read_text(encoding="utf-8")
 
 
 def test_the_page_needs_nothing_from_outside(page):
@@ -88,21 +91,21 @@ def test_a_worse_model_is_called_worse():
             row["r2_log10"] = -0.1
     for row in numbers["comparisons"]:
         row.update(delta_r2_log10=-0.6, low=-0.8, high=-0.4)
-    now = next(text for text in report_text.headline(numbers) if "this week" in text)
+    now = next(text for text in words.headline(numbers) if "this week" in text)
     assert "no better than always predicting the mean" in now
     assert "the model is WORSE than the best baseline" in now
 
 
 def test_without_comparison_or_honest_split_the_headline_says_so():
     numbers = tiny_report.report() | {"comparisons": None}
-    assert "not compared sample by sample" in " ".join(report_text.headline(numbers))
+    assert "not compared sample by sample" in " ".join(words.headline(numbers))
     numbers["results"] = [row for row in numbers["results"] if row["split"] == "random"]
-    assert "there is no honest number to give" in " ".join(report_text.headline(numbers))
+    assert "there is no honest number to give" in " ".join(words.headline(numbers))
 
 
 def test_simulated_data_is_named_on_the_page_and_on_every_figure(page, tmp_path, undrawn):
     assert '<div class="banner">SIMULATED DATA' in page
-    assert report_style.new_figure(3, 3, simulated=True).get_suptitle() == "SIMULATED DATA"
+    assert style.new_figure(3, 3, simulated=True).get_suptitle() == "SIMULATED DATA"
     assert "SIMULATED" not in written(tmp_path, tiny_report.report(simulated=False))
 
 
@@ -162,10 +165,10 @@ def test_numbers_that_are_null_or_nan_everywhere_leave_a_page(tmp_path, undrawn)
 def test_only_report_json_gives_a_page_without_predictions(tmp_path, undrawn):
     tiny_report.write(tmp_path)
     (tmp_path / "out_of_fold.csv").unlink()
-    text = plain(report.write(tmp_path).read_text(encoding="utf-8"))
+    text = plain(write.write(tmp_path).read_text(encoding="utf-8"))
     assert text.count("out_of_fold.csv holds no predictions of the model") == 3
     (tmp_path / "report.json").write_text("{}")
-    assert "report.json holds no results, so nothing can be said." in plain(report.write(tmp_path).read_text(encoding="utf-8"))
+    assert "report.json holds no results, so nothing can be said." in plain(write.write(tmp_path).read_text(encoding="utf-8"))
 
 
 def test_names_from_files_are_escaped(tmp_path, undrawn):
@@ -182,9 +185,9 @@ def test_names_from_files_are_escaped(tmp_path, undrawn):
 
 def test_a_dollar_sign_in_a_name_is_drawn_and_no_formula():
     rows = [r | {"model": "a $x_{ b"} for r in tiny_report.report()["label_efficiency"] if r["model"] == "ridge"]
-    look = report_style.looks(["a $x_{ b"], None)
-    uri = report_style.as_svg(lambda: report_figures.label_efficiency(rows, look, "$ \\frac{"))
-    assert uri == report_style.as_svg(lambda: report_figures.label_efficiency(rows, look, "$ \\frac{"))
+    look = style.looks(["a $x_{ b"], None)
+    uri = style.as_svg(lambda: figures.label_efficiency(rows, look, "$ \\frac{"))
+    assert uri == style.as_svg(lambda: figures.label_efficiency(rows, look, "$ \\frac{"))
     assert "</svg>" in base64.b64decode(uri.split(",")[1]).decode()
 
 
@@ -208,18 +211,18 @@ def test_a_missing_or_damaged_report_is_a_sentence(text, error, said, tmp_path):
     if text is not None:
         (tmp_path / "report.json").write_text(text)
     with pytest.raises(error, match=re.escape(said)):
-        report.write(tmp_path)
+        write.write(tmp_path)
 
 
 def test_a_damaged_prediction_file_is_a_sentence(tmp_path):
     path = tmp_path / "out_of_fold.csv"
     path.write_text("target,split\nnow,week\n")
     with pytest.raises(ValueError, match="model, seed, row, .* is missing"):
-        report_predictions.read(path)
+        read_predictions(path)
     rows = tiny_report.rows()
     tiny_report.write(tmp_path, {}, [rows[0], rows[1] | {"observed_ug_l": "<0.1"}])
     with pytest.raises(ValueError, match="out_of_fold.csv, line 3: expected numbers and an ISO time"):
-        report_predictions.read(path)
+        read_predictions(path)
 
 
 def test_seeds_are_averaged_row_by_row(tmp_path):
@@ -228,7 +231,7 @@ def test_seeds_are_averaged_row_by_row(tmp_path):
         row = tiny_report.rows(seeds=1)[0]
         rows.append(row | {"seed": seed, "predicted_ug_l": predicted, "upper_ug_l": 9 * predicted, "p_exceed_1_6": chance})
     tiny_report.write(tmp_path, {}, rows)
-    ((where, found),) = report_predictions.read(tmp_path / "out_of_fold.csv").items()
+    ((where, found),) = read_predictions(tmp_path / "out_of_fold.csv").items()
     assert where == ("now", "week", "spectm")
     assert found.seeds == 2
     np.testing.assert_allclose(found.predicted, [2.0])  # geometric mean of 1 and 4
@@ -238,7 +241,7 @@ def test_seeds_are_averaged_row_by_row(tmp_path):
 
 def test_roc_moves_ties_together():
     positive = np.array([True, False, True, False])
-    alarms, hits = report_predictions.roc(positive, np.array([0.9, 0.5, 0.5, 0.1]))
+    alarms, hits = roc(positive, np.array([0.9, 0.5, 0.5, 0.1]))
     np.testing.assert_allclose(alarms, [0, 0, 0.5, 1])
     np.testing.assert_allclose(hits, [0, 0.5, 1, 1])
 
@@ -246,7 +249,7 @@ def test_roc_moves_ties_together():
 def test_reliability_counts_and_has_an_interval_where_nothing_happened():
     positive = np.array([False] * 10 + [True, False])
     probability = np.array([0.1] * 10 + [0.7, 1.0])
-    found = report_predictions.reliability(positive, probability, np.array([0.0, 0.5, 1.0]))
+    found = reliability(positive, probability, np.array([0.0, 0.5, 1.0]))
     np.testing.assert_array_equal(found.count, [10, 2])
     np.testing.assert_allclose(found.forecast, [0.1, 0.85])
     np.testing.assert_allclose(found.observed, [0.0, 0.5])
@@ -257,11 +260,11 @@ def test_reliability_counts_and_has_an_interval_where_nothing_happened():
 @pytest.fixture(scope="module")
 def predictions(tmp_path_factory):
     folder = tiny_report.write(tmp_path_factory.mktemp("predictions"))
-    return report_predictions.read(folder / "out_of_fold.csv")["now", "week", "spectm"]
+    return read_predictions(folder / "out_of_fold.csv")["now", "week", "spectm"]
 
 
 def test_non_detects_are_open_triangles_in_the_strip_below_the_limit(predictions):
-    figure = report_figures.predicted_against_observed(predictions, report_style.Look("b", "o", "-"), "now")
+    figure = figures.predicted_against_observed(predictions, style.Look("b", "o", "-"), "now")
     axes = figure.axes[0]
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     (triangles,) = [line for line in axes.lines if line.get_marker() == "^"]
@@ -275,7 +278,7 @@ def test_non_detects_are_open_triangles_in_the_strip_below_the_limit(predictions
 
 
 def test_a_long_time_without_images_is_cut_out_of_the_series(predictions):
-    figure = report_figures.station_series(predictions, "WE4", predictions.time, 100.0, report_style.Look("b", "o", "-"))
+    figure = figures.station_series(predictions, "WE4", predictions.time, 100.0, style.Look("b", "o", "-"))
     first, second = figure.axes
     assert (first.get_xlabel(), second.get_xlabel()) == ("2024", "2025")
     drawn = [sum(len(line.get_xdata()) for line in axes.lines if line.get_marker() == "_") for axes in (first, second)]
@@ -284,15 +287,15 @@ def test_a_long_time_without_images_is_cut_out_of_the_series(predictions):
 
 
 def test_ridge_and_ours_keep_their_colours_whoever_else_is_there():
-    few = report_style.looks(["ours", "ridge"], "ours")
-    many = report_style.looks(["x", "y", "ridge", "season", "z", "ours", "frozen probe, random"], "ours")
+    few = style.looks(["ours", "ridge"], "ours")
+    many = style.looks(["x", "y", "ridge", "season", "z", "ours", "frozen probe, random"], "ours")
     assert many["ours"].colour == few["ours"].colour == "#0072B2"
     assert many["ridge"].colour == few["ridge"].colour == "#D55E00"
     assert len({(look.colour, look.marker, look.line) for look in many.values()}) == 7
 
 
 def test_known_features_are_shaded_where_they_absorb_and_lines_stop_at_gaps():
-    axes = report_spectra.attribution(tiny_report.report()["attribution"]["now"], "now").axes[0]
+    axes = spectra.attribution(tiny_report.report()["attribution"]["now"], "now").axes[0]
     bands = sorted((p.get_x(), p.get_x() + p.get_width()) for p in axes.patches)
     assert bands == [(615, 640), (660, 680), (695, 720)]
     assert {text.get_text() for text in axes.texts} == {"PC", "Chl a", "red edge"}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from spectral_jax.downstream.seed_statistics import over_seeds, paired
+from spectral_jax.adapt.score.seeds import over_seeds, paired
 
 FIRST = {3: 0.71, 1: 0.75, 2: 0.69, 7: 0.77}
 SECOND = {1: 0.70, 2: 0.68, 3: 0.66, 7: 0.75}

@@ -11,14 +11,15 @@ from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from spectral_jax.downstream import spectrum_baseline, task_source
-from spectral_jax.downstream.task_samples import Part
+from spectral_jax.adapt.fit import baseline
+from spectral_jax.adapt.parts.part import Part
+from spectral_jax.adapt.parts.source import source_of
 
 TRAIN, VAL, TEST = (0, 1, 2, 3, 4), (5,), (6, 7)
 
 
 def parts(data, *rows):
-    source = task_source.source_of(data)
+    source = source_of(data)
     return [Part(data, source, of) for of in (rows or (TRAIN, VAL, TEST))]
 
 
@@ -57,7 +58,7 @@ def test_pixels_are_classified_by_the_strength_that_validation_likes_best():
     tried = [LogisticRegression(C=c, max_iter=100) for c in (0.001, 0.01, 0.1)]
     model, scores = best(tried, *sets[:2])
     assert len(set(scores)) > 1
-    tally, maps = spectrum_baseline.fit(*parts(data))
+    tally, maps = baseline.fit(*parts(data))
     predicted, got = model.predict(sets[2][0]), tally.metrics()
     assert got["accuracy_overall"] == pytest.approx(accuracy_score(sets[2][1], predicted), abs=1e-12)
     expected = jaccard_score(sets[2][1], predicted, average=None)
@@ -73,9 +74,9 @@ def test_a_test_tile_without_any_data_is_all_minus_one_and_counts_nothing():
     data = noisy()
     valid = data.valid.copy()
     valid[6] = False
-    tally, maps = spectrum_baseline.fit(*parts(dataclasses.replace(data, valid=valid)))
+    tally, maps = baseline.fit(*parts(dataclasses.replace(data, valid=valid)))
     assert (maps[0] == -1).all()
-    only, _ = spectrum_baseline.fit(*parts(data, TRAIN, VAL, (7,)))
+    only, _ = baseline.fit(*parts(data, TRAIN, VAL, (7,)))
     assert tally.metrics() == only.metrics()
 
 
@@ -86,7 +87,7 @@ def test_other_validation_parts_take_other_strengths(rows, strength):
     tried = {c: make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=100)).fit(*train) for c in (0.001, 0.01, 0.1)}
     expected = {c: model.predict(data.images[5:].reshape(-1, train[0].shape[-1]) / 1e4) for c, model in tried.items()}
     assert len({one.tobytes() for one in expected.values()}) == 3
-    _, maps = spectrum_baseline.fit(*parts(data, TRAIN, rows, (5, 6, 7)))
+    _, maps = baseline.fit(*parts(data, TRAIN, rows, (5, 6, 7)))
     there = data.valid[5:].all(axis=-1)
     np.testing.assert_array_equal(np.stack(maps)[there], expected[strength].reshape(3, 8, 8)[there])
 
@@ -98,7 +99,7 @@ def test_one_class_alone_is_refused_in_a_sentence():
     with pytest.raises(
         ValueError, match="task tiny: expected training pixels of at least two classes .* set baseline to false"
     ):
-        spectrum_baseline.fit(*parts(dataclasses.replace(data, labels=labels)))
+        baseline.fit(*parts(dataclasses.replace(data, labels=labels)))
 
 
 def measured(data):
@@ -120,7 +121,7 @@ def test_quantities_of_pixels_are_a_ridge_regression_of_their_spectra():
     assert len(train[0]) == 5 * 64 - 16 - 1 - 8
     model, scores = best([Ridge(alpha=10.0**p) for p in range(-2, 5)], train, val)
     assert len(set(scores)) == 7
-    tally, maps = spectrum_baseline.fit(*parts(data))
+    tally, maps = baseline.fit(*parts(data))
     assert maps == []
     got, shares = tally.metrics(), []
     x, y, there = (getattr(data, k)[list(TEST)] for k in ("images", "labels", "valid"))
@@ -157,7 +158,7 @@ def test_pixels_of_several_dates_are_classified_by_all_of_them_together():
     known = lambda y: y != -1  # noqa: E731
     tried = [LogisticRegression(C=c, max_iter=100) for c in (0.001, 0.01, 0.1)]
     model, _ = best(tried, *[spectra(data, rows, known) for rows in (TRAIN, VAL)])
-    _, maps = spectrum_baseline.fit(*parts(given, TRAIN, VAL, (7,)))
+    _, maps = baseline.fit(*parts(given, TRAIN, VAL, (7,)))
     np.testing.assert_array_equal(maps[0], model.predict(data.images[7].reshape(64, -1) / 1e4).reshape(8, 8))
 
 
@@ -203,7 +204,7 @@ def test_whole_images_are_told_by_the_linear_probe_of_their_mean_spectra(kind, d
     search.fit(means[known], labels[known], groups=np.arange(26)[known] % 5)
     predicted = search.predict(means[20:])
     # The validation part decides nothing: without any it is the same.
-    tally, maps = spectrum_baseline.fit(*parts(data, range(20), (), range(20, 26)))
+    tally, maps = baseline.fit(*parts(data, range(20), (), range(20, 26)))
     got = tally.metrics()
     assert maps == []
     if kind == "classification":
@@ -227,5 +228,5 @@ def test_whole_images_are_told_by_the_linear_probe_of_their_mean_spectra(kind, d
 )
 def test_the_baseline_of_a_task_says_what_it_is(kind, row, how):
     labelled = dict(codes=(), class_names=(), targets=("P",)) if kind.endswith("regression") else {}
-    found = spectrum_baseline.of(dataclasses.replace(tiny_adapt.SPEC, kind=kind, **labelled))
+    found = baseline.of(dataclasses.replace(tiny_adapt.SPEC, kind=kind, **labelled))
     assert (found.row, found.how) == (row, how)

@@ -5,7 +5,7 @@ import pytest
 from downstream import tiny_matchups
 
 from spectral_jax import matchups
-from spectral_jax.downstream import splits
+from spectral_jax.microcystin import splits
 
 
 @pytest.mark.parametrize("split", splits.SPLITS)

@@ -8,10 +8,11 @@ import pytest
 import tiny_adapt
 from sklearn.metrics import jaccard_score
 
-from spectral_jax import adapt_encoders
-from spectral_jax.downstream import adaptations, spectral_adaptations, supervised_fit, task_source, training_batches
-from spectral_jax.downstream.protocols import SPECTRALEARTH_FM_FROZEN, TERRAMIND_STUDY
-from spectral_jax.downstream.task_samples import Part
+from spectral_jax.adapt import bands
+from spectral_jax.adapt.fit import adapted, encoders, supervised
+from spectral_jax.adapt.parts import batches, source
+from spectral_jax.adapt.parts.part import Part
+from spectral_jax.adapt.protocols import SPECTRALEARTH_FM_FROZEN, TERRAMIND_STUDY
 from spectral_jax.sensors import SensorSpec
 from spectral_jax.spectral import project
 
@@ -22,22 +23,22 @@ class Fit:
     def __init__(self, row="dofa/none", data=None, protocol=tiny_adapt.PROTOCOL, seed=0, size=tiny_adapt.SIZE):
         self.data = tiny_adapt.segmentation() if data is None else data
         cfg = tiny_adapt.run((row,), protocol=protocol, size=size)
-        self.source = task_source.source_of(self.data)
-        self.made = adapt_encoders.make(cfg.lines()[0], cfg, self.data.task, self.source)
+        self.source = source.source_of(self.data)
+        self.made = encoders.make(cfg.lines()[0], cfg, self.data.task, self.source)
         self.model, self.protocol, self.seed = self.made.model, protocol, seed
         self.train, self.val, self.test = (Part(self.data, self.source, rows) for rows in ([0, 1, 2, 3, 4], [5], [6, 7]))
         px = min(self.train.sample(0)[0].shape[1], self.model.px) if protocol.window else self.train.sample(0)[0].shape[1]
-        self.params = adaptations.init(jax.random.key(seed), self.model, self.made.start, px)
-        matrix = self.made.start.matrix if self.model.adaptation in spectral_adaptations.FIXED else None
-        self.buffers = supervised_fit.buffers_of(self.model, self.params, matrix, self.train)
+        self.params = adapted.init(jax.random.key(seed), self.model, self.made.start, px)
+        matrix = self.made.start.matrix if self.model.adaptation in bands.FIXED else None
+        self.buffers = supervised.buffers_of(self.model, self.params, matrix, self.train)
 
     def __call__(self):
-        return supervised_fit.fit(
+        return supervised.fit(
             self.model, self.params, self.buffers, self.train, self.val, self.protocol, self.seed
         )  # fmt: skip
 
     def metrics(self, params):
-        return supervised_fit.evaluate(self.model, params, self.buffers, self.test, self.protocol)[1].metrics()
+        return supervised.evaluate(self.model, params, self.buffers, self.test, self.protocol)[1].metrics()
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,7 @@ def test_the_state_of_the_lowest_validation_loss_is_kept(fitted):
     fit, found = fitted
     best = min(found.history, key=lambda row: row["val_loss"])
     assert found.best_epoch == best["epoch"]
-    loss, _ = supervised_fit.evaluate(fit.model, found.params, fit.buffers, fit.val, fit.protocol)
+    loss, _ = supervised.evaluate(fit.model, found.params, fit.buffers, fit.val, fit.protocol)
     assert loss == pytest.approx(best["val_loss"], rel=1e-6)
 
 
@@ -113,10 +114,10 @@ def test_training_ends_when_validation_does_not_improve():
 def test_metrics_do_not_depend_on_the_batches(fitted):
     fit, found = fitted
     single = dataclasses.replace(fit.protocol, batch=1)
-    results = [supervised_fit.evaluate(fit.model, found.params, fit.buffers, fit.test, p) for p in (fit.protocol, single)]
+    results = [supervised.evaluate(fit.model, found.params, fit.buffers, fit.test, p) for p in (fit.protocol, single)]
     assert results[0][0] == pytest.approx(results[1][0], rel=1e-5)
     samples = fit.test.batch([0, 1], 2)
-    outputs = supervised_fit.outputs_of(fit.model, found.params, fit.buffers, samples, single)
+    outputs = supervised.outputs_of(fit.model, found.params, fit.buffers, samples, single)
     expected = jaccard_score(samples.labels.ravel(), np.asarray(outputs).argmax(-1).ravel(), average=None)
     for _, tally in results:
         got = tally.metrics()
@@ -141,8 +142,8 @@ def test_what_fills_up_a_batch_and_ignored_pixels_change_no_step():
 def test_batches_are_a_function_of_seed_and_number():
     fit = Fit()
     protocol = dataclasses.replace(tiny_adapt.PROTOCOL, batch=2)
-    whole = list(training_batches.draw(fit.train, protocol, 7, range(0, 6), fit.model.px))
-    (fourth,) = training_batches.draw(fit.train, protocol, 7, range(4, 5), fit.model.px)
+    whole = list(batches.draw(fit.train, protocol, 7, range(0, 6), fit.model.px))
+    (fourth,) = batches.draw(fit.train, protocol, 7, range(4, 5), fit.model.px)
     np.testing.assert_array_equal(fourth.images, whole[4].images)
     np.testing.assert_array_equal(fourth.labels, whole[4].labels)
     # Three batches are an epoch: each of the five samples once, and one place filled up.
@@ -154,7 +155,7 @@ def test_batches_are_a_function_of_seed_and_number():
 
 def test_flips_turn_images_and_labels_together():
     fit = Fit()
-    drawn = list(training_batches.draw(fit.train, tiny_adapt.PROTOCOL, 0, range(0, 8), fit.model.px))
+    drawn = list(batches.draw(fit.train, tiny_adapt.PROTOCOL, 0, range(0, 8), fit.model.px))
     infrared = np.flatnonzero(fit.source.sensor.centre_nm > 700)[0]
     orientations = set()
     for batch in drawn:
@@ -167,12 +168,12 @@ def test_flips_turn_images_and_labels_together():
 def test_a_window_crops_in_training_and_covers_the_image_in_prediction():
     protocol = dataclasses.replace(tiny_adapt.PROTOCOL, window=True, epochs=12)
     fit = Fit(protocol=protocol, size=dataclasses.replace(tiny_adapt.SIZE, px=4))
-    (batch,) = training_batches.draw(fit.train, protocol, 0, range(1), fit.model.px)
+    (batch,) = batches.draw(fit.train, protocol, 0, range(1), fit.model.px)
     assert batch.images.shape[2:4] == batch.labels.shape[1:3] == (4, 4)
     samples = fit.test.batch([0], 1)
-    whole = supervised_fit.outputs_of(fit.model, fit.params, fit.buffers, samples, protocol)
+    whole = supervised.outputs_of(fit.model, fit.params, fit.buffers, samples, protocol)
     corner = samples._replace(images=samples.images[:, :, 4:, :4], valid=samples.valid[:, :, 4:, :4])
-    part = supervised_fit.outputs_of(fit.model, fit.params, fit.buffers, corner, protocol)
+    part = supervised.outputs_of(fit.model, fit.params, fit.buffers, corner, protocol)
     assert whole.shape == (1, 8, 8, 2)
     np.testing.assert_allclose(whole[:, 4:, :4], part, atol=1e-5)
 
@@ -223,10 +224,10 @@ def test_a_task_whose_sensor_or_wavelengths_are_unknown_is_refused():
     data = tiny_adapt.segmentation()
     strange = tuple(dataclasses.replace(c, sensor="camera") for c in data.channels)
     with pytest.raises(ValueError, match="'camera', which has no file"):
-        task_source.source_of(dataclasses.replace(data, channels=strange))
+        source.source_of(dataclasses.replace(data, channels=strange))
     blind = (dataclasses.replace(data.channels[0], centre_nm=float("nan")), *data.channels[1:])
     with pytest.raises(ValueError, match="has no wavelength"):
-        task_source.source_of(dataclasses.replace(data, channels=blind))
+        source.source_of(dataclasses.replace(data, channels=blind))
 
 
 def test_bands_are_taken_by_wavelength_and_not_by_position():
@@ -235,6 +236,6 @@ def test_bands_are_taken_by_wavelength_and_not_by_position():
     turned = dataclasses.replace(
         data, channels=tuple(data.channels[i] for i in order), images=data.images[..., order], valid=data.valid[..., order]
     )
-    pairs = [Part(d, task_source.source_of(d), [0]).sample(0)[0] for d in (data, turned)]
+    pairs = [Part(d, source.source_of(d), [0]).sample(0)[0] for d in (data, turned)]
     np.testing.assert_array_equal(*pairs)
-    assert (np.diff(task_source.source_of(turned).sensor.centre_nm) > 0).all()
+    assert (np.diff(source.source_of(turned).sensor.centre_nm) > 0).all()

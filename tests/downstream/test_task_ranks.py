@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spectral_jax.downstream import task_ranks
+from spectral_jax.adapt.score import ranks
 
 TOOL = Path(__file__).parents[2] / "tools" / "rank_tasks.py"
 
@@ -27,7 +27,7 @@ SECOND = rows("soil", "r2_mean", {"a": (0.3, None), "b": (0.3, 0.3), "c": (0.8, 
 
 
 def test_lines_are_ranked_by_their_means_and_equal_means_share_a_rank():
-    found = task_ranks.rank(FIRST + SECOND + rows("soil", "rmse", {"a": (9.0, 9.0)}))
+    found = ranks.rank(FIRST + SECOND + rows("soil", "rmse", {"a": (9.0, 9.0)}))
     assert (found.tasks, found.metric) == (("crops", "soil"), ("iou_macro", "r2_mean"))
     assert [line[0] for line in found.lines] == ["b", "c", "a"]
     # crops: b 0.8, a 0.6, c 0.1. soil, d left out: c 0.7, then a and b with 0.3 each.
@@ -40,11 +40,11 @@ def test_lines_are_ranked_by_their_means_and_equal_means_share_a_rank():
 
 def test_what_cannot_be_ranked_is_refused():
     with pytest.raises(ValueError, match="task crops: a/none/p has two values for seed 0; give one run of each task"):
-        task_ranks.rank(FIRST + FIRST)
+        ranks.rank(FIRST + FIRST)
     with pytest.raises(ValueError, match="that crops, soil have in common, and there is none; run the same rows"):
-        task_ranks.rank(FIRST + rows("soil", "r2_mean", {"d": (0.9,)}))
+        ranks.rank(FIRST + rows("soil", "r2_mean", {"d": (0.9,)}))
     with pytest.raises(ValueError, match="task soil: expected one of the metrics iou_macro, .* got rmse"):
-        task_ranks.rank(rows("soil", "rmse", {"d": (0.9,)}))
+        ranks.rank(rows("soil", "rmse", {"d": (0.9,)}))
 
 
 def test_the_command_reads_runs_and_names_a_folder_without_one(tmp_path):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from tiny_tasks import in_memory
 
-from spectral_jax.downstream import task_source
-from spectral_jax.downstream.task_samples import Part
-from spectral_jax.ingest.tasks.data import Channel
+from spectral_jax.adapt.parts.part import Part
+from spectral_jax.adapt.parts.source import source_of
 from spectral_jax.sensors import SensorSpec
+from spectral_jax.tasks.samples import Channel
 
 # Blue, green, red and near infrared of a sensor of four bands, with their widths.
 BANDS = {"B": (485.0, 60.0), "G": (545.0, 90.0), "R": (630.0, 80.0), "NIR": (820.0, 80.0)}
@@ -33,22 +33,22 @@ def test_of_several_sensors_one_is_chosen_by_name():
     of = (*channels(0, sensor="sentinel2a_l2a", names="B"), *channels(0), *channels(0, sensor="sentinel2b_l2a", names="G R"))
     data = task(of)
     with pytest.raises(ValueError, match="expected one sensor to adapt, and it has sentinel2a_l2a, planetscope_sr, sentinel2b"):
-        task_source.source_of(data)
-    source = task_source.source_of(data, PLANET)
+        source_of(data)
+    source = source_of(data, PLANET)
     assert (source.sensor.name, source.index, source.dates) == (PLANET, ((1, 2, 3, 4),), 1)
-    assert task_source.source_of(data, "sentinel2b_l2a").index == ((5, 6),)
+    assert source_of(data, "sentinel2b_l2a").index == ((5, 6),)
     with pytest.raises(
         ValueError, match="data.sensor: .* no channels of 'planetscop'; .* closest first: planetscope_sr, senti"
     ):
-        task_source.source_of(data, "planetscop")
+        source_of(data, "planetscop")
     with pytest.raises(ValueError, match="closest first: sentinel2b_l2a, sentinel2a_l2a, planetscope_sr.$"):
-        task_source.source_of(data, "sentinel2b")
+        source_of(data, "sentinel2b")
 
 
 def test_channels_of_several_dates_are_found_by_wavelength_and_date_however_they_are_shuffled():
     of = channels(0, 3, 7)
     order = np.random.default_rng(3).permutation(len(of))
-    source = task_source.source_of(task(tuple(of[i] for i in order)))
+    source = source_of(task(tuple(of[i] for i in order)))
     assert source.dates == 3
     assert [[order[i] for i in row] for row in source.index] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
     np.testing.assert_array_equal(source.sensor.centre_nm, [485, 545, 630, 820])
@@ -58,12 +58,12 @@ def test_channels_of_several_dates_are_found_by_wavelength_and_date_however_they
 def test_a_width_that_the_files_do_not_give_is_that_of_the_sensors_table():
     of = channels(0)
     of = (dataclasses.replace(of[0], centre_nm=486.5, fwhm_nm=np.nan), dataclasses.replace(of[1], fwhm_nm=31.0), *of[2:])
-    source = task_source.source_of(task(of))
+    source = source_of(task(of))
     np.testing.assert_array_equal(source.sensor.fwhm_nm, [60, 31, 80, 80])
     np.testing.assert_array_equal(source.sensor.centre_nm, [486.5, 545, 630, 820])
     far = (dataclasses.replace(of[0], centre_nm=500.0), *of[1:])  # 15 nm off every band of the table
     with pytest.raises(ValueError, match="channel B of planetscope_sr has no wavelength"):
-        task_source.source_of(task(far))
+        source_of(task(far))
 
 
 def test_bands_of_the_bad_intervals_are_left_out_whether_or_not_the_files_give_their_widths():
@@ -71,7 +71,7 @@ def test_bands_of_the_bad_intervals_are_left_out_whether_or_not_the_files_give_t
     nm = np.array([b.centre_nm for b in bands])
     for width in (6.0, np.nan):
         of = tuple(Channel(b.name, "enmap_l2a", b.centre_nm, width, "reflectance * 1e4") for b in bands)
-        source = task_source.source_of(task(of))
+        source = source_of(task(of))
         bad = ((nm >= 1289.3) & (nm <= 1524.9)) | ((nm >= 1733.7) & (nm <= 1972.7))
         assert source.index == (tuple(np.flatnonzero(~bad)),)
         assert source.scale == 1e-4
@@ -82,11 +82,11 @@ def test_a_band_without_data_on_every_date_is_left_out_and_one_with_data_on_one_
     valid = np.ones((2, 2, 2, 8), bool)
     valid[0, ..., 1] = valid[0, ..., 5] = False  # green, both dates
     valid[0, ..., 2] = False  # red, first date
-    source = task_source.source_of(task(of, valid=valid))
+    source = source_of(task(of, valid=valid))
     assert source.index == ((0, 2, 3), (4, 6, 7))
     np.testing.assert_array_equal(source.sensor.centre_nm, [485, 630, 820])
     with pytest.raises(ValueError, match="no channel of planetscope_sr holds data outside its bad intervals"):
-        task_source.source_of(task(of, valid=np.zeros_like(valid)))
+        source_of(task(of, valid=np.zeros_like(valid)))
 
 
 @pytest.mark.parametrize("names", ["B G R", "B G R R"])
@@ -95,14 +95,14 @@ def test_dates_of_other_bands_are_refused(names):
     if names.endswith("R R"):  # as many, of another wavelength
         second = (*second[:3], dataclasses.replace(second[3], centre_nm=700.0))
     with pytest.raises(ValueError, match=f"same bands of {PLANET} on every date, got 4 on date 0 and {len(second)} on date 4"):
-        task_source.source_of(task((*channels(0), *second)))
+        source_of(task((*channels(0), *second)))
 
 
 def test_a_sample_has_its_dates_first_and_its_bands_by_wavelength():
     of = channels(0, 1, unit="reflectance * 1e4")
     order = [7, 0, 6, 1, 5, 2, 4, 3]
     data = task(tuple(of[i] for i in order), images=np.broadcast_to(np.array(order, np.int16), (2, 2, 2, 8)))
-    part = Part(data, task_source.source_of(data), [1])
+    part = Part(data, source_of(data), [1])
     image, valid, label = part.sample(0)
     assert (image.dtype, image.shape, valid.shape, label.shape) == (np.float32, (2, 2, 2, 4), (2, 2, 2), (2, 2))
     np.testing.assert_allclose(image[:, 1, 0], [[0, 1e-4, 2e-4, 3e-4], [4e-4, 5e-4, 6e-4, 7e-4]], rtol=1e-6)
@@ -119,7 +119,7 @@ def test_a_pixel_of_class_labels_is_ignored_only_where_no_date_is_valid():
     valid[0, 1, 0, [0, 7]] = False  # one of each
     labels = np.array([[[1, 1], [1, 0]]], np.int16)
     data = task(channels(0, 1), samples=1, valid=valid, labels=labels)
-    image, there, label = Part(data, task_source.source_of(data), [0]).sample(0)
+    image, there, label = Part(data, source_of(data), [0]).sample(0)
     np.testing.assert_array_equal(there, [[[0, 1], [0, 1]], [[1, 0], [0, 1]]])
     np.testing.assert_array_equal(label, [[1, 1], [-1, 0]])
     assert (image[~there] == 0).all()
@@ -133,7 +133,7 @@ def test_a_quantity_of_a_pixel_counts_only_where_a_date_is_valid_too():
     labels = np.full((1, 2, 2, 1), 3.0, np.float32)
     spec = dict(kind="pixel_regression", codes=(), targets=("biomass",))
     data = task(channels(0, 1), samples=1, valid=valid, labels=labels, **spec)
-    _, there, label = Part(data, task_source.source_of(data), [0]).sample(0)
+    _, there, label = Part(data, source_of(data), [0]).sample(0)
     assert there.any(axis=0).tolist() == [[True, True], [False, True]]
     # The baseline cannot predict there, and lines of one table are scored on the same pixels.
     np.testing.assert_array_equal(label[..., 0], [[3, 3], [np.nan, 3]])
@@ -142,7 +142,7 @@ def test_a_quantity_of_a_pixel_counts_only_where_a_date_is_valid_too():
 def resized(px, images, valid=None, labels=None, **spec):
     """One sample of two dates with two bands each, at px x px."""
     data = task(channels(0, 1, names="B NIR"), px=images.shape[1], samples=1, images=images, valid=valid, labels=labels, **spec)
-    return Part(data, task_source.source_of(data), [0], px).sample(0)
+    return Part(data, source_of(data), [0], px).sample(0)
 
 
 @pytest.mark.parametrize("px", [2, 3, 6, 8])
@@ -213,7 +213,7 @@ def test_samples_of_several_sizes_are_refused_until_they_are_resized():
         tuple(x) for x in zip(*((np.ones(x.shape, bool), np.zeros(x.shape[:2], int)) for x in images), strict=True)
     )
     data = dataclasses.replace(task(channels(0)), images=images, valid=valid, labels=labels)
-    source = task_source.source_of(data)
+    source = source_of(data)
     sentence = r"got \(2, 3\) and \(4, 3\) px; resize them by --config.data.resize_px"
     with pytest.raises(ValueError, match=sentence):
         Part(data, source, [0, 1]).batch([0, 1], 2)

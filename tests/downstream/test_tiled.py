@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from spectral_jax.downstream import tiled, tiled_checks
-from spectral_jax.model import terramind
+from spectral_jax.ingest.raster import tiled
+from spectral_jax.measure import scene_memory
 from spectral_jax.model.convolutions import Conv
-from spectral_jax.model.task_heads import HeadConfig, call_head, init_head
-from spectral_jax.model.terramind import Modality, TerraMindConfig
+from spectral_jax.model.heads.task_heads import HeadConfig, call_head, init_head
+from spectral_jax.model.published import terramind
+from spectral_jax.model.published.terramind import Modality, TerraMindConfig
 
 
 def predict(scene, function, tile, overlap, batch=1, margin=None):
@@ -133,7 +134,7 @@ def test_seams_of_a_vision_transformer_are_spread_by_blending(rng):
     ratio = {}
     for margin in (None, 8):
         got, _ = predict(scene, function, 32, 16, batch=4, margin=margin)
-        at_seams, elsewhere = tiled_checks.seam_steps(got, 32, 16, margin)
+        at_seams, elsewhere = scene_memory.seam_steps(got, 32, 16, margin)
         ratio[margin] = at_seams / elsewhere
     # Cut in the middle of the overlap, neighbouring tiles differ by 5.0 ordinary steps; blended, by 1.3 a pixel of the ramp.
     assert ratio[8] > 3.5
@@ -144,9 +145,9 @@ def test_seam_steps_are_those_between_tiles():
     made = np.repeat(np.arange(4.0), 8)  # 0 to 3, a step of 1 at every eighth column
     got = np.broadcast_to(made[None, :, None], (32, 32, 2))
     # Without overlap tiles of 8 meet at columns 8, 16 and 24: steps of 1; rows have none.
-    assert tiled_checks.seam_steps(got, 8, 0) == (0.5, 0.0)
+    assert scene_memory.seam_steps(got, 8, 0) == (0.5, 0.0)
     with pytest.raises(ValueError, match=r"a scene of \(32, 32\) px is a single tile of 32 px and has no seams."):
-        tiled_checks.seam_steps(got, 32, 0)
+        scene_memory.seam_steps(got, 32, 0)
 
 
 def test_memory_is_bounded_by_a_row_of_tiles():
@@ -172,7 +173,7 @@ def test_memory_is_bounded_by_a_row_of_tiles():
 def test_memory_of_a_scene_on_disk_is_measured(tmp_path):
     pytest.importorskip("rasterio", reason="needs the extra spectral-jax[geo]")
     function = jax.jit(functools.partial(jnp.mean, axis=-1, keepdims=True))
-    found = tiled_checks.scene_memory(
+    found = scene_memory.scene_memory(
         tmp_path, lambda x: function(jnp.asarray(x, jnp.float32)), side=512, bands=4, tile=128, overlap=32
     )
     assert found["above"] == found["peak"] - found["before"]

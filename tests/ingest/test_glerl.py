@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spectral_jax.ingest import glerl, glerl_cells
+from spectral_jax.ingest.matchups import glerl, glerl_cells
 
 OLD = (
     "Date,Site,Station Depth (m),Sample Depth (m),Sample Depth (category),Local Time (Eastern Time Zone),"

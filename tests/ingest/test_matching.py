@@ -9,7 +9,13 @@ import pytest
 from pace_files import NM, WATER, name, packed, positions, write_l2, write_l3m
 
 from spectral_jax import matchups
-from spectral_jax.ingest import glerl, match_box, match_granules, match_labels, matching, pace, pace_flags
+from spectral_jax.ingest.matchups import box, glerl
+from spectral_jax.ingest.matchups.build import Rules
+from spectral_jax.ingest.matchups.build import build as build_matchups
+from spectral_jax.ingest.matchups.granules import files
+from spectral_jax.ingest.matchups.labels import ahead, now
+from spectral_jax.ingest.pace import read
+from spectral_jax.ingest.pace.flags import mask as flag_mask
 
 HEADER = (
     "date,station_name,sample_depth_category,sample_depth_m,time,lat,lon,particulate_microcystin,extracted_phycocyanin,"
@@ -32,7 +38,7 @@ def table(folder, *rows, **options):
 
 
 def build(folder, samples, rules=None, report=lambda line: None):
-    return matching.build(match_granules.files(folder), samples, rules, report)
+    return build_matchups(files(folder), samples, rules, report)
 
 
 def ledger(made, granules, samples):
@@ -89,8 +95,8 @@ def test_pixels_and_labels_of_an_image(tmp_path):
 
 
 def test_a_box_at_the_edge_is_filled_with_nan(tmp_path):
-    scene = pace.read(write_l2(tmp_path))
-    patch = match_box.cut(scene, np.zeros((5, 6), bool), 0, 5, 3)
+    scene = read.read(write_l2(tmp_path))
+    patch = box.cut(scene, np.zeros((5, 6), bool), 0, 5, 3)
     assert np.isnan(patch[0]).all()
     assert np.isnan(patch[:, 2]).all()
     assert np.isfinite(patch[1:, :2]).all()
@@ -146,38 +152,38 @@ def test_every_loss_is_counted(tmp_path):
 
 def test_nasas_rules_for_a_box():
     nm = np.array([400.0, 443, 490, 555, 700])
-    mask, bloom = pace_flags.mask("nasa_matchup"), pace_flags.mask("inland_bloom")
+    mask, bloom = flag_mask("nasa_matchup"), flag_mask("inland_bloom")
     even = np.full((5, 5, 5), 0.01, np.float32) + 1e-5 * np.arange(25, dtype=np.float32).reshape(5, 5, 1)
-    kept, reason = match_box.judged(even, nm, mask)
+    kept, reason = box.judged(even, nm, mask)
     assert reason == ""
     # 25 equally spaced numbers: those beyond 1.5 standard deviations (7.21 steps each) are 11 or more steps off the middle.
     far = np.abs(np.arange(25) - 12).reshape(5, 5) >= 11
     np.testing.assert_array_equal(np.isnan(kept).all(axis=-1), far)
     few = even.copy()
     few.reshape(25, 5)[:12] = np.nan  # 13 of 25 are 52 %
-    assert match_box.judged(few, nm, mask)[1] == "pairs: too few valid pixels"
-    assert match_box.judged(few, nm, bloom)[1] == ""
+    assert box.judged(few, nm, mask)[1] == "pairs: too few valid pixels"
+    assert box.judged(few, nm, bloom)[1] == ""
     uneven = np.where(np.arange(25).reshape(5, 5, 1) % 2, np.float32(0.006), np.float32(0.014)) + np.zeros(5, np.float32)
-    assert match_box.judged(uneven, nm, mask)[1] == "pairs: spectra vary too much"  # 0.004 over 0.010
-    np.testing.assert_array_equal(match_box.judged(uneven, nm, bloom)[0], uneven)
-    assert match_box.judged(-uneven, nm, mask)[1] == "pairs: spectra vary too much"  # a negative mean hides nothing
+    assert box.judged(uneven, nm, mask)[1] == "pairs: spectra vary too much"  # 0.004 over 0.010
+    np.testing.assert_array_equal(box.judged(uneven, nm, bloom)[0], uneven)
+    assert box.judged(-uneven, nm, mask)[1] == "pairs: spectra vary too much"  # a negative mean hides nothing
     only_red = uneven * np.float32(0.1) + np.float32(0.01)
     only_red[..., 4] = uneven[..., 4]
-    assert match_box.judged(only_red, nm, mask)[1] == ""  # judged over 405-570 nm only
-    assert match_box.judged(np.full((3, 3, 5), np.nan, np.float32), nm, bloom)[1] == "pairs: no valid pixel"
+    assert box.judged(only_red, nm, mask)[1] == ""  # judged over 405-570 nm only
+    assert box.judged(np.full((3, 3, 5), np.nan, np.float32), nm, bloom)[1] == "pairs: no valid pixel"
 
 
 def test_the_nearest_sample_and_its_ties():
     day = np.datetime64("2024-07-10")
     dates = day + np.array([-3, -2, -1, 1, 6, 7, 9, 10, 11], "timedelta64[D]")
-    assert match_labels.now(dates, day) == 2  # of -1 and 1 the earlier
-    assert match_labels.now(dates[:1], day) is None
-    assert match_labels.now(dates[:1], day, days=3) == 0
-    assert match_labels.ahead(dates, day) == 5  # of 7 and 9 the earlier
-    assert match_labels.ahead(dates[7:], day) == 0
-    assert match_labels.ahead(dates[8:], day) is None
+    assert now(dates, day) == 2  # of -1 and 1 the earlier
+    assert now(dates[:1], day) is None
+    assert now(dates[:1], day, days=3) == 0
+    assert ahead(dates, day) == 5  # of 7 and 9 the earlier
+    assert ahead(dates[7:], day) == 0
+    assert ahead(dates[8:], day) is None
     with pytest.raises(ValueError, match="after the image, got -2 to 10 days; a label from before the image is no forecast"):
-        match_labels.ahead(dates, day, (-2, 10))
+        ahead(dates, day, (-2, 10))
 
 
 def test_what_cannot_be_matched_is_a_sentence(tmp_path):
@@ -189,7 +195,7 @@ def test_what_cannot_be_matched_is_a_sentence(tmp_path):
         ValueError, match=r"samples.csv: row 3: latitude and longitude of station A7 are 41.01, -83, outside the re"
     ):
         build(folder, outside)
-    assert len(build(folder, outside, matching.Rules(region=None))) == 1
+    assert len(build(folder, outside, Rules(region=None))) == 1
     with pytest.raises(
         ValueError, match="no match-up is left of 1 granules and 1 samples: .*1 granules: no sample in their windows"
     ):
@@ -213,12 +219,12 @@ def test_what_cannot_be_matched_is_a_sentence(tmp_path):
         build(folder, samples)
     for other in (write_l2(tmp_path / "other", product="sfrefl"), write_l3m(tmp_path)):
         with pytest.raises(ValueError, match=r"expected Level-2 AOP .* got the product (sfrefl|l3m)"):
-            matching.build([one, other], samples)
+            build_matchups([one, other], samples)
     with pytest.raises(FileNotFoundError, match="none is not a folder"):
-        match_granules.files(tmp_path / "none")
+        files(tmp_path / "none")
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match=r"has no file that ends in .nc \(it is empty\)"):
-        match_granules.files(tmp_path / "empty")
+        files(tmp_path / "empty")
 
 
 @pytest.mark.parametrize(
@@ -231,7 +237,7 @@ def test_what_cannot_be_matched_is_a_sentence(tmp_path):
 )
 def test_wrong_rules_are_a_sentence(rules, sentence):
     with pytest.raises(ValueError, match=sentence):
-        matching.Rules(**rules)
+        Rules(**rules)
 
 
 def test_versions_with_nominal_and_exact_wavelengths_go_together_and_are_told(tmp_path):

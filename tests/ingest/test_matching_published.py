@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from pace_files import packed, write_l2
 
-from spectral_jax.ingest import glerl, match_granules, match_labels, matching, pace
+from spectral_jax.ingest.matchups import build, glerl, granules, labels
+from spectral_jax.ingest.pace import read
 
 
 @pytest.fixture(scope="module")
@@ -14,10 +15,10 @@ def real_pairs(real_data):
     with np.load(folder / "pace_glerl_matchups.npz") as stored:
         published = {field: stored[field] for field in stored.files}
     samples = glerl.read([folder / "insitu" / f"{year}_WLE_weekly.csv" for year in (2024, 2025)])
-    keep, _ = match_labels.usable(samples)
+    keep, _ = labels.usable(samples)
     days = published["time"].astype("datetime64[D]")
     found = [
-        next((p for p in matching.pairs(samples, keep, day) if p.station == station), matching.Pair(str(station), None, None))
+        next((p for p in build.pairs(samples, keep, day) if p.station == station), build.Pair(str(station), None, None))
         for station, day in zip(published["station"], days, strict=True)
     ]
     return published, samples, found, days
@@ -61,7 +62,7 @@ def test_published_spectra_survive_the_packing(real_pairs, tmp_path):
     rrs = real_pairs[0]["rrs"]
     lat, lon = np.meshgrid(np.linspace(41.6, 41.9, len(rrs)), np.linspace(-83.5, -83.0, 9), indexing="ij")
     stored = packed(rrs.reshape(len(rrs), 9, 172))
-    scene = pace.read(write_l2(tmp_path, raw=stored, nm=real_pairs[0]["wavelength"].astype(float), place=(lat, lon)))
+    scene = read.read(write_l2(tmp_path, raw=stored, nm=real_pairs[0]["wavelength"].astype(float), place=(lat, lon)))
     np.testing.assert_allclose(scene.rrs, rrs.reshape(len(rrs), 9, 172), rtol=0, atol=2e-8)  # a hundredth of a step
     assert (scene.rrs < 0).sum() == (rrs < 0).sum() > 10_000
 
@@ -79,7 +80,7 @@ def test_scenes_around_the_published_spectra_give_the_published_match_ups(real_p
             raw[line - 1 : line + 2, pixel - 1 : pixel + 2] = packed(published["rrs"][row])
         nm = published["wavelength"].astype(float)
         write_l2(tmp_path, raw=raw, nm=nm, place=(lat, lon), stamp=granule[9:24], nrt=".NRT." in granule)
-    made = matching.build(match_granules.files(tmp_path), samples)
+    made = build.build(granules.files(tmp_path), samples)
     # The final granules alone, where a near-real-time one of the scene lies beside them; and the rows whose sample of now is in
     # the CSVs, for the others' position is not known.
     beside = {g for g in names if ".NRT." in g and g.replace(".NRT", "") in names}

@@ -5,7 +5,7 @@ import types
 
 import pytest
 
-from spectral_jax.ingest import pace_download
+from spectral_jax.ingest.pace.download import fetch
 
 
 class Earthdata(types.ModuleType):
@@ -36,20 +36,20 @@ def test_fetching_asks_for_the_period_and_the_region(tmp_path, monkeypatch):
     archive = Earthdata()
     monkeypatch.setitem(sys.modules, "earthaccess", archive)
     lines = []
-    got = pace_download.fetch("2024-07-01", "2024-07-31", tmp_path / "new", report=lines.append)
+    got = fetch("2024-07-01", "2024-07-31", tmp_path / "new", report=lines.append)
     assert got == [tmp_path / "new" / "0.nc", tmp_path / "new" / "1.nc"]
     assert [a["short_name"] for a in archive.asked] == ["PACE_OCI_L2_AOP", "PACE_OCI_L2_AOP_NRT"]
     assert archive.asked[0]["temporal"] == ("2024-07-01T00:00:00", "2024-07-31T23:59:59")
     assert archive.asked[0]["bounding_box"] == (-83.5, 41.3, -82.45, 42.2)
     assert lines == ["2 granules of aop between 2024-07-01 and 2024-07-31"]
     archive.asked.clear()
-    pace_download.fetch("2024-07-01", "2024-07-01", tmp_path, product="sfrefl", near_real_time=False, version="3.1")
+    fetch("2024-07-01", "2024-07-01", tmp_path, product="sfrefl", near_real_time=False, version="3.1")
     assert [(a["short_name"], a["version"]) for a in archive.asked] == [("PACE_OCI_L2_SFREFL", "3.1")]
 
 
 def test_a_near_real_time_granule_is_not_fetched_beside_its_final_one(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "earthaccess", Earthdata(found=3, other=False))
-    assert len(pace_download.fetch("2024-07-08", "2024-07-08", tmp_path)) == 3
+    assert len(fetch("2024-07-08", "2024-07-08", tmp_path)) == 3
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ def test_a_near_real_time_granule_is_not_fetched_beside_its_final_one(tmp_path, 
 def test_a_fetch_that_fails_is_a_sentence(tmp_path, monkeypatch, archive, arguments, error, sentence):
     monkeypatch.setitem(sys.modules, "earthaccess", archive)
     with pytest.raises(error, match=sentence):
-        pace_download.fetch(*arguments, tmp_path)
+        fetch(*arguments, tmp_path)
 
 
 def test_an_unknown_product_is_not_fetched(tmp_path):
     with pytest.raises(ValueError, match="product: expected one of aop, sfrefl, got 'l1b'"):
-        pace_download.fetch("2024-07-01", "2024-07-02", tmp_path, product="l1b")
+        fetch("2024-07-01", "2024-07-02", tmp_path, product="l1b")

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from pace_files import FLAGS, MASKS, write_l2
 
-from spectral_jax.ingest import pace, pace_flags
+from spectral_jax.ingest.pace import read
+from spectral_jax.ingest.pace.flags import DEFAULT, bits, flagged, mask, presets
 
 
 class Variable:
@@ -15,7 +16,7 @@ class Variable:
 
 
 def test_names_and_bits_come_from_the_file(tmp_path):
-    scene = pace.read(write_l2(tmp_path))
+    scene = read.read(write_l2(tmp_path))
     assert scene.flag_bits["ATMFAIL"] == 1
     assert scene.flag_bits["CLDICE"] == 2**9
     assert scene.flag_bits["PRODFAIL"] == 2**30
@@ -25,20 +26,20 @@ def test_names_and_bits_come_from_the_file(tmp_path):
 
 def test_another_order_of_bits_is_followed():
     variable = Variable(flag_masks=np.array([4, 1], np.int32), flag_meanings="LAND CLDICE")
-    bit_of = pace_flags.bits(variable, "x.nc")
-    np.testing.assert_array_equal(pace_flags.flagged(np.array([1, 2, 4]), bit_of, ("LAND",), "x.nc"), [False, False, True])
+    bit_of = bits(variable, "x.nc")
+    np.testing.assert_array_equal(flagged(np.array([1, 2, 4]), bit_of, ("LAND",), "x.nc"), [False, False, True])
 
 
 def test_the_last_bit_makes_numbers_negative():
-    bit_of = pace_flags.bits(Variable(flag_masks=MASKS, flag_meanings=FLAGS.replace("PRODFAIL SPARE", "PRODFAIL LAST")), "x.nc")
+    bit_of = bits(Variable(flag_masks=MASKS, flag_meanings=FLAGS.replace("PRODFAIL SPARE", "PRODFAIL LAST")), "x.nc")
     assert bit_of["LAST"] == 2**31
     flags = np.array([[-(2**31), -(2**31) + 2, 2, 0]], np.int32)
-    np.testing.assert_array_equal(pace_flags.flagged(flags, bit_of, ("LAST",), "x.nc"), [[True, True, False, False]])
-    np.testing.assert_array_equal(pace_flags.flagged(flags, bit_of, ("LAND",), "x.nc"), [[False, True, True, False]])
+    np.testing.assert_array_equal(flagged(flags, bit_of, ("LAST",), "x.nc"), [[True, True, False, False]])
+    np.testing.assert_array_equal(flagged(flags, bit_of, ("LAND",), "x.nc"), [[False, True, True, False]])
 
 
 def test_masks_written_as_text_are_read():
-    assert pace_flags.bits(Variable(flag_masks="1, 2", flag_meanings=b"A B"), "x.nc") == {"A": 1, "B": 2}
+    assert bits(Variable(flag_masks="1, 2", flag_meanings=b"A B"), "x.nc") == {"A": 1, "B": 2}
 
 
 # Position of each flag's bit, from the layout that NASA publishes.
@@ -54,18 +55,18 @@ PRESETS = {
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_takes_out_its_flags_and_no_others(tmp_path, preset):
     flags = np.left_shift(1, np.arange(30, dtype=np.int64)).astype(np.int32).reshape(5, 6)  # one bit a pixel
-    scene = pace.read(write_l2(tmp_path, flags=flags))
-    out = scene.flagged(pace_flags.mask(preset)).ravel()
+    scene = read.read(write_l2(tmp_path, flags=flags))
+    out = scene.flagged(mask(preset)).ravel()
     assert set(np.flatnonzero(out)) == {BIT[flag] for flag in PRESETS[preset].split()}
 
 
 def test_presets_and_their_rules():
-    assert set(pace_flags.presets()) == set(PRESETS)
-    assert pace_flags.DEFAULT == "inland_bloom"
-    nasa, bloom = pace_flags.mask("nasa_matchup"), pace_flags.mask("inland_bloom")
+    assert set(presets()) == set(PRESETS)
+    assert DEFAULT == "inland_bloom"
+    nasa, bloom = mask("nasa_matchup"), mask("inland_bloom")
     assert (nasa.least_valid, nasa.most_cv, nasa.most_sd) == (0.55, 0.15, 1.5)
     assert (bloom.least_valid, bloom.most_cv, bloom.most_sd) == (0.0, None, None)
-    assert pace_flags.mask("LAND, CLDICE").flags == ("LAND", "CLDICE")
+    assert mask("LAND, CLDICE").flags == ("LAND", "CLDICE")
 
 
 @pytest.mark.parametrize(
@@ -80,11 +81,11 @@ def test_presets_and_their_rules():
 )
 def test_wrong_attributes_are_a_sentence(attrs, sentence):
     with pytest.raises(ValueError, match=sentence):
-        pace_flags.bits(Variable(**attrs), "x.nc")
+        bits(Variable(**attrs), "x.nc")
 
 
 def test_unknown_masks_and_flags_are_named():
     with pytest.raises(ValueError, match="expected one of nasa_matchup, .* got 'inland_blom'; the nearest is inland_bloom"):
-        pace_flags.mask("inland_blom")
+        mask("inland_blom")
     with pytest.raises(ValueError, match=r"x.nc: no flag is called 'CLOUD' in l2_flags; .*\(all: LAND, CLDICE\)"):
-        pace_flags.flagged(np.zeros(1, np.int32), {"LAND": 2, "CLDICE": 512}, ("CLOUD",), "x.nc")
+        flagged(np.zeros(1, np.int32), {"LAND": 2, "CLDICE": 512}, ("CLOUD",), "x.nc")

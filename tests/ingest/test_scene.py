@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from tiny_geotiffs import write_tif
 
-from spectral_jax.downstream.tiled import predict_scene
-from spectral_jax.ingest import made_scene, scene
+from spectral_jax.ingest.raster import scene
+from spectral_jax.ingest.raster.tiled import predict_scene
+from spectral_jax.measure import made_scene
 
 rasterio = pytest.importorskip("rasterio", reason="needs the extra spectral-jax[geo]")
 

@@ -7,9 +7,9 @@ import pytest
 from tiny_geotiffs import enmap_tags, rasterio, write_tif
 from tiny_tasks import SPEC, with_options, write_pair
 
-from spectral_jax.ingest.tasks.data import usable
-from spectral_jax.ingest.tasks.read import read
-from spectral_jax.ingest.tasks.spec import ChannelGroup, TaskSpec
+from spectral_jax.tasks.read import read
+from spectral_jax.tasks.samples import usable
+from spectral_jax.tasks.spec import ChannelGroup, TaskSpec
 
 CODES = np.array([[0, 1, 2], [2, 1, 1]], np.uint8)
 INDEX = np.array([[-1, 0, 1], [1, 0, 0]])

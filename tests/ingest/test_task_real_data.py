@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from spectral_jax.downstream.blocks import block_disjoint, published, scene_disjoint
-from spectral_jax.downstream.leakage import report
-from spectral_jax.ingest.tasks.data import usable
-from spectral_jax.ingest.tasks.read import read
+from spectral_jax.adapt.parts.blocks import block_disjoint, published, scene_disjoint
+from spectral_jax.adapt.parts.leakage import report
+from spectral_jax.tasks.read import read
+from spectral_jax.tasks.samples import usable
 
 rasterio = pytest.importorskip("rasterio", reason="needs the extra spectral-jax[geo]")
 

@@ -8,8 +8,8 @@ import pytest
 from tiny_geotiffs import write_tif
 from tiny_tasks import with_options
 
-from spectral_jax.ingest.tasks.read import read
-from spectral_jax.ingest.tasks.spec import TaskSpec
+from spectral_jax.tasks.read import read
+from spectral_jax.tasks.spec import TaskSpec
 
 PASTIS, SUDAN = TaskSpec.load("pastis_r"), TaskSpec.load("crop_type_mapping_south_sudan")
 EARTH, BIOMASS = TaskSpec.load("dynamic_earth_net"), TaskSpec.load("biomassters")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from spectral_jax.ingest.tasks import read, spec
-from spectral_jax.ingest.tasks.spec import TaskSpec
+from spectral_jax.tasks import read, spec
+from spectral_jax.tasks.spec import TaskSpec
 
 # Classes that count and images of each split: table of the downstream sets, SpectralEarth repository.
 SPECTRAL_EARTH = {

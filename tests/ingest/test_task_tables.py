@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from tiny_tasks import SPEC, with_options
 
-from spectral_jax.ingest.tasks.data import Channel, TaskData
-from spectral_jax.ingest.tasks.read import read
-from spectral_jax.ingest.tasks.spec import ChannelGroup, TaskSpec
+from spectral_jax.tasks.read import read
+from spectral_jax.tasks.samples import Channel, TaskData
+from spectral_jax.tasks.spec import ChannelGroup, TaskSpec
 
 h5py = pytest.importorskip("h5py", reason="needs the extra spectral-jax[pace]")
 

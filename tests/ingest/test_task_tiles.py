@@ -9,10 +9,10 @@ import pytest
 from tiny_geotiffs import rasterio, write_tif
 from tiny_tasks import SPEC, with_options, write_pair
 
-from spectral_jax.downstream.task_source import source_of
-from spectral_jax.ingest.tasks.read import read
-from spectral_jax.ingest.tasks.spec import TaskSpec
+from spectral_jax.adapt.parts.source import source_of
 from spectral_jax.sensors import SensorSpec
+from spectral_jax.tasks.read import read
+from spectral_jax.tasks.spec import TaskSpec
 
 PARTS = ("train", "val", "test")
 

@@ -9,8 +9,8 @@ import tensorstore as ts
 from tiny_tasks import SPEC, with_options
 
 from spectral_jax.data import store
-from spectral_jax.ingest.tasks.read import read
-from spectral_jax.ingest.tasks.spec import ChannelGroup
+from spectral_jax.tasks.read import read
+from spectral_jax.tasks.spec import ChannelGroup
 
 DRIVERS = ("zarr", "zarr3")
 

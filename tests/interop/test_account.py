@@ -6,7 +6,8 @@ from interop.oracle_file import part
 from spectral_jax.interop import dofa, spectralearth, terramind
 from spectral_jax.interop.terramind_bands import modality
 from spectral_jax.interop.weights_file import Weights
-from spectral_jax.model import terramind as model
+from spectral_jax.model.published.terramind import config as terramind_config
+from spectral_jax.model.published.terramind import init as init_terramind
 
 
 @pytest.fixture
@@ -45,8 +46,8 @@ def test_many_faults_are_counted(state):
 
 def _published(size):
     """The names and shapes of a published size, of numbers that take no memory."""
-    cfg = model.config(size, (modality("S2L2A"),))
-    shapes = terramind.names.flatten(jax.eval_shape(lambda: model.init(jax.random.key(0), cfg)))
+    cfg = terramind_config(size, (modality("S2L2A"),))
+    shapes = terramind.names.flatten(jax.eval_shape(lambda: init_terramind(jax.random.key(0), cfg)))
     zero = np.zeros((), np.float32)
     return {leaf.name: np.broadcast_to(zero, leaf.published_shape(shapes[leaf.path].shape)) for leaf in terramind.leaves(cfg)}
 
@@ -61,7 +62,7 @@ def test_another_size_is_recognised_by_name():
 
 def test_the_size_asked_for_gives_its_published_heads():
     cfg, _, _ = terramind.read(Weights("tiny.pt", _published("tiny")), size="tiny")
-    assert cfg == model.config("tiny", (modality("S2L2A"),))
+    assert cfg == terramind_config("tiny", (modality("S2L2A"),))
 
 
 def test_blocks_cut_off_a_published_size_are_noticed():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from interop import numpy_positions
 
-from spectral_jax.model.bicubic import antialiased_weights, cubic_weights, resize_positions
+from spectral_jax.model.published.bicubic import antialiased_weights, cubic_weights, resize_positions
 
 
 def test_doubling_gives_the_numbers_of_the_kernel_worked_out_by_hand():

@@ -10,19 +10,23 @@ from interop.oracle_file import TOLERANCE, assert_same_state, channels_last, dif
 
 from spectral_jax.interop import dofa, names, read
 from spectral_jax.interop.weights_file import Weights
-from spectral_jax.model import dofa as model
+from spectral_jax.model.published.dofa import DofaConfig
+from spectral_jax.model.published.dofa import apply as apply_dofa
+from spectral_jax.model.published.dofa import config as dofa_config
+from spectral_jax.model.published.dofa import init as init_dofa
+from spectral_jax.model.published.dofa import trainable as dofa_trainable
 
 
 def run(params, image, wavelengths_nm, cfg, **options):
     with jax.default_matmul_precision("highest"):
-        apply = jax.jit(model.apply, static_argnames=("cfg", "layers"))
+        apply = jax.jit(apply_dofa, static_argnames=("cfg", "layers"))
         return apply(params, jnp.asarray(image), jnp.asarray(wavelengths_nm, jnp.float32), cfg=cfg, **options)
 
 
 def version_2(rng, width=12, patch=3, grid=3, depth=2):
     """A narrow state dict of version 2 by its published names."""
-    cfg = model.DofaConfig(width=width, depth=depth, heads=3, layout="new", patch=patch, grid=grid, version=2)
-    shapes = names.flatten(jax.eval_shape(lambda: model.init(jax.random.key(0), cfg)))
+    cfg = DofaConfig(width=width, depth=depth, heads=3, layout="new", patch=patch, grid=grid, version=2)
+    shapes = names.flatten(jax.eval_shape(lambda: init_dofa(jax.random.key(0), cfg)))
     state = {leaf.name: leaf.published_shape(shapes[leaf.path].shape) for leaf in dofa.leaves(cfg)}
     return {k: (rng.normal(size=s) * (3 if "fc_weight" in k else 0.2)).astype(np.float32) for k, s in state.items()}
 
@@ -104,8 +108,8 @@ def test_version_2_agrees_with_plain_numpy(rng):
 
 def test_base_has_the_published_structure():
     for version, positions, numbers in ((1, 197, 16 * 16 * 768), (2, 257, 14 * 14 * 768)):
-        cfg = model.config("base", "new", version)
-        shapes = names.flatten(jax.eval_shape(lambda cfg=cfg: model.init(jax.random.key(0), cfg)))
+        cfg = dofa_config("base", "new", version)
+        shapes = names.flatten(jax.eval_shape(lambda cfg=cfg: init_dofa(jax.random.key(0), cfg)))
         published = {leaf.name: leaf.published_shape(shapes[leaf.path].shape) for leaf in dofa.leaves(cfg)}
         trunk = "model." if version == 2 else ""
         assert published[f"{trunk}pos_embed"] == (1, positions, 768)
@@ -117,15 +121,15 @@ def test_base_has_the_published_structure():
         assert ("model.blocks.11.ls2.gamma" in published) is (version == 2)
         assert ("fc_norm.weight" in published) is False
     with pytest.raises(ValueError, match="expected a version and size of 1 small, .*, 2 large, got 2 'huge'"):
-        model.config("huge", "new", 2)
+        dofa_config("huge", "new", 2)
 
 
 def test_only_fixed_positions_do_not_train(rng, oracles):
     cfg, params, _ = dofa.read(read(oracles / "dofa_v1.npz"), "new")
-    moves = names.flatten(model.trainable(params, cfg))
+    moves = names.flatten(dofa_trainable(params, cfg))
     assert [path for path, trains in moves.items() if not trains] == ["class/positions"]
     cfg, params, _ = dofa.read(Weights("dofa2.pth", version_2(rng)), "new", heads=3)
-    assert all(jax.tree.leaves(model.trainable(params, cfg)))
+    assert all(jax.tree.leaves(dofa_trainable(params, cfg)))
 
 
 @pytest.mark.parametrize("size", [(3, 6), (7, 7)])
@@ -164,6 +168,6 @@ def test_images_that_do_not_fit_are_refused(oracles):
     for shape in ((1, 32, 36, 3), (1, 0, 32, 3), (32, 32, 3)):
         said = f"image: expected [B H W C] with H and W multiples of the patch of 8 px, got shape {shape}; crop or pad it."
         with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
-            model.apply(params, jnp.zeros(shape), jnp.ones(3), cfg)
+            apply_dofa(params, jnp.zeros(shape), jnp.ones(3), cfg)
     with pytest.raises(ValueError, match=r"expected one for each of the C = 3 bands, got shape \(2,\)"):
-        model.apply(params, jnp.zeros((1, 32, 32, 3)), jnp.ones(2), cfg)
+        apply_dofa(params, jnp.zeros((1, 32, 32, 3)), jnp.ones(2), cfg)

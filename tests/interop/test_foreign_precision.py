@@ -7,7 +7,7 @@ import pytest
 from interop.oracle_file import channels_last, part
 
 from spectral_jax.interop import dofa, encode, names, read, spectralearth, terramind, trainable
-from spectral_jax.model import spectralearth_resnet
+from spectral_jax.model.published import spectralearth_resnet
 
 
 def _terramind(oracles):

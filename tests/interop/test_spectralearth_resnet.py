@@ -9,8 +9,7 @@ from interop.oracle_file import TOLERANCE, assert_same_state, difference
 
 from spectral_jax.interop import names, spectralearth
 from spectral_jax.interop.weights_file import Weights
-from spectral_jax.model import published
-from spectral_jax.model import spectralearth_resnet as model
+from spectral_jax.model.published import encoders, spectralearth_resnet
 
 ADAPTER, WIDTH, DEPTHS = (4, 6, 8), 3, (2, 1, 2, 1)
 
@@ -84,7 +83,7 @@ def test_every_stage_agrees_with_plain_numpy(rng):
     assert {r.key for r in account.rows} == set(state)
     image = rng.normal(size=(2, 32, 48, 100)).astype(np.float32)
     with jax.default_matmul_precision("highest"):
-        found = jax.jit(model.apply, static_argnames=("cfg", "layers"))(params, image, cfg=cfg, layers=(0, 3))
+        found = jax.jit(spectralearth_resnet.apply, static_argnames=("cfg", "layers"))(params, image, cfg=cfg, layers=(0, 3))
     for i in range(2):
         expected = _forward(np.moveaxis(image[i], -1, 0), state)
         for stage, value in zip(found.blocks, expected, strict=True):
@@ -106,7 +105,7 @@ def test_statistics_are_those_of_training_mode(rng):
     _forward(np.moveaxis(image[0], -1, 0), state, training)
     cfg, params, _ = spectralearth.read(Weights("resnet.pt", state))
     with jax.default_matmul_precision("highest"):
-        found = jax.jit(published.with_statistics, static_argnames="cfg")(params, image, cfg=cfg)
+        found = jax.jit(encoders.with_statistics, static_argnames="cfg")(params, image, cfg=cfg)
     after = spectralearth.publish(found, cfg)
     assert len(measured) == 2 * (3 + 3 * sum(DEPTHS) + len(DEPTHS))
     for name, value in measured.items():
@@ -117,7 +116,7 @@ def test_statistics_are_those_of_training_mode(rng):
         elif name not in measured:
             np.testing.assert_array_equal(after[name], value, err_msg=name)
     with pytest.raises(ValueError, match=r"expected at least two values a channel .* got 1 at stage3_block0/conv2/norm; give"):
-        published.with_statistics(params, image[:, :16, :16], cfg)
+        encoders.with_statistics(params, image[:, :16, :16], cfg)
 
 
 def test_the_way_back_is_bit_identical(rng):
@@ -138,8 +137,8 @@ def test_heads_of_pretraining_are_left_out_and_missing_blocks_are_noticed(rng):
 
 
 def test_the_published_one_is_a_resnet50_without_its_stem():
-    cfg = model.SpectralEarthResNetConfig()
-    shapes = names.flatten(jax.eval_shape(lambda: model.init(jax.random.key(0), cfg)))
+    cfg = spectralearth_resnet.SpectralEarthResNetConfig()
+    shapes = names.flatten(jax.eval_shape(lambda: spectralearth_resnet.init(jax.random.key(0), cfg)))
     published = {leaf.name: leaf.published_shape(shapes[leaf.path].shape) for leaf in spectralearth.leaves(cfg)}
     assert published["resnet.layer1.0.downsample.0.weight"] == (256, 128, 1, 1)
     assert published["resnet.layer1.0.conv2.weight"] == (256, 256, 3, 3)
@@ -150,6 +149,6 @@ def test_the_published_one_is_a_resnet50_without_its_stem():
 
 
 def test_images_that_do_not_fit_are_refused():
-    cfg = model.SpectralEarthResNetConfig()
+    cfg = spectralearth_resnet.SpectralEarthResNetConfig()
     with pytest.raises(ValueError, match=r"H and W multiples of 16 px, got shape \(1, 24, 16, 202\); pad or crop it"):
-        model.apply({}, jnp.zeros((1, 24, 16, 202)), cfg)
+        spectralearth_resnet.apply({}, jnp.zeros((1, 24, 16, 202)), cfg)

@@ -9,8 +9,13 @@ from interop.oracle_file import TOLERANCE, assert_same_state, channels_last, dif
 
 from spectral_jax.interop import names, read, spectralearth
 from spectral_jax.interop.weights_file import Weights
-from spectral_jax.model import spectral_adapter
-from spectral_jax.model import spectralearth as model
+from spectral_jax.model.published import spectral_adapter
+from spectral_jax.model.published.spectralearth import adapt as adapt_bands
+from spectral_jax.model.published.spectralearth import apply as apply_spectralearth
+from spectral_jax.model.published.spectralearth import config as spectralearth_config
+from spectral_jax.model.published.spectralearth import init as init_spectralearth
+from spectral_jax.model.published.spectralearth import trainable as spectralearth_trainable
+from spectral_jax.model.published.spectralearth import vit
 
 
 @pytest.fixture(params=[150, 202])
@@ -27,8 +32,8 @@ def test_adapter_tokens_and_embedding_agree_with_the_published_code(path):
     cfg, params, _ = spectralearth.read(read(path))
     assert (cfg.width, cfg.depth, cfg.heads, cfg.patch, cfg.grid) == (48, 2, 3, 4, 4)
     image, expected = jnp.asarray(channels_last(part(path, "input")["image"])), part(path, "output")
-    assert difference(run(model.adapt, params, image, cfg), channels_last(expected["adapter"])) <= TOLERANCE
-    found = run(model.apply, params, image, cfg, layers=(0, 1))
+    assert difference(run(adapt_bands, params, image, cfg), channels_last(expected["adapter"])) <= TOLERANCE
+    found = run(apply_spectralearth, params, image, cfg, layers=(0, 1))
     assert difference(found.blocks[-1], expected["tokens"]) <= TOLERANCE
     assert difference(found.pooled, expected["embedding"]) <= TOLERANCE
     # Maps hold the patch tokens alone, in raster order.
@@ -89,18 +94,18 @@ def test_a_checkpoint_without_an_adapter_is_not_taken(path):
 def test_statistics_of_batch_normalisation_do_not_train(path):
     cfg, params, _ = spectralearth.read(read(path))
     image = jnp.asarray(channels_last(part(path, "input")["image"]))[:1]
-    gradient = jax.jit(jax.grad(lambda p: jnp.square(model.adapt(p, image, cfg)).sum()))
-    moves = names.flatten(model.trainable(params))
+    gradient = jax.jit(jax.grad(lambda p: jnp.square(adapt_bands(p, image, cfg)).sum()))
+    moves = names.flatten(spectralearth_trainable(params))
     fixed = sorted(path for path, trains in moves.items() if not trains)
     assert fixed == sorted(f"adapter/norm{i}/{what}" for i in range(3) for what in ("mean", "var", "batches"))
-    held = jax.tree.map(jnp.asarray, model.vit.held(params, spectral_adapter.STATISTICS))
+    held = jax.tree.map(jnp.asarray, vit.held(params, spectral_adapter.STATISTICS))
     assert np.any(gradient(held)["adapter"]["kernel0"])
 
 
 def test_base_has_the_published_structure():
     """Shapes of the specification: adapter of 56,192 parameters, 128 px at patch 4, so 1 + 32 * 32 positions."""
-    cfg = model.config("base")
-    shapes = names.flatten(jax.eval_shape(lambda: model.init(jax.random.key(0), cfg)))
+    cfg = spectralearth_config("base")
+    shapes = names.flatten(jax.eval_shape(lambda: init_spectralearth(jax.random.key(0), cfg)))
     published = {leaf.name: leaf.published_shape(shapes[leaf.path].shape) for leaf in spectralearth.leaves(cfg)}
     assert published["vit_core.pos_embed"] == (1, 1025, 768)
     assert published["vit_core.cls_token"] == (1, 1, 768)
@@ -110,13 +115,13 @@ def test_base_has_the_published_structure():
     assert published["spectral_adapter.6.weight"] == (128, 64, 5, 1, 1)
     assert published["vit_core.blocks.11.mlp.fc1.weight"] == (3072, 768)
     assert published["vit_core.blocks.11.attn.qkv.weight"] == (2304, 768)
-    moves = names.flatten(model.trainable(names.nest(shapes)))
+    moves = names.flatten(spectralearth_trainable(names.nest(shapes)))
     assert sum(s.size for p, s in shapes.items() if p.startswith("adapter/") and moves[p]) == 56_192
 
 
 def test_giant_is_as_large_as_the_code_makes_it():
-    cfg = model.config("giant")
-    shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), cfg))
+    cfg = spectralearth_config("giant")
+    shapes = jax.eval_shape(lambda: init_spectralearth(jax.random.key(0), cfg))
     assert sum(s.size for s in jax.tree.leaves(shapes)) / 1e9 == pytest.approx(1.14, abs=0.005)
 
 
@@ -124,7 +129,7 @@ def test_giant_is_as_large_as_the_code_makes_it():
 def test_positions_are_interpolated_for_another_size(path, rng, size):
     cfg, params, _ = spectralearth.read(read(path))
     image = rng.normal(size=(1, size[0] * 4, size[1] * 4, 150)).astype(np.float32)
-    found = run(model.apply, params, image, cfg, layers=(0,))
+    found = run(apply_spectralearth, params, image, cfg, layers=(0,))
     state = part(path, "state")
     table = numpy_positions.resize(state["vit_core.pos_embed"][0], size, numpy_positions.antialiased)
     expected = numpy_spectralearth.tokens(state, np.moveaxis(image[0], -1, 0), 4, 3, table)
@@ -137,8 +142,8 @@ def test_images_that_do_not_fit_are_refused(path):
     cfg, params, _ = spectralearth.read(read(path))
     said = "image: expected [B H W C] with H and W multiples of the patch of 4 px, got shape (1, 20, 18, 150); crop or pad it."
     with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
-        model.apply(params, jnp.zeros((1, 20, 18, 150)), cfg)
+        apply_spectralearth(params, jnp.zeros((1, 20, 18, 150)), cfg)
     fewest = spectral_adapter.fewest_bands()
     with pytest.raises(ValueError, match=f"expected .* with C >= {fewest} bands"):
-        model.apply(params, jnp.zeros((1, 16, 16, fewest - 1)), cfg)
-    assert jax.eval_shape(lambda: model.adapt(params, jnp.zeros((1, 16, 16, fewest)), cfg)).shape == (1, 16, 16, 128)
+        apply_spectralearth(params, jnp.zeros((1, 16, 16, fewest - 1)), cfg)
+    assert jax.eval_shape(lambda: adapt_bands(params, jnp.zeros((1, 16, 16, fewest)), cfg)).shape == (1, 16, 16, 128)

@@ -10,8 +10,11 @@ from interop.oracle_file import TOLERANCE, assert_same_state, channels_last, dif
 from spectral_jax.interop import names, read, terramind
 from spectral_jax.interop.terramind_bands import MODALITIES, modality, statistics
 from spectral_jax.interop.weights_file import Weights
-from spectral_jax.model import terramind as model
-from spectral_jax.model.bicubic import cubic_weights
+from spectral_jax.model.published.bicubic import cubic_weights
+from spectral_jax.model.published.terramind import apply as apply_terramind
+from spectral_jax.model.published.terramind import config as terramind_config
+from spectral_jax.model.published.terramind import init as init_terramind
+from spectral_jax.model.published.terramind import trainable as terramind_trainable
 
 ORACLES = {"terramind_gelu": (4, ("S2L2A",)), "terramind_swiglu_s2_s1": (3, ("S2L2A", "S1RTC"))}
 
@@ -29,7 +32,7 @@ def images_of(path, modalities):
 
 def run(params, images, cfg, **options):
     with jax.default_matmul_precision("highest"):
-        return jax.jit(model.apply, static_argnames=("cfg", "layers"))(params, images, cfg=cfg, **options)
+        return jax.jit(apply_terramind, static_argnames=("cfg", "layers"))(params, images, cfg=cfg, **options)
 
 
 def test_every_block_agrees_with_the_published_code(oracle):
@@ -55,7 +58,7 @@ def test_maps_and_pooled_embedding_are_the_tokens_rearranged(oracle):
     last = expected[str(cfg.depth - 1)]
     assert np.abs(found.pooled - last.mean(1)).max() <= TOLERANCE * np.abs(last).max()
     with pytest.raises(ValueError, match=f"there is no block {cfg.depth}; expected numbers from 0 to {cfg.depth - 1}"):
-        model.apply(params, images_of(path, modalities), cfg, layers=(cfg.depth,))
+        apply_terramind(params, images_of(path, modalities), cfg, layers=(cfg.depth,))
 
 
 def test_the_way_back_is_bit_identical_and_every_key_is_accounted_for(oracle):
@@ -84,7 +87,7 @@ def test_merges_are_reductions_of_the_modalities_own_tokens(oracles):
     assert difference(found.blocks[-1]["S1RTC"], second) <= TOLERANCE
     assert found.maps[0]["S2L2A"].shape == (2, 4, 4, 96)
     with pytest.raises(ValueError, match='merge "concat" needs every modality, and S1RTC is missing'):
-        model.apply(params, {"S2L2A": images["S2L2A"]}, dataclasses.replace(cfg, merge="concat"))
+        apply_terramind(params, {"S2L2A": images["S2L2A"]}, dataclasses.replace(cfg, merge="concat"))
 
 
 def test_a_modality_left_out_gives_what_its_own_checkpoint_gives(oracles):
@@ -133,7 +136,7 @@ def test_positions_are_interpolated_for_another_size(oracles):
 def test_fresh_positions_are_the_buffers_that_the_published_code_makes(oracle):
     path, heads, modalities = oracle
     cfg, params, _ = terramind.read(read(path), heads=heads)
-    fresh = model.init(jax.random.key(0), cfg)
+    fresh = init_terramind(jax.random.key(0), cfg)
     for name in modalities:
         published = params[f"embed_{name}"]["positions"]
         np.testing.assert_allclose(fresh[f"embed_{name}"]["positions"], published, rtol=0, atol=1e-6)
@@ -143,8 +146,8 @@ def test_buffers_of_the_published_code_neither_move_nor_decay(oracle):
     path, heads, modalities = oracle
     cfg, params, _ = terramind.read(read(path), heads=heads)
     images = images_of(path, modalities)
-    gradient = jax.jit(jax.grad(lambda p: jnp.square(model.apply(p, images, cfg).blocks[0]).sum()))(params)
-    moves, gradient = names.flatten(model.trainable(params, cfg)), names.flatten(gradient)
+    gradient = jax.jit(jax.grad(lambda p: jnp.square(apply_terramind(p, images, cfg).blocks[0]).sum()))(params)
+    moves, gradient = names.flatten(terramind_trainable(params, cfg)), names.flatten(gradient)
     gated = cfg.mlp == "swiglu"
     assert moves["embed_S2L2A/positions"] is False
     assert moves["trunk/block0/norm1/bias"] is not gated
@@ -157,8 +160,8 @@ def test_buffers_of_the_published_code_neither_move_nor_decay(oracle):
 
 def test_base_has_the_published_structure():
     """Shapes and counts of the specification's table: 768 wide, 12 deep, 224 px, 12 bands."""
-    cfg = model.config("base", (modality("S2L2A"),))
-    shapes = names.flatten(jax.eval_shape(lambda: model.init(jax.random.key(0), cfg)))
+    cfg = terramind_config("base", (modality("S2L2A"),))
+    shapes = names.flatten(jax.eval_shape(lambda: init_terramind(jax.random.key(0), cfg)))
     published = {leaf.name: leaf.published_shape(shapes[leaf.path].shape) for leaf in terramind.leaves(cfg)}
     embed = "encoder_embeddings.untok_sen2l2a@224"
     expected = {
@@ -177,9 +180,9 @@ def test_base_has_the_published_structure():
 
 @pytest.mark.parametrize(("size", "millions"), [("tiny", "5.9"), ("small", "22.5"), ("base", "87.3"), ("large", "305")])
 def test_sizes_have_the_published_number_of_parameters(size, millions):
-    cfg = model.config(size, (modality("S2L2A"),))
-    shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), cfg))
-    moves = names.flatten(model.trainable(shapes, cfg))
+    cfg = terramind_config(size, (modality("S2L2A"),))
+    shapes = jax.eval_shape(lambda: init_terramind(jax.random.key(0), cfg))
+    moves = names.flatten(terramind_trainable(shapes, cfg))
     count = sum(s.size for path, s in names.flatten(shapes).items() if moves[path])
     assert f"{count / 1e6:.{len(millions.partition('.')[2])}f}" == millions
     assert (size != "large") or cfg.hidden == 2730
@@ -218,7 +221,7 @@ def test_heads_are_never_guessed(oracles):
     cfg, params, _ = terramind.read(read(path))
     assert cfg.heads is None
     with pytest.raises(ValueError, match="TerraMindConfig.heads is not known: .* set it, such as by --heads"):
-        model.apply(params, images_of(path, ("S2L2A",)), cfg)
+        apply_terramind(params, images_of(path, ("S2L2A",)), cfg)
     with pytest.raises(ValueError, match="TerraMindConfig.heads: 5 does not divide the width 64"):
         terramind.read(read(path), heads=5)
 
@@ -226,9 +229,9 @@ def test_heads_are_never_guessed(oracles):
 def test_images_that_do_not_fit_are_refused(oracles):
     cfg, params, _ = terramind.read(read(oracles / "terramind_gelu.npz"), heads=4)
     with pytest.raises(ValueError, match=r"images\['S2L2A'\]: expected .* C = 12 bands, H and W multiples of 16 px"):
-        model.apply(params, {"S2L2A": jnp.zeros((1, 64, 60, 12))}, cfg)
+        apply_terramind(params, {"S2L2A": jnp.zeros((1, 64, 60, 12))}, cfg)
     with pytest.raises(ValueError, match=r"expected some of the modalities S2L2A, got S1GRD"):
-        model.apply(params, {"S1GRD": jnp.zeros((1, 64, 64, 2))}, cfg)
+        apply_terramind(params, {"S1GRD": jnp.zeros((1, 64, 64, 2))}, cfg)
 
 
 def test_statistics_follow_the_bands():

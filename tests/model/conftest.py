@@ -9,7 +9,7 @@ import pytest
 
 from spectral_jax.batch import Batch, SensorData
 from spectral_jax.config import Config, SensorInput, model_size
-from spectral_jax.model import encode
+from spectral_jax.model.encoder import encode
 from spectral_jax.sensors import Band, SensorSpec
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import numpy_maps as ref
 import pytest
 
-from spectral_jax.model import decoders, resize
-from spectral_jax.model.task_heads import HeadConfig, call_head, init_head
+from spectral_jax.model import resize
+from spectral_jax.model.heads import decoders
+from spectral_jax.model.heads.task_heads import HeadConfig, call_head, init_head
 
 PYRAMID = ((12, 8, 6), (6, 4, 5), (3, 2, 7))
 ONE_SCALE = ((4, 3, 6),) * 4

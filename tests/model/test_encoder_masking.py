@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spectral_jax.batch import Batch
-from spectral_jax.model import encode
+from spectral_jax.model.encoder import encode
 
 
 @pytest.fixture(scope="module")

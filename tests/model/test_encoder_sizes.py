@@ -9,7 +9,7 @@ import pytest
 
 from spectral_jax.batch import Batch, SensorData
 from spectral_jax.config import Config, model_size, spectralearth_sensors
-from spectral_jax.model import encode, heads
+from spectral_jax.model.encoder import encode, projector
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 
@@ -24,7 +24,7 @@ def size_b():
     key = jax.eval_shape(lambda: jax.random.key(0))
     return (
         jax.eval_shape(partial(encode.init_encoder, cfg=cfg), key),
-        jax.eval_shape(partial(heads.init_projector, cfg=cfg), key),
+        jax.eval_shape(partial(projector.init_projector, cfg=cfg), key),
         cfg,
     )
 
@@ -82,7 +82,7 @@ def test_parameter_paths_are_those_of_the_golden_list(size):
     key = jax.eval_shape(lambda: jax.random.key(0))
     tree = {
         "encoder": jax.eval_shape(partial(encode.init_encoder, cfg=cfg), key),
-        "projector": jax.eval_shape(partial(heads.init_projector, cfg=cfg), key),
+        "projector": jax.eval_shape(partial(projector.init_projector, cfg=cfg), key),
     }
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     lines = ["/".join(k.key for k in path) + f" {leaf.dtype}{list(leaf.shape)}" for path, leaf in leaves]

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from spectral_jax.model import dofa, terramind
 from spectral_jax.model.layers import torch_bias
-from spectral_jax.model.terramind import Modality
+from spectral_jax.model.published import dofa, terramind
+from spectral_jax.model.published.terramind import Modality
 
 MODALITIES = (Modality("S2", "untok_a", ("a", "b", "c", "d")), Modality("S1", "untok_b", ("e", "f")))
 

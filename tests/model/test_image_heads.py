@@ -6,7 +6,7 @@ import numpy as np
 import numpy_maps as ref
 import pytest
 
-from spectral_jax.model.task_heads import HeadConfig, call_head, init_head
+from spectral_jax.model.heads.task_heads import HeadConfig, call_head, init_head
 
 
 def test_classification_is_a_linear_layer(key, rng):

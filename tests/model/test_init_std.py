@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from spectral_jax.config import Config, Model, model_size, spectralearth_sensors
-from spectral_jax.model import encode, heads
+from spectral_jax.model.encoder import encode, projector
 
 
 @pytest.mark.parametrize("tokenizer", ["grouped", "wavelength"])
@@ -29,8 +29,8 @@ def test_init_std_sets_the_spread_of_normal_draws_and_of_nothing_else(tokenizer,
 
 
 def test_the_projector_starts_with_embeddings_of_variance_1(key, rng):
-    params = heads.init_projector(key, Config("init", spectralearth_sensors(only=("S1",)), model=model_size("b")))
-    z = np.asarray(heads.project(params, rng.normal(size=(512, 768)).astype(np.float32)))
+    params = projector.init_projector(key, Config("init", spectralearth_sensors(only=("S1",)), model=model_size("b")))
+    z = np.asarray(projector.project(params, rng.normal(size=(512, 768)).astype(np.float32)))
     np.testing.assert_allclose(z.std(0).mean(), 1.0, rtol=0.1)
 
 

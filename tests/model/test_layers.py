@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spectral_jax.model import layers
-from spectral_jax.model.hiera import to_grid, to_windows
+from spectral_jax.model.encoder.hiera import to_grid, to_windows
 
 FLOAT = jnp.dtype("float32")
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from spectral_jax.model import projection as learned
+from spectral_jax.model import projection
 from spectral_jax.sensors import Band, SensorSpec
 from spectral_jax.spectral.coverage import srf_weights
 from spectral_jax.spectral.project import METHODS, apply, project
@@ -36,7 +36,7 @@ def shuffled(spec):
 
 @functools.cache
 def start(target):
-    return learned.init_attention(SensorSpec.load(target))
+    return projection.init_attention(SensorSpec.load(target))
 
 
 def paths(params):
@@ -47,7 +47,7 @@ def paths(params):
 
 @pytest.fixture(scope="module")
 def adapter():
-    return learned.init_adapter(jax.random.key(0), spectra(ENMAP, 64), ENMAP, 12)
+    return projection.init_adapter(jax.random.key(0), spectra(ENMAP, 64), ENMAP, 12)
 
 
 @pytest.fixture(scope="module")
@@ -59,26 +59,26 @@ def attention():
 @pytest.mark.parametrize("policy", ["nearest", "zero", "leave_out"])
 def test_linear_starts_exactly_as_the_fixed_projection(method, policy):
     fixed = project(HYPERVIEW, S2A, method, policy)
-    params = learned.init_linear(fixed)
+    params = projection.init_linear(fixed)
     assert paths(params) == {"matrix": fixed.matrix.shape, "bias": (len(fixed.kept),)}
     x = spectra(HYPERVIEW, 6).reshape(2, 3, -1)
     valid = jnp.asarray(np.random.default_rng(1).uniform(size=x.shape) < 0.7)
     for mask in (None, valid):
-        np.testing.assert_array_equal(learned.call_linear(params, x, mask), apply(fixed.matrix, x, mask))
+        np.testing.assert_array_equal(projection.call_linear(params, x, mask), apply(fixed.matrix, x, mask))
 
 
 def test_linear_learns_every_number_also_of_uncovered_bands():
-    params = learned.init_linear(project(HYPERVIEW, S2A, "srf", "zero"))
-    gradient = jax.grad(lambda p: jnp.sum(learned.call_linear(p, spectra(HYPERVIEW, 3)) ** 2 - 1.0))(params)
+    params = projection.init_linear(project(HYPERVIEW, S2A, "srf", "zero"))
+    gradient = jax.grad(lambda p: jnp.sum(projection.call_linear(p, spectra(HYPERVIEW, 3)) ** 2 - 1.0))(params)
     assert set(paths(gradient)) == {"matrix", "bias"}
-    wanted = jax.grad(lambda p: jnp.sum(learned.call_linear(p, spectra(HYPERVIEW, 3))))(params)
+    wanted = jax.grad(lambda p: jnp.sum(projection.call_linear(p, spectra(HYPERVIEW, 3))))(params)
     assert np.all(np.abs(wanted["matrix"]) > 0)
 
 
 def test_linear_refuses_another_source():
-    params = learned.init_linear(project(HYPERVIEW, S2A, "srf", "zero"))
+    params = projection.init_linear(project(HYPERVIEW, S2A, "srf", "zero"))
     with pytest.raises(ValueError, match=r"expected 150 source bands, got values of shape \(2, 202\); initialise it with"):
-        learned.call_linear(params, spectra(ENMAP, 2))
+        projection.call_linear(params, spectra(ENMAP, 2))
 
 
 def test_adapter_has_the_published_convolutions(adapter):
@@ -105,55 +105,55 @@ def test_adapter_is_convolutions_norms_and_a_mean_over_the_spectrum(adapter):
         lengths.append(h.shape[1])
     assert lengths == [40, 8, 2]  # as published for 202 bands
     expected = h.mean(axis=1) @ np.asarray(adapter["out"]["kernel"], float) + np.asarray(adapter["out"]["bias"])
-    np.testing.assert_allclose(learned.call_adapter(adapter, jnp.asarray(x), ENMAP), expected, atol=1e-4)
+    np.testing.assert_allclose(projection.call_adapter(adapter, jnp.asarray(x), ENMAP), expected, atol=1e-4)
 
 
 def test_adapter_does_not_depend_on_the_batch_and_keeps_leading_axes(adapter):
     x = spectra(ENMAP, 6, seed=2)
-    together = learned.call_adapter(adapter, x.reshape(2, 3, 202), ENMAP)
+    together = projection.call_adapter(adapter, x.reshape(2, 3, 202), ENMAP)
     assert (together.shape, together.dtype) == ((2, 3, 12), jnp.float32)
-    np.testing.assert_allclose(together[1, 2], learned.call_adapter(adapter, x[5], ENMAP), atol=1e-5)
+    np.testing.assert_allclose(together[1, 2], projection.call_adapter(adapter, x[5], ENMAP), atol=1e-5)
 
 
 def test_adapter_sees_brightness_and_is_normalised_on_its_sample(adapter):
-    y = learned.call_adapter(adapter, spectra(ENMAP, 64), ENMAP)
+    y = projection.call_adapter(adapter, spectra(ENMAP, 64), ENMAP)
     assert 0.1 < float(jnp.std(y)) < 3.0
-    dark, bright = (learned.call_adapter(adapter, jnp.full(202, v), ENMAP) for v in (0.1, 0.4))
+    dark, bright = (projection.call_adapter(adapter, jnp.full(202, v), ENMAP) for v in (0.1, 0.4))
     assert float(jnp.abs(dark - bright).max()) > 0.3
 
 
 def test_adapter_goes_by_wavelength_and_hidden_bands_do_not_count(adapter):
     x = spectra(ENMAP, 4, seed=3)
     other, order = shuffled(ENMAP)
-    expected = learned.call_adapter(adapter, x, ENMAP)
-    np.testing.assert_allclose(learned.call_adapter(adapter, x[:, order], other), expected, atol=1e-5)
+    expected = projection.call_adapter(adapter, x, ENMAP)
+    np.testing.assert_allclose(projection.call_adapter(adapter, x[:, order], other), expected, atol=1e-5)
     valid = jnp.broadcast_to((jnp.arange(202) % 5 > 0)[None], x.shape)
     hidden = jnp.where(valid, x, jnp.nan)
     mean = jnp.nanmean(hidden, axis=1, keepdims=True)
-    filled = learned.call_adapter(adapter, jnp.where(valid, x, mean), ENMAP)
-    np.testing.assert_allclose(learned.call_adapter(adapter, hidden, ENMAP, valid), filled, atol=1e-5)
-    nothing = learned.call_adapter(adapter, jnp.full((1, 202), jnp.nan), ENMAP, jnp.zeros((1, 202), bool))
+    filled = projection.call_adapter(adapter, jnp.where(valid, x, mean), ENMAP)
+    np.testing.assert_allclose(projection.call_adapter(adapter, hidden, ENMAP, valid), filled, atol=1e-5)
+    nothing = projection.call_adapter(adapter, jnp.full((1, 202), jnp.nan), ENMAP, jnp.zeros((1, 202), bool))
     assert np.all(np.isfinite(nothing))
 
 
 def test_adapter_trains_every_parameter(adapter):
     x = spectra(ENMAP, 8, seed=4)
-    gradient = jax.jit(jax.grad(lambda p: jnp.sum(learned.call_adapter(p, x, ENMAP) ** 2)))(adapter)
+    gradient = jax.jit(jax.grad(lambda p: jnp.sum(projection.call_adapter(p, x, ENMAP) ** 2)))(adapter)
     assert all(np.isfinite(g).all() and np.abs(g).max() > 0 for g in jax.tree.leaves(gradient))
 
 
 def test_adapter_refuses_wrong_and_short_spectra(adapter, key):
     with pytest.raises(ValueError, match=r"the 202 used bands of enmap_l2a, got shape \(2, 150\) and None; give both"):
-        learned.call_adapter(adapter, spectra(HYPERVIEW, 2), ENMAP)
+        projection.call_adapter(adapter, spectra(HYPERVIEW, 2), ENMAP)
     with pytest.raises(ValueError, match=r"got shape \(2, 202\) and \(2,\)"):
-        learned.call_adapter(adapter, spectra(ENMAP, 2), ENMAP, jnp.ones(2, bool))
+        projection.call_adapter(adapter, spectra(ENMAP, 2), ENMAP, jnp.ones(2, bool))
     many = sensor("many", *((500 + 5 * i, 5) for i in range(75)))
     few = dataclasses.replace(many, name="few", bands=many.bands[:74])
-    assert learned.init_adapter(key, spectra(many, 4), many, 3)["out"]["kernel"].shape == (128, 3)
+    assert projection.init_adapter(key, spectra(many, 4), many, 3)["out"]["kernel"].shape == (128, 3)
     with pytest.raises(
         ValueError, match="few has 74 used bands, expected at least 75 for its three strided convolutions; take"
     ):
-        learned.init_adapter(key, spectra(few, 4), few, 3)
+        projection.init_adapter(key, spectra(few, 4), few, 3)
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -163,7 +163,7 @@ def test_attention_starts_close_to_the_srf_weights(source, target):
     source = SensorSpec.load(source)
     fixed, _ = srf_weights(source, SensorSpec.load(target))
     covered = fixed.sum(axis=1) > 0
-    first = np.asarray(learned.attention_matrix(start(target), source))
+    first = np.asarray(projection.attention_matrix(start(target), source))
     np.testing.assert_allclose(first.sum(axis=1), 1.0, atol=1e-6)
     moved = 0.5 * np.abs(first - fixed).sum(axis=1)[covered]
     assert moved.max() < 0.12
@@ -173,7 +173,7 @@ def test_attention_starts_close_to_the_srf_weights(source, target):
 def test_attention_starts_close_to_the_srf_result(attention):
     x = spectra(ENMAP, 200)
     fixed = apply(project(ENMAP, S2A, "srf", "refuse").matrix, x)
-    error = np.abs(learned.call_attention(attention, x, ENMAP) - fixed)
+    error = np.abs(projection.call_attention(attention, x, ENMAP) - fixed)
     assert error.max() < 0.01
     assert error.mean() < 0.001
 
@@ -181,7 +181,7 @@ def test_attention_starts_close_to_the_srf_result(attention):
 def test_attention_starts_from_a_narrow_gaussian_target_too():
     target = sensor("narrow", (500, 8), (600.5, 12), (1650, 20))
     fixed, _ = srf_weights(ENMAP, target)
-    first = np.asarray(learned.attention_matrix(learned.init_attention(target), ENMAP))
+    first = np.asarray(projection.attention_matrix(projection.init_attention(target), ENMAP))
     assert (0.5 * np.abs(first - fixed).sum(axis=1)).max() < 0.15
 
 
@@ -189,15 +189,15 @@ def test_the_same_weights_serve_any_order_of_any_source(attention):
     other, order = shuffled(ENMAP)
     x = spectra(ENMAP, 3)
     np.testing.assert_allclose(
-        learned.call_attention(attention, x[:, order], other), learned.call_attention(attention, x, ENMAP), atol=1e-6
+        projection.call_attention(attention, x[:, order], other), projection.call_attention(attention, x, ENMAP), atol=1e-6
     )
     for source in (HYPERVIEW, sensor("one", (800, 10))):
-        flat = learned.call_attention(attention, jnp.full((2, len(source.used)), 0.2), source)
+        flat = projection.call_attention(attention, jnp.full((2, len(source.used)), 0.2), source)
         np.testing.assert_allclose(flat, 0.2, atol=1e-6)
 
 
 def test_attention_leans_on_the_nearest_bands_where_the_target_is_not_seen(attention):
-    weights = np.asarray(learned.attention_matrix(attention, HYPERVIEW))
+    weights = np.asarray(projection.attention_matrix(attention, HYPERVIEW))
     for band, edge in ((0, HYPERVIEW.centre_nm < 540), (10, HYPERVIEW.centre_nm > 800), (11, HYPERVIEW.centre_nm > 750)):
         assert weights[band, edge].sum() > 0.7
 
@@ -205,23 +205,23 @@ def test_attention_leans_on_the_nearest_bands_where_the_target_is_not_seen(atten
 def test_attention_with_hidden_bands_is_a_softmax_over_the_others(attention):
     x, rng = spectra(ENMAP, 5), np.random.default_rng(0)
     valid = rng.uniform(size=x.shape) < 0.6
-    weights = np.asarray(learned.attention_matrix(attention, ENMAP), float)
+    weights = np.asarray(projection.attention_matrix(attention, ENMAP), float)
     kept = np.where(valid[:, None], weights[None], 0.0)
     expected = np.einsum("nts,ns->nt", kept / kept.sum(axis=-1, keepdims=True), np.asarray(x, float))
     hidden = jnp.where(jnp.asarray(valid), x, jnp.nan)
-    np.testing.assert_allclose(learned.call_attention(attention, hidden, ENMAP, jnp.asarray(valid)), expected, atol=1e-5)
+    np.testing.assert_allclose(projection.call_attention(attention, hidden, ENMAP, jnp.asarray(valid)), expected, atol=1e-5)
 
 
 def test_attention_learns_from_the_width_of_bands(attention):
     assert paths(attention) == {"query": (12, 2 * (128 + 16))}
     np.testing.assert_array_equal(attention["query"][:, 256:], 0.0)
     x = spectra(ENMAP, 8)
-    run = lambda p: learned.call_attention(p, x, ENMAP)  # noqa: E731
+    run = lambda p: projection.call_attention(p, x, ENMAP)  # noqa: E731
     gradient = jax.jit(jax.grad(lambda p: jnp.sum(run(p) ** 2)))(attention)["query"]
     assert np.all(np.abs(gradient).max(axis=0) > 0)
     wide = sensor("wide", (660, 10), (660, 40))
     other = {"query": attention["query"].at[:, 256:].set(1.0)}
-    before, after = (learned.attention_matrix(p, wide) for p in (attention, other))
+    before, after = (projection.attention_matrix(p, wide) for p in (attention, other))
     np.testing.assert_allclose(before[:, 0], 5 / 40, atol=1e-5)  # shared inside 10 nm, alone in the other 30
     assert float(jnp.abs(after - before).min()) > 0.01
 
@@ -231,8 +231,8 @@ def test_attention_refuses_bands_outside_the_optical_range(attention):
     with pytest.raises(
         ValueError, match=r"expected bands between 300 and 2600 nm, got \S+ of landsat_st; leave such bands out"
     ):
-        learned.init_attention(thermal)
+        projection.init_attention(thermal)
     with pytest.raises(ValueError, match="got VV, VH of sentinel1_grd"):
-        learned.attention_matrix(attention, radar)
+        projection.attention_matrix(attention, radar)
     with pytest.raises(ValueError, match=r"matrix \[C_target C_source\] of shape \(12, 202\), got shape \(2, 150\)"):
-        learned.call_attention(attention, spectra(HYPERVIEW, 2), ENMAP)
+        projection.call_attention(attention, spectra(HYPERVIEW, 2), ENMAP)

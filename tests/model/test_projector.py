@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
 
-from spectral_jax.model import heads
+from spectral_jax.model.encoder.projector import init_projector, project
 
 
 @pytest.fixture(scope="module")
 def projector(cfg):
-    return heads.init_projector(jax.random.key(3), cfg)
+    return init_projector(jax.random.key(3), cfg)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_projector_agrees_with_numpy(projector, x):
         y = (y - y.mean(axis=(0, 1))) / np.sqrt(y.var(axis=(0, 1)) + 1e-5) * p[f"norm{i}"]["scale"] + p[f"norm{i}"]["bias"]
         y = np.maximum(y, 0)
     expected = y @ p["out"]["kernel"] + p["out"]["bias"]
-    np.testing.assert_allclose(heads.project(projector, x), expected, atol=1e-4)
+    np.testing.assert_allclose(project(projector, x), expected, atol=1e-4)
 
 
 def test_projector_has_no_bias_before_batch_norm(projector):
@@ -42,24 +42,22 @@ def test_projector_has_no_bias_before_batch_norm(projector):
 @pytest.mark.multidevice
 def test_statistics_are_those_of_the_whole_batch_over_devices(projector, x):
     mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
-    split = jax.shard_map(
-        partial(heads.project, axis="data"), mesh=mesh, in_specs=(P(), P(None, "data")), out_specs=P(None, "data")
-    )
+    split = jax.shard_map(partial(project, axis="data"), mesh=mesh, in_specs=(P(), P(None, "data")), out_specs=P(None, "data"))
 
     def loss(f):
         return jax.jit(jax.value_and_grad(lambda p: jnp.sum(jnp.sin(f(p, x)))))(projector)
 
-    (one, grad_one), (many, grad_many) = loss(heads.project), loss(split)
+    (one, grad_one), (many, grad_many) = loss(project), loss(split)
     np.testing.assert_allclose(many, one, rtol=1e-5)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-4), grad_one, grad_many)
 
 
 def test_bfloat16_stays_near_float32(projector, x):
-    half, full = heads.project(projector, x, dtype=jnp.bfloat16), heads.project(projector, x)
+    half, full = project(projector, x, dtype=jnp.bfloat16), project(projector, x)
     assert half.dtype == jnp.float32
     assert 0 < np.abs(half - full).max() < 0.05 * np.abs(full).max()
 
 
 def test_wrong_width_is_named(projector):
     with pytest.raises(ValueError, match=r"project: expected x of \[\.\.\. D\] with D \(width\) = 64 .* got shape \(4, 63\)"):
-        heads.project(projector, jnp.zeros((4, 63)))
+        project(projector, jnp.zeros((4, 63)))

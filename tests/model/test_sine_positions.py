@@ -4,9 +4,9 @@ import jax
 import numpy as np
 import pytest
 
-from spectral_jax.model import dofa, spectralearth, terramind
-from spectral_jax.model.sine_positions import columns_first_after_class, rows_first
-from spectral_jax.model.terramind import Modality
+from spectral_jax.model.published import dofa, spectralearth, terramind
+from spectral_jax.model.published.sine_positions import columns_first_after_class, rows_first
+from spectral_jax.model.published.terramind import Modality
 
 MODALITIES = (Modality("S2", "untok_a", ("a", "b")), Modality("S1", "untok_b", ("c",)))
 

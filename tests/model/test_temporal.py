@@ -6,8 +6,7 @@ import numpy as np
 import numpy_maps as ref
 import pytest
 
-from spectral_jax.model import ltae as attention
-from spectral_jax.model.temporal import KINDS, TemporalConfig, call_temporal, init_temporal
+from spectral_jax.model.heads.temporal import KINDS, TemporalConfig, call_temporal, init_temporal
 
 SHAPES = ((4, 3, 32), (2, 2, 32))
 PYRAMID = ((4, 3, 20), (2, 2, 48), (1, 2, 32))
@@ -131,7 +130,7 @@ def test_dropout_of_dates_and_of_channels_have_their_published_shares(key, monke
     encode["norm"]["bias"] += 10.0  # nothing for the ReLU to cut
     (y,) = call_temporal({"encode": encode}, cfg, maps, jnp.ones((2, 2), bool), key)
     assert np.mean(y < 0.0) == pytest.approx(0.2, abs=0.01)  # below the mean of their groups, where all others are alike
-    monkeypatch.setattr(attention, "DROPOUT", 0.0)
+    monkeypatch.setattr("spectral_jax.model.heads.ltae.DROPOUT", 0.0)
     encode["norm"]["scale"] += 1.0
     # Channel i of each head goes to group i, so that the norm of groups compares heads: alike but for their dates.
     encode["out"]["kernel"] = jnp.eye(256).reshape(16, 16, 256).swapaxes(0, 1).reshape(256, 256)

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from spectral_jax.model import tokenize
-from spectral_jax.model.tokenize import BandConvolution
+from spectral_jax.model.encoder import tokenize
+from spectral_jax.model.encoder.tokenize import BandConvolution
 
 GROUPS = (0, 0, 1, 0, 1)  # not in order, so bands must be gathered
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from spectral_jax.config import SensorInput
-from spectral_jax.model import encode
-from spectral_jax.model.tokenize import token_px
-from spectral_jax.model.wavelength import WavelengthTokenizer, WeightGenerator, band_features, place_features, window_of
+from spectral_jax.model.encoder import encode
+from spectral_jax.model.encoder.tokenize import token_px
+from spectral_jax.model.encoder.wavelength import WavelengthTokenizer, WeightGenerator, band_features, place_features, window_of
 from spectral_jax.sensors import Band, SensorSpec
 
 EDGES = (500.0, 600.0, 700.0, 800.0, 900.0)

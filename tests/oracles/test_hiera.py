@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from spectral_jax.model.hiera import Stage, to_grid, to_windows
+from spectral_jax.model.encoder.hiera import Stage, to_grid, to_windows
+from spectral_jax.model.encoder.tokenize import BandConvolution
 from spectral_jax.model.layers import Dense, LayerNorm
-from spectral_jax.model.tokenize import BandConvolution
 
 TOLERANCE = 2e-5  # of the output's largest number
 

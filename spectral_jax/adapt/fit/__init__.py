@@ -1,0 +1,12 @@
+"""A line of the table, fitted.
+
+In the order in which they may import one another:
+
+  adapted: an encoder, what is done to bands before it, and a head after it
+  encoders: fresh encoders of a size, or those of a folder of weights
+  supervised: training of a head, and of what trains with it, on the package's one loop
+  probe_models: nearest neighbours and linear models on embeddings
+  probe: probes as lines of a comparison
+  baseline: linear models of the spectra, without an encoder
+  line: one line on one seed
+"""

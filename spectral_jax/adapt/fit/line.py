@@ -1,0 +1,79 @@
+"""One line of a comparison on one seed: fresh or read parameters, what does not train, the fit, and the test part's scores."""
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from spectral_jax.adapt import bands
+from spectral_jax.adapt.fit import adapted, probe, supervised
+from spectral_jax.adapt.fit.encoders import Made
+from spectral_jax.adapt.lines import Line
+from spectral_jax.adapt.parts.part import Part
+from spectral_jax.tasks.spec import PER_PIXEL
+
+# Spectra that a convolutional adapter's norms start from.
+SPECTRA = 512
+
+
+class Scored(NamedTuple):
+    """Metrics of the test part, the epoch that was kept (None of probes), and predicted classes [H W] of its first samples."""
+
+    metrics: dict[str, float]
+    best_epoch: int | None
+    maps: list[np.ndarray]
+
+
+def fit(line: Line, made: Made, train: Part, val: Part, test: Part, seed: int, shown: int = 0) -> Scored:
+    """Fits a line on the training part and scores it on the test part.
+
+    Args:
+      line: what is fitted, and how.
+      made: of `fit.encoders.make` for this line.
+      train: training part.
+      val: validation part.
+      test: test part.
+      seed: of initial numbers, batches and dropout.
+      shown: test samples whose predicted classes are kept, of tasks with a class for each pixel.
+
+    Raises:
+      ValueError: what the fit refuses, such as a part without labels.
+      loop.NonFiniteLoss: training diverged.
+    """
+    model, protocol = made.model, line.protocol
+    image_px = train.sample(0)[0].shape[1]
+    if protocol.window:
+        image_px = min(image_px, model.px)
+    spectra = _spectra(train, seed) if model.adaptation == bands.CONVOLUTIONAL else None
+    params = adapted.init(jax.random.key(seed), model, made.start, image_px, made.params, spectra)
+    matrix = made.start.matrix if model.adaptation in bands.FIXED else None
+    buffers = supervised.buffers_of(model, params, matrix, train)
+    if made.statistics is not None:
+        buffers |= {k: np.asarray(v, np.float32) for k, v in zip(("mean", "std"), made.statistics, strict=True)}
+    if made.params is None:
+        count = min(len(train), protocol.batch)
+        first = train.batch(np.random.default_rng(seed).permutation(len(train))[:count], count)
+        params = adapted.with_statistics(params, buffers, first.images, first.valid, model)
+    if line.probe:
+        tally = probe.fit(line.probe, model, params, buffers, train, test, protocol.batch)
+        return Scored(tally.metrics(), None, [])
+    found = supervised.fit(model, params, buffers, train, val, protocol, seed)
+    _, tally = supervised.evaluate(model, found.params, buffers, test, protocol)
+    maps = []
+    if shown and test.data.task.kind in PER_PIXEL:
+        samples = test.batch(range(min(shown, len(test))), max(shown, 1))
+        outputs = supervised.outputs_of(model, found.params, buffers, samples, protocol)
+        maps = list(np.asarray(outputs).argmax(axis=-1)[samples.counts])
+    return Scored(tally.metrics(), found.best_epoch, maps)
+
+
+def _spectra(train: Part, seed: int) -> np.ndarray:
+    """Valid spectra of the training part [N C], drawn at random."""
+    rng = np.random.default_rng(seed)
+    each = -(-SPECTRA // len(train))
+    rows = []
+    for at in range(len(train)):
+        image, valid, _ = train.sample(at)
+        found = image[valid]
+        rows.append(found[rng.permutation(len(found))[:each]])
+    return np.concatenate(rows)

@@ -1,0 +1,101 @@
+"""Probes as lines of a comparison: frozen embeddings of whole images, and a model of scikit-learn on them.
+
+Everything is fitted and chosen inside the training part; the validation part is not looked at.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from spectral_jax.adapt.fit import adapted, probe_models
+from spectral_jax.adapt.fit.adapted import Adapted
+from spectral_jax.adapt.lines import KNN_PROBE
+from spectral_jax.adapt.parts.part import Part
+from spectral_jax.adapt.score.tally import Tally
+from spectral_jax.means import IGNORED
+
+NEIGHBOURS = 20
+KINDS = ("classification", "multilabel", "image_regression")
+
+
+def fit(probe: str, model: Adapted, params: dict, buffers: dict, train: Part, test: Part, batch: int) -> Tally:
+    """Scores of a probe on the embeddings of an encoder.
+
+    Args:
+      probe: of `adapt.lines.PROBES`.
+      model: encoder and adaptation; its head is not used.
+      params: of `fit.adapted.init`.
+      buffers: of `fit.supervised.buffers_of`.
+      train: training part.
+      test: test part.
+      batch: samples that are embedded at once.
+
+    Raises:
+      ValueError: the task has labels of pixels, or what `fit.probe_models` refuses.
+    """
+    task = train.data.task
+    if task.kind not in KINDS:
+        raise ValueError(
+            f"task {task.name}: probes are of whole images ({', '.join(KINDS)}), and its kind is {task.kind!r}; take a "
+            "protocol with the head 'linear', which is the linear probe of pixels."
+        )
+    found, asked = (embeddings(model, params, buffers, part, batch) for part in (train, test))
+    return score(probe, found, asked, train, test)
+
+
+def score(probe: str, found: np.ndarray, asked: np.ndarray, train: Part, test: Part) -> Tally:
+    """Fits a probe on training rows and counts what it says of the test rows.
+
+    Args:
+      probe: of `adapt.lines.PROBES`.
+      found: a row for each training sample [N D].
+      asked: a row for each test sample [M D].
+      train: training part, for labels and scenes; a scene is never divided where strengths are chosen.
+      test: test part.
+    """
+    task = train.data.task
+    scenes = np.array(train.data.scene)[train.rows]
+    labels, truth = np.stack(train.labels()), np.stack(test.labels())
+    tally = Tally(task, np.nanmean(labels, axis=0) if task.kind == "image_regression" else None)
+    if task.kind == "classification":
+        known = labels != IGNORED
+        tally.add_classes(_classes(probe, found[known], labels[known], asked, scenes[known]), truth)
+        return tally
+    # Labels of which an image has several are fitted as numbers 0 and 1, and are there above one half.
+    columns = labels.astype(np.float64)
+    values = np.stack([_values(probe, found, column, asked, scenes) for column in columns.T], axis=1)
+    tally.add(values - 0.5 if task.kind == "multilabel" else values, truth)
+    return tally
+
+
+def embeddings(model: Adapted, params: dict, buffers: dict, part: Part, batch: int) -> np.ndarray:
+    """The embedding of each sample [N D], float32; of several dates the mean over those that were seen."""
+    rows = []
+    for samples in part.chunks(batch):
+        rows.append(np.asarray(_embed(params, buffers, samples.images, samples.valid, model=model))[samples.counts])
+    return np.concatenate(rows)
+
+
+@partial(jax.jit, static_argnames="model")
+def _embed(params, buffers, images, valid, *, model: Adapted):
+    count, dates = images.shape[:2]
+    alone = lambda x: x.reshape(count * dates, 1, *x.shape[2:])  # noqa: E731
+    _, pooled = adapted.embed(params, buffers, alone(images), alone(valid), model)
+    seen = jnp.any(valid, axis=(2, 3)).astype(pooled.dtype)[..., None]
+    return jnp.sum(pooled.reshape(count, dates, -1) * seen, axis=1) / jnp.maximum(jnp.sum(seen, axis=1), 1.0)
+
+
+def _classes(probe, found, labels, asked, scenes):
+    if probe == KNN_PROBE:
+        return probe_models.nearest_neighbours(found, labels, asked, min(NEIGHBOURS, len(found)))
+    return probe_models.linear_classes(found, labels, asked, scenes).predicted
+
+
+def _values(probe, found, column, asked, scenes):
+    measured = np.isfinite(column)
+    found, column, scenes = found[measured], column[measured], scenes[measured]
+    if probe == KNN_PROBE:
+        return probe_models.nearest_values(found, column, asked, min(NEIGHBOURS, len(found)))
+    return probe_models.linear_values(found, column, asked, scenes).predicted

@@ -1,0 +1,210 @@
+"""Supervised training of a head, and of projection and encoder where they train, on the package's one training loop.
+
+The step is pure and its configs are static, so all seeds of a comparison run one compiled program. After each epoch the
+validation part decides about the learning rate, the state that is kept, and the end.
+"""
+
+import dataclasses
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from spectral_jax.adapt.fit import adapted
+from spectral_jax.adapt.fit.adapted import Adapted
+from spectral_jax.adapt.parts import batches
+from spectral_jax.adapt.parts.part import Part, Samples
+from spectral_jax.adapt.protocols import Protocol
+from spectral_jax.adapt.score.tally import HEADLINE, Tally, label_buffers, refuse_without_labels
+from spectral_jax.adapt.score.tally import loss as task_loss
+from spectral_jax.ingest.raster.tiled import plan
+from spectral_jax.means import global_mean
+from spectral_jax.tasks.spec import TaskSpec
+from spectral_jax.train import loop
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class FitState:
+    """What training carries: int32 steps made, what a plateau has left of the learning rate, parameters, optax's state."""
+
+    step: jax.Array
+    factor: jax.Array
+    params: dict
+    opt_state: optax.OptState
+
+
+class Fitted(NamedTuple):
+    """The state that was kept, the epoch it is of (from 1), and a row an evaluated epoch."""
+
+    params: dict
+    best_epoch: int
+    history: list[dict]
+
+
+def fit(model: Adapted, params: dict, buffers: dict, train: Part, val: Part, protocol: Protocol, seed: int) -> Fitted:
+    """Trains by a protocol and keeps the state that the validation part likes best.
+
+    Args:
+      model: encoder, adaptation and head.
+      params: of `fit.adapted.init`.
+      buffers: of `buffers_of`; arrays that do not train.
+      train: training part.
+      val: validation part; the test part has no business here.
+      protocol: how.
+      seed: of batches and dropout.
+
+    Raises:
+      ValueError: a part is empty, or has no label that counts.
+      loop.NonFiniteLoss: training diverged.
+    """
+    task = train.data.task
+    for name, part in (("train", train), ("val", val)):
+        refuse_without_labels(task, name, part.labels())
+    kind = task.kind
+    epoch_steps = -(-len(train) // protocol.batch)
+    total = jnp.int32(epoch_steps * protocol.epochs)
+    moving = _moving(params, protocol)
+    state = FitState(jnp.int32(0), jnp.float32(1.0), params, _optimiser(protocol, model, params).init(moving))
+    run = partial(_step, buffers=buffers, total=total, model=model, protocol=protocol, task=task)
+    key, best, history = jax.random.key(seed), None, []
+    plateau = _schedule(protocol, kind) == "plateau"
+    stale = 0
+    for epoch in range(1, protocol.epochs + 1):
+        losses: list[float] = []
+        steps = range((epoch - 1) * epoch_steps, epoch * epoch_steps)
+        state = loop.drive(
+            run, state, batches.draw(train, protocol, seed, steps, model.px), key, start=steps.start,
+            names=lambda batch: [f"{int(batch.counts.sum())} samples of task {task.name}"],
+            settled=lambda row, losses=losses: losses.append(row["loss"]),
+        )  # fmt: skip
+        if epoch % protocol.evaluate_every and epoch != protocol.epochs:
+            continue
+        val_loss, tally = evaluate(model, state.params, buffers, val, protocol)
+        metric = tally.metrics()[HEADLINE[kind]]
+        row = {"epoch": epoch, "loss": float(np.mean(losses)), "val_loss": val_loss, "val_metric": metric}
+        history.append(row | {"factor": float(state.factor)})
+        better = -val_loss if protocol.monitor == "loss" else metric
+        if best is None or better > best[0]:
+            best, stale = (better, epoch, state.params), 0
+            continue
+        stale += 1
+        if plateau and stale > protocol.plateau_patience:  # as PyTorch's ReduceLROnPlateau counts
+            state, stale = dataclasses.replace(state, factor=state.factor * protocol.plateau_factor), 0
+        if protocol.patience is not None and epoch - best[1] >= protocol.patience:
+            break
+    return Fitted(best[2], best[1], history)
+
+
+def buffers_of(model: Adapted, params: dict, matrix: np.ndarray | None, train: Part) -> dict:
+    """What does not train: the fixed matrix, mean and deviation of each band as the encoder first sees it, those of targets.
+
+    Statistics are those of the valid pixels of the training part; encoders without published statistics get no others.
+    """
+    made = {} if matrix is None else {"matrix": jnp.asarray(matrix, jnp.float32)}
+    count, total, squares = 0, 0.0, 0.0
+    for at in range(len(train)):
+        image, valid, _ = train.sample(at)
+        x = adapted.project_bands(params["projection"], made.get("matrix"), jnp.asarray(image[valid][None, None]), model)
+        x = np.asarray(x, np.float64)[0, 0]
+        count, total, squares = count + len(x), total + x.sum(axis=0), squares + (x**2).sum(axis=0)
+    mean = total / max(count, 1)
+    std = np.sqrt(np.maximum(squares / max(count, 1) - mean**2, 0.0))
+    made |= {"mean": jnp.asarray(mean, jnp.float32), "std": jnp.asarray(np.where(std > 1e-6, std, 1.0), jnp.float32)}
+    return made | label_buffers(train.data.task.kind, train.labels())
+
+
+def evaluate(model: Adapted, params: dict, buffers: dict, part: Part, protocol: Protocol) -> tuple[float, Tally]:
+    """Mean loss over everything that counts in a part, and what its metrics are computed from."""
+    task, loss, count = part.data.task, 0.0, 0.0
+    mean = np.asarray(buffers["label_mean"]) if "label_mean" in buffers else None
+    tally = Tally(task, mean)
+    for samples in part.chunks(protocol.batch):
+        outputs = outputs_of(model, params, buffers, samples, protocol)
+        found, counted = _loss(outputs, samples.labels, samples.counts, buffers, task=task)
+        loss, count = loss + float(found), count + float(counted)
+        shown = np.asarray(outputs)[samples.counts]
+        if mean is not None:
+            shown = shown * np.asarray(buffers["label_std"]) + mean
+        tally.add(shown, samples.labels[samples.counts])
+    return loss / max(count, 1.0), tally
+
+
+def outputs_of(model: Adapted, params: dict, buffers: dict, samples: Samples, protocol: Protocol) -> jax.Array:
+    """The head's outputs; of pixels, where the protocol has a window, the mean over windows that cover a larger image."""
+    rows, columns = samples.images.shape[2:4]
+    if not protocol.window or not model.head.of_maps or min(rows, columns) <= model.px:
+        return _outputs(params, buffers, samples.images, samples.valid, model=model)
+    total, seen = 0.0, np.zeros((1, rows, columns, 1), np.float32)
+    for top in plan(rows, model.px, overlap=0).starts:
+        for left in plan(columns, model.px, overlap=0).starts:
+            here = (slice(top, top + model.px), slice(left, left + model.px))
+            found = _outputs(params, buffers, samples.images[:, :, *here], samples.valid[:, :, *here], model=model)
+            around = ((0, 0), (top, rows - top - model.px), (left, columns - left - model.px), (0, 0))
+            total, seen[:, *here] = total + np.pad(np.asarray(found), around), seen[:, *here] + 1
+    return jnp.asarray(total / seen)
+
+
+@partial(jax.jit, static_argnames=("model", "protocol", "task"))
+def _step(state: FitState, batch: Samples, key, *, buffers, total, model: Adapted, protocol: Protocol, task: TaskSpec):
+    """One update; metrics `loss`, `grad_norm`, `update_norm` and `learning_rate`."""
+    # Merging dates has a dropout of its own.
+    key = jax.random.fold_in(key, state.step) if protocol.dropout or model.temporal else None
+
+    def loss(moving):
+        outputs = adapted.predict(state.params | moving, buffers, batch.images, batch.valid, model, key)
+        return global_mean(*task_loss(task, outputs, batch.labels, batch.counts, buffers), None)
+
+    moving = _moving(state.params, protocol)
+    value, grads = jax.value_and_grad(loss)(moving)
+    rate = protocol.learning_rate * state.factor * _share(_schedule(protocol, task.kind), state.step, total, protocol)
+    with jax.numpy_dtype_promotion("standard"):  # optax raises Python floats to integer powers
+        updates, opt_state = _optimiser(protocol, model, state.params).update(grads, state.opt_state, moving)
+    updates = jax.tree.map(lambda u: -rate * u, updates)
+    metrics = {
+        "loss": value,
+        "grad_norm": optax.tree.norm(grads),
+        "update_norm": optax.tree.norm(updates),
+        "learning_rate": rate,
+    }
+    params = state.params | optax.apply_updates(moving, updates)
+    return FitState(state.step + 1, state.factor, params, opt_state), metrics
+
+
+@partial(jax.jit, static_argnames="model")
+def _outputs(params, buffers, images, valid, *, model: Adapted):
+    return adapted.predict(params, buffers, images, valid, model)
+
+
+@partial(jax.jit, static_argnames="task")
+def _loss(outputs, labels, counts, buffers, *, task: TaskSpec):
+    return task_loss(task, outputs, labels, counts, buffers)
+
+
+def _optimiser(protocol: Protocol, model: Adapted, params: dict) -> optax.GradientTransformation:
+    """AdamW before the learning rate; its decay spares buffers of the published encoders."""
+    mask = _moving(adapted.trainable(params, model), protocol)
+    b1, b2 = protocol.betas
+    return optax.chain(optax.scale_by_adam(b1, b2), optax.add_decayed_weights(protocol.weight_decay, mask))
+
+
+def _moving(params: dict, protocol: Protocol) -> dict:
+    return {name: part for name, part in params.items() if name != "encoder" or not protocol.frozen}
+
+
+def _schedule(protocol: Protocol, kind: str) -> str:
+    return protocol.regression_schedule if kind.endswith("regression") else protocol.schedule
+
+
+def _share(schedule: str, step: jax.Array, total: jax.Array, protocol: Protocol) -> jax.Array:
+    """What the schedule leaves of the learning rate at a step."""
+    done = step.astype(jnp.float32) / total.astype(jnp.float32)
+    if schedule == "cosine":
+        return 0.5 * (1.0 + jnp.cos(jnp.pi * done))
+    if schedule == "multistep":
+        passed = sum((done >= share).astype(jnp.float32) for share in protocol.milestones)
+        return jnp.float32(protocol.milestone_factor) ** passed
+    return jnp.float32(1.0)

@@ -1,0 +1,131 @@
+"""What a comparison of adaptations is: frozen dataclasses, checked when they are made; `spectral_jax.configure` reads them."""
+
+import dataclasses
+
+from spectral_jax.adapt.lines import Line
+from spectral_jax.adapt.lines import parse as parse_line
+from spectral_jax.adapt.protocols import TERRAMIND_STUDY, Protocol
+from spectral_jax.simulate.task import NAME as SIMULATED_TASK
+
+SPLITS = ("block", "scene", "location", "published")
+
+
+@dataclasses.dataclass(frozen=True)
+class AdaptData:
+    """The task, and how it is split.
+
+    Attributes:
+      task: a file of `data_specs/tasks`, or "simulated".
+      root: folder of its published files.
+      sensor: which of the task's sensors the encoders see; empty: its only one.
+      resize_px: side that samples are resized to when they are read; 0: they stay. For sets whose images differ in size.
+      tiles, footprint_m: of the simulated task.
+      split: "block" (squares of ground), "scene", "location" (the task's own sites or tiles), or "published"; see
+        `parts.splits`.
+      block_m, buffer_m: see `blocks.block_disjoint`.
+      fractions: of train, val and test.
+      vary: the split of seed s is drawn with seed s, so that the spread over seeds holds that of the split; false: one split.
+      near_m: what the leakage report calls near, metres.
+    """
+
+    task: str = SIMULATED_TASK
+    root: str = ""
+    sensor: str = ""
+    resize_px: int = 0
+    tiles: int = 12
+    footprint_m: float = 480.0
+    split: str = "block"
+    block_m: float = 1000.0
+    buffer_m: float = 0.0
+    fractions: tuple[float, float, float] = (0.6, 0.2, 0.2)
+    vary: bool = True
+    near_m: float = 1000.0
+
+    def __post_init__(self):
+        if self.split not in SPLITS:
+            raise ValueError(f"data.split: expected one of {', '.join(SPLITS)}, got {self.split!r}.")
+        if self.resize_px < 0:
+            raise ValueError(f"data.resize_px: expected a side in pixels, or 0, got {self.resize_px}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """Structure of every encoder without weights.
+
+    Attributes:
+      name: a published size, "tiny" to "large", whose width, depth and heads are taken; empty: those below.
+      width, depth, heads: of transformers; ours has half the width in its first stage and twice in its last.
+      patch: side of a token, pixels.
+      px: side of the input; images of another size are resized to it (or read through a window, where the protocol has one).
+    """
+
+    name: str = ""
+    width: int = 96
+    depth: int = 4
+    heads: int = 3
+    patch: int = 2
+    px: int = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """Folders of weights; empty: random initialisation, and every table says so.
+
+    Attributes:
+      terramind, spectralearth, spectralearth_resnet, dofa: written by tools/convert_weights.py.
+      ours: work folder or checkpoint of a pretraining run.
+    """
+
+    terramind: str = ""
+    spectralearth: str = ""
+    spectralearth_resnet: str = ""
+    dofa: str = ""
+    ours: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Adapt:
+    """A whole comparison.
+
+    Attributes:
+      name: of the run.
+      data: task and split.
+      rows: "encoder/adaptation" each, or "encoder/adaptation/protocol", see `adapt.lines` and
+        `adapt.bands`.
+      target: sensor that projections go to, of `data_specs/sensors`.
+      uncovered: what becomes of target bands that the source does not see: "refuse", "nearest", "zero", or "leave_out".
+      size: of encoders without weights.
+      weights: of encoders that have some.
+      protocol: how rows without one of their own are trained, and what share of the labels all have. Its numbers are set once;
+        none is chosen on a test part.
+      seeds: how many, from 0.
+      baseline: a linear model of all bands without an encoder stands beside them, see `fit.baseline`.
+      maps: test tiles of the first seed that the page shows.
+    """
+
+    name: str
+    data: AdaptData = AdaptData()
+    rows: tuple[str, ...] = ("terramind/nearest", "terramind/srf", "spectralearth/none")
+    target: str = "sentinel2a_l2a"
+    uncovered: str = "leave_out"
+    size: Size = Size()
+    weights: Weights = Weights()
+    protocol: Protocol = TERRAMIND_STUDY
+    seeds: int = TERRAMIND_STUDY.seeds
+    baseline: bool = True
+    maps: int = 3
+
+    def __post_init__(self):
+        if self.seeds < 1 or not self.rows or len(set(self.rows)) < len(self.rows):
+            raise ValueError(
+                f"adapt: expected at least one seed and at least one row, none twice, got {self.seeds}, {self.rows}."
+            )
+        self.lines()
+
+    def lines(self) -> list[Line]:
+        """What each row names.
+
+        Raises:
+          ValueError: an unknown name; the sentence names the closest first.
+        """
+        return [parse_line(row, self.protocol) for row in self.rows]

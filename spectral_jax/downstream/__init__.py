@@ -1,1 +1,0 @@
-"""Downstream: what a frozen or tuned encoder is worth."""

@@ -1,0 +1,11 @@
+"""PACE OCI from NetCDF: Level-2 AOP and SFREFL, Level-3 mapped Rrs.
+
+In the order in which they may import one another:
+
+  file: one file: open it, tell what it is, unpack its numbers
+  flags: quality flags by their names, and the masks made of them
+  layout: where each version keeps spectra and wavelengths
+  place: the cut of a scene that holds a region, and the pixel nearest to a place
+  download: granules from NASA's Earthdata cloud, through the user's own account
+  read: a granule, or a cut of it
+"""

@@ -1,0 +1,178 @@
+"""PACE OCI from NetCDF: Level-2 AOP (Rrs), Level-2 SFREFL (rhos), and Level-3 mapped Rrs, of versions 2.x and 3.x.
+
+`read` tells them apart by what is in the file. Bands are known by the file's own wavelengths, never by position: version 2 has
+184 bands of Rrs, version 3 has 172, and version 3.2 moved the wavelengths into the group of the data.
+"""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from spectral_jax.ingest.pace import layout, place
+from spectral_jax.ingest.pace.file import Identity, opened, unpacked
+from spectral_jax.ingest.pace.file import identify as identify_opened
+from spectral_jax.ingest.pace.flags import Mask, bits
+from spectral_jax.ingest.pace.flags import flagged as flagged_by
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """A swath of Level 2: L lines of P pixels with C bands.
+
+    Attributes:
+      reflectance: float32 [L P C], NaN where the file has its fill value. Negative numbers are kept. No flag is applied.
+      quantity: `Rrs` (remote-sensing reflectance) or `rhos` (surface reflectance).
+      unit: sr^-1, or 1.
+      wavelength_nm: [C], increasing.
+      lat: degrees north [L P], NaN where the file has its fill value; `lon` degrees east.
+      flags: l2_flags, int32 [L P].
+      flag_bits: flag name -> bit.
+      time: start of the observation, UTC, datetime64[s].
+      granule: name of the file as the archive gave it.
+      product: `aop` or `sfrefl`.
+      version: of the processing, such as 3.1.
+      near_real_time: a final file of the scene will follow or has followed.
+      source: the file.
+    """
+
+    reflectance: np.ndarray
+    quantity: str
+    unit: str
+    wavelength_nm: np.ndarray
+    lat: np.ndarray
+    lon: np.ndarray
+    flags: np.ndarray
+    flag_bits: Mapping[str, int]
+    time: np.datetime64
+    granule: str
+    product: str
+    version: str
+    near_real_time: bool
+    source: str
+
+    @property
+    def rrs(self) -> np.ndarray:
+        """Remote-sensing reflectance, sr^-1 [L P C].
+
+        Raises:
+          ValueError: the scene holds rhos, which is no Rrs: its light from the sea surface and aerosols is not taken out.
+        """
+        return self._as("Rrs", "rhos / pi is not Rrs, read the AOP product")
+
+    @property
+    def rhos(self) -> np.ndarray:
+        """Surface reflectance, no unit [L P C].
+
+        Raises:
+          ValueError: the scene holds Rrs.
+        """
+        return self._as("rhos", "read the SFREFL product")
+
+    def flagged(self, mask: Mask) -> np.ndarray:
+        """Whether a mask takes a pixel out, bool [L P]."""
+        return flagged_by(self.flags, self.flag_bits, mask.flags, self.source)
+
+    def _as(self, quantity: str, otherwise: str) -> np.ndarray:
+        if self.quantity != quantity:
+            raise ValueError(f"{self.source}: expected {quantity}, and the file holds {self.quantity}; {otherwise}.")
+        return self.reflectance
+
+
+@dataclasses.dataclass(frozen=True)
+class Grid:
+    """A Level-3 map: R rows from north to south and K columns from west to east, with C bands.
+
+    Attributes:
+      rrs: sr^-1, float32 [R K C], NaN where missing. Flags were applied when the map was made.
+      wavelength_nm: [C], increasing.
+      lat: centres of rows, degrees north, decreasing [R].
+      lon: centres of columns, degrees east, increasing [K].
+      time: start of the period, UTC, datetime64[s].
+      granule: name of the file as the archive gave it; `product` is `l3m`, `unit` sr^-1.
+      version: of the processing, such as 3.1.
+      near_real_time: a final file of the period will follow or has followed.
+      source: the file.
+    """
+
+    rrs: np.ndarray
+    wavelength_nm: np.ndarray
+    lat: np.ndarray
+    lon: np.ndarray
+    time: np.datetime64
+    granule: str
+    product: str
+    version: str
+    near_real_time: bool
+    unit: str
+    source: str
+
+    @property
+    def geotransform(self) -> tuple[float, float, float, float, float, float]:
+        """Left edge, column width, 0, upper edge, 0, minus row height: degrees, in GDAL's order."""
+        return place.geotransform(self.lat, self.lon, self.source)
+
+
+def read(path: str | os.PathLike, *, region: tuple[float, float, float, float] | None = None) -> Scene | Grid:
+    """Reads a file of PACE OCI.
+
+    Args:
+      path: Level-2 AOP or SFREFL, or Level-3 mapped Rrs.
+      region: west, south, east, north, degrees: only the smallest cut of lines and pixels that holds it. None: everything.
+
+    Raises:
+      ImportError: h5netcdf is not installed.
+      FileNotFoundError: there is no such file.
+      pace_place.OutsideRegionError: the file has no pixel in the region.
+      ValueError: another product or version, wavelengths that are missing or wrong, another unit, numbers left packed, flags
+        without names, or more than fits in memory.
+    """
+    path = Path(path)
+    with opened(path) as file:
+        who = identify_opened(file, path)
+        return _grid(file, who, region) if who.product == "l3m" else _scene(file, who, region)
+
+
+def identify(path: str | os.PathLike) -> Identity:
+    """Product, version and time of a file, without its pixels. Raises as `read` does."""
+    with opened(Path(path)) as file:
+        return identify_opened(file, Path(path))
+
+
+def _scene(file, who: Identity, region) -> Scene:
+    variable, wavelength_nm = layout.bands(file, who)
+    shape = variable.shape[:2]
+    lat, lon = (layout.needed(file, who, f"navigation_data/{name}", shape) for name in ("latitude", "longitude"))
+    raw_flags = layout.needed(file, who, "geophysical_data/l2_flags", shape)
+    whole = (slice(None), slice(None))
+    lat, lon = (unpacked(x, whole, layout.place(who, x)) for x in (lat, lon))
+    cut = place.cut(lat, lon, region, str(who.path))
+    return Scene(
+        reflectance=layout.numbers(variable, (*cut, slice(None)), wavelength_nm, who),
+        quantity="rhos" if who.product == "sfrefl" else "Rrs",
+        unit="1" if who.product == "sfrefl" else "sr^-1", wavelength_nm=wavelength_nm, lat=lat[cut], lon=lon[cut],
+        flags=raw_flags[cut].astype(np.int32), flag_bits=bits(raw_flags, layout.place(who, raw_flags)),
+        **_shared(who),
+    )  # fmt: skip
+
+
+def _grid(file, who: Identity, region) -> Grid:
+    variable, wavelength_nm = layout.bands(file, who)
+    lat = np.asarray(layout.needed(file, who, "lat", variable.shape[:1])[...], np.float64)
+    lon = np.asarray(layout.needed(file, who, "lon", variable.shape[1:2])[...], np.float64)
+    cut = place.cut(*np.meshgrid(lat, lon, indexing="ij", copy=False), region, str(who.path))
+    rrs = layout.numbers(variable, (*cut, slice(None)), wavelength_nm, who)
+    rows, columns = (slice(None, None, 1 if fine else -1) for fine in (lat[0] >= lat[-1], lon[0] <= lon[-1]))
+    return Grid(
+        rrs=rrs[rows, columns], wavelength_nm=wavelength_nm, lat=lat[cut[0]][rows], lon=lon[cut[1]][columns], unit="sr^-1",
+        **_shared(who),
+    )  # fmt: skip
+
+
+def _shared(who: Identity) -> dict:
+    return {
+        "time": who.time, "granule": who.granule, "product": who.product, "version": who.version,
+        "near_real_time": who.near_real_time, "source": str(who.path),
+    }  # fmt: skip

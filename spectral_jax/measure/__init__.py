@@ -1,0 +1,10 @@
+"""How good and how fast we are; called by tools and tests only.
+
+In the order in which they may import one another:
+
+  throughput: the loader against TensorStore reading the same patches
+  made_scene: a made scene of any size: random numbers as GeoTIFF
+  scene_memory: memory of tiled inference, and how visible the tiles are
+  scene_realism: spectral angles of simulated to real EnMAP pixels, by land cover
+  water_realism: spectral angles of simulated water to PACE OCI's match-ups
+"""

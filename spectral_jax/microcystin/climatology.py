@@ -1,0 +1,98 @@
+"""What a station's water held on that day in earlier years: a prior without image, and a baseline that models must beat.
+
+A table in `data_specs/climatology` holds the mean log10 concentration by station and day; it is made from public sampling of
+years before the first image, by `tools/climatology.py`, so it knows nothing of any week that is tested.
+"""
+
+import csv
+import dataclasses
+import io
+from pathlib import Path
+
+import numpy as np
+
+from spectral_jax import sensors
+from spectral_jax.sentences import closest
+
+EVERYWHERE = "*"  # column of stations that the table does not name
+STEP_DAYS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Climatology:
+    """Mean log10 of max(MC, detection limit), ug/L.
+
+    Attributes:
+      day: [D] day of the year, increasing.
+      stations: S names, the first is `EVERYWHERE`.
+      log10_mc: [D S].
+    """
+
+    day: np.ndarray
+    stations: tuple[str, ...]
+    log10_mc: np.ndarray
+
+    def at(self, station: np.ndarray, day_of_year: np.ndarray) -> np.ndarray:
+        """Interpolated between days; held constant before the first and after the last. [N], [N] to [N]."""
+        column = [self.stations.index(s) if s in self.stations else 0 for s in station]
+        return np.array([np.interp(d, self.day, self.log10_mc[:, c]) for d, c in zip(day_of_year, column, strict=True)])
+
+
+def build(
+    station: np.ndarray,
+    day_of_year: np.ndarray,
+    log10_mc: np.ndarray,
+    *,
+    width_days: float = 10.0,
+    own: float = 4.0,
+    fewest: int = 30,
+) -> Climatology:
+    """Weighted means of samples of all years.
+
+    Args:
+      station: [N].
+      day_of_year: [N].
+      log10_mc: [N].
+      width_days: standard deviation of the Gaussian in time (a choice: two visits of the weekly programme fall within it).
+      own: weight of a sample of the station itself against one of another (a choice).
+      fewest: samples that a station needs for a column of its own.
+
+    Returns:
+      Every third day from the first to the last sampled one.
+    """
+    names, count = np.unique(station, return_counts=True)
+    stations = (EVERYWHERE, *(str(n) for n in names[count >= fewest]))
+    day = np.arange(np.floor(day_of_year.min()), day_of_year.max() + STEP_DAYS, STEP_DAYS)
+    near = np.exp(-0.5 * ((day[:, None] - day_of_year[None]) / width_days) ** 2)
+    weights = np.stack([np.where(station == name, own, 1.0) for name in stations])
+    return Climatology(day, stations, (near @ (weights * log10_mc).T) / (near @ weights.T))
+
+
+def write(path: Path, table: Climatology, source: str) -> None:
+    """One line a day, three decimals; the first lines say where it comes from."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        file.write("".join(f"# {line}\n" for line in source.splitlines()))
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["day_of_year", *table.stations])
+        writer.writerows([f"{d:g}", *(f"{v:.3f}" for v in row)] for d, row in zip(table.day, table.log10_mc, strict=True))
+
+
+def read(name: str) -> Climatology:
+    """Reads `data_specs/climatology/<name>.csv`, or the CSV at the path `name`.
+
+    Raises:
+      FileNotFoundError: there is none; the sentence names the closest.
+      ValueError: the file has another form.
+    """
+    folder = sensors.folder().parent / "climatology"
+    file = Path(name) if name.endswith(".csv") else folder / f"{name}.csv"
+    if not file.is_file():
+        known = sorted(p.stem for p in folder.glob("*.csv"))
+        near = closest(name, known, 3)
+        raise FileNotFoundError(f"data.climatology: {file} does not exist; the closest are {near or 'none'}.")
+    text = "".join(line for line in file.read_text(encoding="utf-8").splitlines(True) if not line.startswith("#"))
+    rows = list(csv.reader(io.StringIO(text)))
+    if not rows or rows[0][:2] != ["day_of_year", EVERYWHERE]:
+        raise ValueError(f"{file}: expected a first line day_of_year,{EVERYWHERE},STATION,..., got {rows[:1]}.")
+    values = np.array(rows[1:], float)
+    return Climatology(values[:, 0], tuple(rows[0][1:]), values[:, 1:])

@@ -1,0 +1,161 @@
+"""The predictor that a run leaves: fitted ensembles of both targets in one file of plain arrays."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from spectral_jax.matchups import TARGETS, Matchups
+from spectral_jax.microcystin import features
+from spectral_jax.microcystin.climatology import Climatology
+from spectral_jax.microcystin.predictor import ensemble
+from spectral_jax.microcystin.predictor.calibration import Spread
+from spectral_jax.microcystin.predictor.censored_ridge import Ridge
+from spectral_jax.microcystin.predictor.ensemble import Ensemble, Prediction
+from spectral_jax.microcystin.problem import inputs_of, seasonal
+
+FILE = "predictor.npz"
+FORMAT = 1
+# A band of a new file stands for one of the model's this near, nm: a fifth of OCI's bandwidth.
+NEAR_NM = 1.0
+
+
+class Predictor(NamedTuple):
+    """What prediction needs beside the encoders.
+
+    Attributes:
+      members: target -> one `Ensemble` a seed.
+      climatology: None where season is not used.
+      wavelength_nm: [C] bands it was fitted on.
+      low: [F] smallest bio-optical feature of the rows it was fitted on, and `high` the largest.
+      simulated: whether it was fitted on simulated match-ups.
+    """
+
+    members: dict[str, list[Ensemble]]
+    climatology: Climatology | None
+    wavelength_nm: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    simulated: bool
+
+
+def training_range(rrs: np.ndarray, wavelength_nm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Range [F] of the bio-optical features of spectra [N C], a tenth wider on both sides."""
+    x = features.bio_optical(rrs, wavelength_nm)
+    margin = 0.1 * np.ptp(x, axis=0)
+    return x.min(0) - margin, x.max(0) + margin
+
+
+def outside(predictor: Predictor, rrs: np.ndarray) -> np.ndarray:
+    """[N] True where a spectrum [N C] leaves the range of what the predictor was fitted on, or holds nothing."""
+    x = features.bio_optical(rrs, predictor.wavelength_nm)
+    return ~((x >= predictor.low) & (x <= predictor.high)).all(axis=1)
+
+
+def predict(predictor: Predictor, data: Matchups, embeddings: list[np.ndarray] | None) -> dict[str, Prediction]:
+    """Predictions of every row, in order; NaN where a row has no valid pixel. Members are averaged, on the log scale.
+
+    Args:
+      predictor: of `load`.
+      data: rows whose bands are the predictor's (`match_bands`).
+      embeddings: one [N D] a member, or None where it was fitted without encoders.
+    """
+    rrs = features.filled(data.mean_rrs())
+    good = np.isfinite(rrs).all(axis=1)
+    out = {}
+    for target in TARGETS:
+        season = seasonal(data, target, predictor.climatology)
+        found = []
+        for i, member in enumerate(predictor.members[target]):
+            embedding = None if embeddings is None else embeddings[i]
+            inputs = inputs_of(data, target, np.where(good[:, None], rrs, 0.0), season, embedding)
+            part = ensemble.predict(member, inputs.take(np.flatnonzero(good)))
+            found.append([part.log10, part.lower, part.upper, *part.exceedance.values()])
+        thresholds = list(part.exceedance)
+        whole = np.full((len(found[0]), len(data)), np.nan)
+        whole[:, good] = np.mean(found, axis=0)
+        out[target] = Prediction(*whole[:3], dict(zip(thresholds, whole[3:], strict=True)))
+    return out
+
+
+def match_bands(predictor_nm: np.ndarray, data: Matchups) -> Matchups:
+    """The bands of `data` that the predictor uses, by wavelength.
+
+    Raises:
+      ValueError: the file lacks one.
+    """
+    at = np.abs(data.wavelength_nm[:, None] - predictor_nm).argmin(axis=0)
+    away = np.abs(data.wavelength_nm[at] - predictor_nm)
+    if (away > NEAR_NM).any():
+        i = int(np.argmax(away))
+        raise ValueError(
+            f"{data.source}: field 'wavelength' has no band within {NEAR_NM:g} nm of {predictor_nm[i]:g} nm (the nearest is at "
+            f"{data.wavelength_nm[at[i]]:g} nm; {int((away > NEAR_NM).sum())} of the predictor's {len(predictor_nm)} bands are "
+            "missing). Give the product that the predictor was fitted on."
+        )
+    return dataclasses.replace(data, rrs=data.rrs[..., at], wavelength_nm=predictor_nm)
+
+
+def save(path: Path, made: Predictor) -> None:
+    """Writes one `.npz`; `load` gives an equal one."""
+    arrays = {"wavelength_nm": made.wavelength_nm, "low": made.low, "high": made.high}
+    about: dict = {"format": FORMAT, "simulated": made.simulated, "members": {}, "stations": None}
+    if made.climatology is not None:
+        about["stations"] = list(made.climatology.stations)
+        arrays |= {"climatology/day": made.climatology.day, "climatology/log10_mc": made.climatology.log10_mc}
+    for target, members in made.members.items():
+        about["members"][target] = []
+        for i, member in enumerate(members):
+            where = f"{target}/{i}"
+            arrays[f"{where}/weights"] = member.weights
+            for name, line in member.experts.items():
+                for field in ("mean", "deviation", "weights"):
+                    arrays[f"{where}/{name}/{field}"] = getattr(line, field)
+            lines = {n: [e.intercept, e.sigma, e.censored, e.strength] for n, e in member.experts.items()}
+            about["members"][target].append(
+                {"lines": lines, "spread": list(member.spread), "highest": member.highest, "context_days": member.context_days}
+            )
+    np.savez_compressed(path, about=np.array(json.dumps(about)), **arrays)
+
+
+def load(path: Path) -> Predictor:
+    """Reads what `save` wrote.
+
+    Raises:
+      FileNotFoundError: there is no predictor in the folder.
+      ValueError: the file is no predictor, or of another version.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"--checkpoint: {path} does not exist; give the work folder of a finished run of finetune_microcystin.py."
+        )
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        about = json.loads(str(arrays["about"]))
+    except (ValueError, KeyError, OSError) as error:
+        raise ValueError(
+            f"--checkpoint: {path} is no predictor ({error}); it may be cut off. Run the fine-tuning again."
+        ) from error
+    if about["format"] != FORMAT:
+        raise ValueError(
+            f"--checkpoint: {path} has format {about['format']}; this version reads {FORMAT}. Run the fine-tuning again."
+        )
+    members = {}
+    for target, list_ in about["members"].items():
+        members[target] = []
+        for i, one in enumerate(list_):
+            where = f"{target}/{i}"
+            experts = {
+                name: Ridge(*(arrays[f"{where}/{name}/{f}"] for f in ("mean", "deviation", "weights")), *numbers)
+                for name, numbers in one["lines"].items()
+            }
+            members[target].append(
+                Ensemble(experts, arrays[f"{where}/weights"], Spread(*one["spread"]), one["highest"], one["context_days"])
+            )
+    table = None
+    if about["stations"] is not None:
+        table = Climatology(arrays["climatology/day"], tuple(about["stations"]), arrays["climatology/log10_mc"])
+    return Predictor(members, table, arrays["wavelength_nm"], arrays["low"], arrays["high"], about["simulated"])

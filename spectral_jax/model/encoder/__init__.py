@@ -1,0 +1,12 @@
+"""Our encoder: pixels to tokens to stages to one embedding.
+
+In the order in which they may import one another:
+
+  tokenize: pixels to stage-1 tokens
+  wavelength: convolution weights made from a band's centre and width
+  hiera: Hiera's stages on tokens kept window by window
+  fuse: the sensors' tokens of a cell to one token
+  projector: where the joint-embedding objective is measured
+  spectral_heads: hidden bands, bio-optical indices, and the spectrum of a later date
+  encode: the public functions: pure functions of the parameters
+"""

@@ -1,0 +1,294 @@
+"""The encoder: pure functions of its parameters (`params`, the dictionary that `init_encoder` returns).
+
+Per sensor: tokenizer, plus a position embedding shared by all sensors, then the local Hiera stages 1 and 2 (`encode_branch`).
+Over sensors: fusion of every cell, Hiera stage 3, LayerNorm, mean (`encode_shared`). Architecture and sizes: SpectralEarth-FM,
+arXiv 2605.21075 (spec 1.5). Invalid pixels, absent sensors and empty tokens never influence a valid number.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from spectral_jax.batch import Batch, decode
+from spectral_jax.config import Config, SensorInput
+from spectral_jax.model import layers
+from spectral_jax.model.encoder.fuse import Fuse
+from spectral_jax.model.encoder.hiera import Stage, to_grid, to_windows
+from spectral_jax.model.encoder.tokenize import GroupedTokenizer, LinearTokenizer, token_px
+from spectral_jax.model.encoder.wavelength import WavelengthTokenizer
+from spectral_jax.sensors import SensorSpec
+from spectral_jax.shapes import LETTERS, check
+
+TOKENIZERS = {"linear": LinearTokenizer, "grouped": GroupedTokenizer, "wavelength": WavelengthTokenizer}
+
+
+class BranchOutput(NamedTuple):
+    """What one sensor's branch gives; tokens that saw no valid pixel are invalid and hold 0."""
+
+    stage1: jax.Array  # [B R Q D]
+    stage2: jax.Array  # [B R/2 Q/2 2D]
+    valid1: jax.Array  # bool [B R Q]
+    valid2: jax.Array  # bool [B R/2 Q/2]
+
+
+class Encoded(NamedTuple):
+    """What the encoder gives; invalid tokens hold 0. `pooled` is float32, the rest in the dtype of the computation."""
+
+    stage1: dict[str, jax.Array]  # sensor key -> [B R Q D]; empty from `encode_shared`
+    stage2: dict[str, jax.Array]  # sensor key -> [B R/2 Q/2 2D]; empty from `encode_shared`
+    fused: jax.Array  # [B R/2 Q/2 2D]
+    tokens: jax.Array  # [B N 4D], raster order, after the final LayerNorm
+    valid: jax.Array  # bool [B N]
+    pooled: jax.Array  # [B 4D], mean of the valid tokens, 0 where there are none
+
+
+class Branch(nn.Module):
+    """Tokenizer and local stages of one sensor."""
+
+    sensor: SensorInput
+    cfg: Config
+
+    @nn.compact
+    def __call__(self, pixels, valid, position):
+        """Pixels [B H W C], valid bool [B H W], position [R Q D] to `BranchOutput`."""
+        m, dtype = self.cfg.model, layers.dtype_of(self.cfg.model.dtype)
+        tokenizer = TOKENIZERS[self.sensor.tokenizer](self.sensor.spec, m, name="tokenize")
+        x, valid1 = tokenizer(pixels, valid)
+        rows, columns = x.shape[1:3]
+        x = to_windows(x + position.astype(dtype)[None], m.mask_unit)
+        mask = to_windows(valid1, m.mask_unit)
+        options = dict(mlp_ratio=m.mlp_ratio, dtype=dtype, remat=m.remat == "blocks")
+        one, mask = Stage(m.width, m.heads, m.depths[0], pool=False, name="stage1", **options)(x, mask)
+        two, mask = Stage(2 * m.width, 2 * m.heads, m.depths[1], pool=True, name="stage2", **options)(one, mask)
+        valid2 = to_grid(mask, rows // 2, columns // 2)
+        return BranchOutput(
+            _keep(to_grid(one, rows, columns), valid1),
+            _keep(to_grid(two, rows // 2, columns // 2), valid2),
+            valid1,
+            valid2,
+        )
+
+
+class Branches(nn.Module):
+    """All branches, each under its name; a call uses one."""
+
+    cfg: Config
+
+    @nn.compact
+    def __call__(self, sensor: SensorInput, pixels, valid, position):
+        """Runs the branch of `sensor`."""
+        branch = nn.remat(Branch) if self.cfg.model.remat == "branches" else Branch
+        return branch(sensor, self.cfg, name=sensor.branch)(pixels, valid, position)
+
+
+class Encoder(nn.Module):
+    """The parts and their names. The functions below call its methods; nothing else needs to."""
+
+    cfg: Config
+
+    def setup(self):
+        """Makes the parts; their names are those of the attributes."""
+        m, dtype = self.cfg.model, layers.dtype_of(self.cfg.model.dtype)
+        self.position = self.param("position", layers.TRUNCATED, (m.grid, m.grid, m.width), jnp.float32)
+        self.branches = Branches(self.cfg)
+        self.fuse = Fuse(branch_names(self.cfg), m.fusion_width, m.fusion_heads, dtype)
+        options = dict(mlp_ratio=m.mlp_ratio, dtype=dtype, pool=True, whole=True, remat=m.remat == "blocks")
+        self.stage3 = Stage(4 * m.width, 4 * m.heads, m.depths[2], **options)
+        self.norm = layers.LayerNorm(dtype)
+
+    def branch(self, sensor: SensorInput, pixels, valid, offset) -> BranchOutput:
+        """See `encode_branch`."""
+        m = self.cfg.model
+        side = token_px(sensor.spec, m)
+        rows, columns = (size // side for size in pixels.shape[1:3])
+        offset = jnp.zeros(2, jnp.int32) if offset is None else offset
+        start = (offset[0], offset[1], jnp.zeros((), offset.dtype))
+        position = jax.lax.dynamic_slice(self.position, start, (rows, columns, m.width))
+        pixels = jnp.where(valid[..., None], pixels, jnp.zeros((), pixels.dtype))
+        return self.branches(sensor, pixels, valid, position)
+
+    def shared(self, tokens, mask, branch) -> Encoded:
+        """See `encode_shared`; `branch` is int32 [M], numbers in `branch_names`."""
+        b, _, rows, columns, _ = tokens.shape
+        tokens = jnp.where(mask[..., None], tokens, jnp.zeros((), tokens.dtype)).astype(self.fuse.dtype)
+        x = jnp.moveaxis(tokens, 1, 3).reshape(b, rows * columns, *tokens.shape[1::3])  # B M R Q D -> B N M D
+        slots = jnp.moveaxis(mask, 1, 3)
+        valid = slots.any(axis=-1)
+        x = self.fuse(x, slots.reshape(b, rows * columns, -1), branch).reshape(b, rows, columns, -1)
+        fused = _keep(x, valid)
+        side = self.cfg.model.mask_unit // 2
+        x, valid = self.stage3(to_windows(fused, side), to_windows(valid, side))
+        x, valid = (to_grid(y, rows // 2, columns // 2).reshape(b, -1, *y.shape[3:]) for y in (x, valid))
+        x = _keep(self.norm(x), valid)
+        count = jnp.maximum(jnp.sum(valid, axis=1, dtype=jnp.float32), 1.0)
+        return Encoded({}, {}, fused, x, valid, jnp.sum(x.astype(jnp.float32), axis=1) / count[:, None])
+
+    def everything(self):
+        """Touches every part once, on the smallest input: what `init_encoder` runs."""
+        m = self.cfg.model
+        for name in branch_names(self.cfg):
+            sensor = next(s for s in self.cfg.sensors if s.branch == name)
+            side = m.mask_unit * token_px(sensor.spec, m)
+            pixels = jnp.zeros((1, side, side, len(sensor.spec.used)))
+            out = self.branch(sensor, pixels, jnp.ones((1, side, side), bool), None)
+        return self.shared(out.stage2[:, None], out.valid2[:, None], jnp.zeros(1, jnp.int32))
+
+
+def _keep(x, valid):
+    return jnp.where(valid[..., None], x, jnp.zeros((), x.dtype))
+
+
+def branch_names(cfg: Config) -> tuple[str, ...]:
+    """The branches of a config, in the order in which its sensors first name them."""
+    return tuple(dict.fromkeys(s.branch for s in cfg.sensors))
+
+
+def init_encoder(key: jax.Array, cfg: Config) -> dict:
+    """Parameters of the encoder, float32; no data needed.
+
+    Raises:
+      ValueError: sensors that share a branch cannot share its tokenizer.
+    """
+    _check_branches(cfg)
+    return _init(key, cfg)
+
+
+def encode_branch(
+    params: dict,
+    key: str,
+    pixels: jax.Array,
+    valid: jax.Array,
+    cfg: Config,
+    *,
+    spec: SensorSpec | None = None,
+    position_offset: jax.Array | None = None,
+) -> BranchOutput:
+    """Stages 1 and 2 of one sensor.
+
+    Args:
+      params: the encoder's.
+      key: the sensor's key in `cfg`.
+      pixels: [B H W C], normalised (from `batch.decode`); H and W those of the full patch, or of a part whose tokens are a
+        multiple of `model.mask_unit`.
+      valid: bool [B H W]; what invalid pixels hold (NaN too) does not matter.
+      cfg: the config.
+      spec: what the pixels are, where it is not the sensor of `cfg`: with the wavelength tokenizer any optical sensor,
+        otherwise one with as many bands.
+      position_offset: int32 [2], row and column of the part's first token in the full patch; None: 0, 0.
+
+    Returns:
+      `BranchOutput`.
+
+    Raises:
+      ValueError: a shape is wrong; the sentence says which, and which sizes are possible.
+      KeyError: `key` is not in `cfg`.
+    """
+    sensor = cfg.sensor(key)
+    if spec is not None:
+        sensor = SensorInput(key, spec, sensor.tokenizer, sensor.branch, sensor.local_views)
+    sizes = check(pixels, "B H W C", f"pixels of {key}", {"C": len(sensor.spec.used)})
+    check(valid, "B H W", f"valid of {key}", sizes)
+    _check_side(key, sensor.spec, sizes, cfg)
+    return Encoder(cfg).apply({"params": params}, sensor, pixels, valid, position_offset, method="branch")
+
+
+def encode_shared(params: dict, tokens: jax.Array, mask: jax.Array, sensors: Sequence[str] | jax.Array, cfg: Config) -> Encoded:
+    """Fusion over the slots, stage 3, LayerNorm and mean.
+
+    Args:
+      params: the encoder's.
+      tokens: [B M R Q D], stage-2 maps of M slots; R and Q multiples of half `model.mask_unit`.
+      mask: bool [B M R Q], which tokens count. A slot that is False everywhere is as good as absent.
+      sensors: the sensor of each slot: keys, or int32 [M], positions in `cfg.sensors`, which may be traced.
+      cfg: the config.
+
+    Returns:
+      `Encoded`, its two dictionaries empty. A cell that no slot fills is invalid.
+
+    Raises:
+      ValueError: a shape is wrong.
+      KeyError: a key is not in `cfg`.
+    """
+    sizes = check(tokens, "B M R Q D", "tokens", {"D": cfg.model.widths[1]})
+    check(mask, "B M R Q", "mask", sizes)
+    side = cfg.model.mask_unit // 2
+    if sizes["R"] % side or sizes["Q"] % side:
+        raise ValueError(
+            f"tokens: expected R (token row) and Q (token column) to be multiples of half model.mask_unit = {side}, got "
+            f"{sizes['R']} and {sizes['Q']} in shape {tokens.shape}."
+        )
+    if not hasattr(sensors, "shape"):
+        sensors = np.array([cfg.sensors.index(cfg.sensor(key)) for key in sensors], np.int32)
+    check(sensors, "M", "sensors", {"M": sizes["M"]})
+    names = branch_names(cfg)
+    branch = jnp.asarray([names.index(s.branch) for s in cfg.sensors], jnp.int32)[sensors]
+    return Encoder(cfg).apply({"params": params}, tokens, mask, branch, method="shared")
+
+
+def encode(params: dict, batch: Batch, cfg: Config) -> Encoded:
+    """A batch as it comes from the loader: decodes, then runs every sensor's branch and the shared part.
+
+    Args:
+      params: the encoder's.
+      batch: any of the config's sensors, in any order.
+      cfg: the config.
+
+    Returns:
+      `Encoded`.
+
+    Raises:
+      ValueError: the batch is empty or a shape is wrong.
+      KeyError: the batch has a sensor that `cfg` lacks.
+    """
+    if not batch.sensors:
+        raise ValueError("batch: expected at least one sensor, got none.")
+    outputs = {}
+    for key in batch.sensors:
+        pixels, valid = decode(batch.sensors[key], cfg.sensor(key).spec)
+        outputs[key] = encode_branch(params, key, pixels, valid, cfg)
+    tokens = jnp.stack([o.stage2 for o in outputs.values()], axis=1)
+    mask = jnp.stack([o.valid2 for o in outputs.values()], axis=1)
+    encoded = encode_shared(params, tokens, mask, tuple(outputs), cfg)
+    return encoded._replace(stage1={k: o.stage1 for k, o in outputs.items()}, stage2={k: o.stage2 for k, o in outputs.items()})
+
+
+@partial(jax.jit, static_argnames="cfg")
+def _init(key, cfg: Config):
+    # Only parameters leave the compiled program, so the pass through the network itself is removed from it.
+    return layers.respread(Encoder(cfg).init(key, method="everything")["params"], cfg.model.init_std)
+
+
+def _check_side(key: str, spec: SensorSpec, sizes: dict[str, int], cfg: Config):
+    m, side = cfg.model, token_px(spec, cfg.model)
+    unit, full = side * m.mask_unit, side * m.grid
+    for letter in "HW":
+        if sizes[letter] % unit or not 0 < sizes[letter] <= full:
+            raise ValueError(
+                f"pixels of {key}: expected {letter} ({LETTERS[letter]}) = {full}, the full patch of "
+                f"{m.footprint_m:g} m at {spec.gsd_m:g} m, or a smaller multiple of {unit} (model.mask_unit tokens of {side} "
+                f"pixels), got {sizes[letter]}; crop or resample the patch, or change model.footprint_m."
+            )
+
+
+def _check_branches(cfg: Config):
+    first: dict[str, SensorInput] = {}
+    for sensor in cfg.sensors:
+        other = first.setdefault(sensor.branch, sensor)
+        if sensor.tokenizer != other.tokenizer or (
+            sensor.tokenizer != "wavelength" and _kernel(sensor, cfg) != _kernel(other, cfg)
+        ):
+            raise ValueError(
+                f"config {cfg.name}: sensors {other.key} and {sensor.key} share branch {sensor.branch!r}, but their tokenizers "
+                f"differ: {other.tokenizer} with (bands, groups, pixels per token) {_kernel(other, cfg)} against "
+                f"{sensor.tokenizer} with {_kernel(sensor, cfg)}; give them branches of their own, or tokenizer='wavelength'."
+            )
+
+
+def _kernel(sensor: SensorInput, cfg: Config) -> tuple[int, int, int]:
+    spec = sensor.spec
+    return len(spec.used), spec.groups, token_px(spec, cfg.model)

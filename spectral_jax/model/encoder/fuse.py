@@ -1,0 +1,52 @@
+"""Fusion: the sensors' tokens of a cell to one token, by one learned query ("projected attention", spec 1.5)."""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from spectral_jax.model.encoder.tokenize import EPS
+from spectral_jax.model.layers import TRUNCATED, Dense, LayerNorm, QueryPool
+
+
+class SensorEmbedding(nn.Module):
+    """One vector a branch, under the branch's own name.
+
+    Names, not rows of a table: a config with other sensors, or the same in another order, finds the same vectors, and all
+    sensors of the wavelength tokenizer share one, so a sensor not seen in training has one too.
+    """
+
+    branches: tuple[str, ...]
+    width: int
+
+    @nn.compact
+    def __call__(self, branch):
+        """Vectors of the branches numbered `branch`, int32 [M], float32 [M D]."""
+        rows = [self.param(name, TRUNCATED, (self.width,), jnp.float32) for name in self.branches]
+        return jnp.stack(rows)[branch]
+
+
+class Fuse(nn.Module):
+    """Linear to the fusion width, sensor embedding, cross-attention of one query over the sensors, LayerNorm, linear back."""
+
+    branches: tuple[str, ...]
+    width: int
+    heads: int
+    dtype: jnp.dtype
+
+    @nn.compact
+    def __call__(self, x: jax.Array, mask: jax.Array, branch: jax.Array) -> jax.Array:
+        """Fuses every cell by itself.
+
+        Args:
+          x: tokens [B N M D], slot by slot.
+          mask: bool [B N M], which slots hold something.
+          branch: int32 [M], number in `branches` of each slot.
+
+        Returns:
+          [B N D]; meaningless where no slot holds anything.
+        """
+        width = x.shape[-1]
+        x = Dense(self.width, self.dtype, name="widen")(x)
+        x = x + SensorEmbedding(self.branches, self.width, name="sensor")(branch).astype(self.dtype)[None, None]
+        x = LayerNorm(self.dtype, EPS, name="norm")(QueryPool(self.heads, self.dtype, name="pool")(x, mask))
+        return Dense(width, self.dtype, name="narrow")(x)

@@ -1,0 +1,11 @@
+"""Labelled downstream tasks: what one is, its files as published, and one structure for all.
+
+In the order in which they may import one another:
+
+  spec: kind, classes or targets, channels, published protocol and layout of files
+  samples: images, validity, labels, channels, scenes and places
+  classes: from the raw codes of a label raster to class indices
+  ground: distances between images, in metres
+  readers: one file a layout on disk
+  read: the samples of a task from a folder, whatever its layout
+"""

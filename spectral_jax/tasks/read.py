@@ -1,0 +1,87 @@
+"""Reads the samples of a task from a folder, whatever its layout."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from spectral_jax.tasks.readers import (
+    hdf5,
+    pairs,
+    pangaea,
+    patches,
+    series_pastis,
+    series_rasters,
+    series_south_sudan,
+    spacenet7,
+    tables,
+    terramesh,
+    xview2,
+    zarr_groups,
+)
+from spectral_jax.tasks.samples import TaskData
+from spectral_jax.tasks.spec import SPLITS, TaskSpec
+
+# Layouts whose samples are pairs of rasters, and those that are read at once.
+PAIRS = {
+    "geotiff_pairs": pairs.folder_pairs,
+    "split_lists": pairs.listed_pairs,
+    "hls_burn_scars": pangaea.hls_burn_scars,
+    "sen1floods11": pangaea.sen1floods11,
+    "ai4smallfarms": pangaea.ai4smallfarms,
+    "mados": pangaea.mados,
+    "terramesh": terramesh.terramesh,
+    "patch_lists": patches.patch_lists,
+}
+WHOLE = {
+    "hyperview": tables.hyperview,
+    "hdf5": hdf5.hdf5,
+    "zarr": zarr_groups.zarr_groups,
+    "mineral_patches": patches.mineral_patches,
+    "five_billion_pixels": patches.five_billion_pixels,
+    "xview2": xview2.xview2,
+    "spacenet7": spacenet7.spacenet7,
+    "fuel_moisture": tables.fuel_moisture,
+    "samson": tables.samson,
+    "soil": tables.soil,
+    "pastis": series_pastis.pastis,
+    "south_sudan": series_south_sudan.south_sudan,
+    "dynamic_earth_net": series_rasters.dynamic_earth_net,
+    "biomassters": series_rasters.biomassters,
+}
+
+
+def read(task: TaskSpec | str, folder: str | Path, parts: Sequence[str] = SPLITS) -> TaskData:
+    """The samples of a task.
+
+    Args:
+      task: a spec, or the name of a file of `data_specs/tasks`.
+      folder: where the published files lie.
+      parts: published splits to read; sets without a published split are read whole.
+
+    Raises:
+      FileNotFoundError: an unknown task, or missing files.
+      ValueError: files that do not fit the task, an empty split, or a task whose published layout is not known here.
+    """
+    spec = TaskSpec.load(task) if isinstance(task, str) else task
+    parts = pairs.split_names(parts)
+    if spec.layout == "unknown":
+        raise ValueError(
+            f"task {spec.name}: the layout of the published files is not known here; put pairs of GeoTIFFs, HDF5 files or "
+            f"Zarr groups in {folder} and complete [layout] of {spec.path} (geotiff_pairs, split_lists, hdf5 or zarr)."
+        )
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"task {spec.name}: expected its files in the folder {folder}, and it does not exist.")
+    if spec.layout in PAIRS and spec.kind in ("classification", "image_regression"):
+        raise ValueError(
+            f"task {spec.name}: layout {spec.layout!r} has a label for each pixel, and a task of kind {spec.kind!r} one for "
+            f"each image; use hdf5 or zarr, or correct kind in {spec.path}."
+        )
+    if spec.layout in WHOLE:
+        data = WHOLE[spec.layout](spec, folder, parts)
+    else:
+        found = PAIRS[spec.layout](spec, folder, parts)
+        notes = terramesh.decisions(found) if spec.layout == "terramesh" else ()
+        data = pairs.read_pairs(spec, found, folder, notes) if found else None
+    if not data:
+        raise ValueError(f"task {spec.name}: no sample of {', '.join(parts)} in {folder}; read a split that has samples.")
+    return data

@@ -1,0 +1,212 @@
+"""What a downstream task is: kind, classes or targets, channels, published protocol and layout of its files.
+
+One small file a task in `data_specs/tasks`. A number that no source states is left out there, and is None or empty here.
+"""
+
+import dataclasses
+import functools
+import tomllib
+from pathlib import Path
+
+from spectral_jax import sensors
+from spectral_jax.sentences import closest
+
+KINDS = (
+    "segmentation", "change", "pixel_regression", "pixel_multilabel", "image_regression", "multilabel", "classification",
+)  # fmt: skip
+# Kinds whose labels are a class index of each pixel.
+PER_PIXEL = ("segmentation", "change")
+WITH_CLASSES = ("segmentation", "multilabel", "classification", "change")
+OTHERS = ("error", "ignore", "last")
+SPLITS = ("train", "val", "test")
+# What `read.read` can read. `unknown`: no source that was read states how the published files lie on disk.
+LAYOUTS = (
+    "geotiff_pairs", "split_lists", "hls_burn_scars", "sen1floods11", "ai4smallfarms", "mados", "terramesh", "hyperview",
+    "hdf5", "fuel_moisture", "samson", "soil", "unknown",
+    "pastis", "south_sudan", "dynamic_earth_net", "biomassters",
+    "zarr", "patch_lists", "mineral_patches", "five_billion_pixels", "xview2", "spacenet7",
+)  # fmt: skip
+# What a task file may hold.
+FIELDS = (
+    "title", "kind", "image_px", "dates", "loss", "metric", "averaging", "published_classes", "channels", "classes.codes",
+    "classes.names", "classes.ignored", "classes.others", "targets.names", "targets.units", "split", "layout", "sources",
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class ChannelGroup:
+    """Channels of one sensor, in the order of the files.
+
+    Attributes:
+      sensor: a sensor of `data_specs/sensors`, from which wavelengths are taken, or a free name that has none.
+      bands: names of its bands; empty where a file has all bands of the sensor, or all outside the bad intervals.
+      count: how many channels; 0 where it is not stated.
+      unit: of the stored numbers; empty where it is not stated.
+    """
+
+    sensor: str
+    bands: tuple[str, ...] = ()
+    count: int = 0
+    unit: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskSpec:
+    """One downstream task.
+
+    Attributes:
+      name: of its file.
+      title: one line.
+      kind: of `KINDS`.
+      channels: groups of channels of one date.
+      codes: raw codes of every class, in the order of the class index; several codes may make one class.
+      class_names: as many as classes, or empty where they are not stated.
+      ignored: raw codes whose pixels count neither in the loss nor in a metric. In `TaskData` they have class index -1.
+      others: what a code outside both lists is: an "error", to "ignore", or of the "last" class.
+      targets: names of the regression targets.
+      target_units: as many, empty strings where not stated.
+      image_px: side of the images, pixels; None where it varies or is not stated.
+      dates: how many dates an image has.
+      sizes: split -> images, as published.
+      loss: of the published protocol.
+      metric: of the published protocol.
+      averaging: over classes, "micro" or "macro"; empty where it is not stated.
+      published_classes: the number of classes that the source counts, where it counts ignored ones too.
+      layout: of `LAYOUTS`.
+      options: of the layout, as pairs.
+      sources: field -> where its numbers are from.
+      path: the file.
+    """
+
+    name: str
+    title: str
+    kind: str
+    channels: tuple[ChannelGroup, ...] = ()
+    codes: tuple[tuple[int, ...], ...] = ()
+    class_names: tuple[str, ...] = ()
+    ignored: tuple[int, ...] = ()
+    others: str = "error"
+    targets: tuple[str, ...] = ()
+    target_units: tuple[str, ...] = ()
+    image_px: int | None = None
+    dates: int = 1
+    sizes: tuple[tuple[str, int], ...] = ()
+    loss: str = ""
+    metric: str = ""
+    averaging: str = ""
+    published_classes: int | None = None
+    layout: str = "unknown"
+    options: tuple[tuple[str, object], ...] = ()
+    sources: tuple[tuple[str, str], ...] = ()
+    path: str = ""
+
+    def __post_init__(self):
+        _validate(self)
+
+    @classmethod
+    def load(cls, name: str) -> "TaskSpec":
+        """Reads `data_specs/tasks/<name>.toml`, or the TOML file at the path `name`.
+
+        Raises:
+          FileNotFoundError: there is no such task; the sentence names the closest first.
+          ValueError: the file breaks a rule of a task.
+        """
+        return _load(_find(name))
+
+    @property
+    def classes(self) -> int:
+        """How many classes count; 0 for a regression, and where the codes are not stated."""
+        return len(self.codes)
+
+    def option(self, name: str, default=None):
+        """An option of the layout.
+
+        Raises:
+          ValueError: there is none and no default; the sentence names the file to complete.
+        """
+        found = dict(self.options).get(name, default)
+        if found is None:
+            raise ValueError(f"{self.path}: layout {self.layout!r} needs the option {name!r}; add it to [layout].")
+        return found
+
+
+def folder() -> Path:
+    """The folder with one file a task."""
+    return sensors.folder().parent / "tasks"
+
+
+def names() -> list[str]:
+    """The tasks of `data_specs/tasks`."""
+    return sorted(p.stem for p in folder().glob("*.toml"))
+
+
+def _find(name: str) -> Path:
+    path = Path(name) if name.endswith(".toml") else folder() / f"{name}.toml"
+    if path.is_file():
+        return path
+    if name.endswith(".toml"):
+        raise FileNotFoundError(
+            f"expected a task file, and {name} does not exist; give its path, or one of {_listed(names())}."
+        )
+    near = closest(name, names(), 3)
+    raise FileNotFoundError(f"no task is called {name!r}; the nearest are {near} (all: {_listed(names())}).")
+
+
+@functools.cache
+def _load(path: Path) -> TaskSpec:
+    data = tomllib.loads(path.read_text())
+    layout = dict(data.pop("layout", {"name": "unknown"}))
+    classes, targets = data.pop("classes", {}), data.pop("targets", {})
+    fields = {
+        "channels": tuple(_group(row, path) for row in data.pop("channels", [])),
+        "codes": tuple(tuple(c) if isinstance(c, list) else (c,) for c in classes.pop("codes", [])),
+        "class_names": tuple(classes.pop("names", [])),
+        "ignored": tuple(classes.pop("ignored", [])),
+        "others": classes.pop("others", "error"),
+        "targets": tuple(targets.pop("names", [])),
+        "target_units": tuple(targets.pop("units", [])),
+        "sizes": tuple(data.pop("split", {}).items()),
+        "layout": layout.pop("name", "unknown"),
+        "options": tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in layout.items()),
+        "sources": tuple(data.pop("sources", {}).items()),
+    }
+    unknown = [*(f"classes.{k}" for k in classes), *(f"targets.{k}" for k in targets), *(set(data) - set(FIELDS))]
+    if unknown:
+        near = closest(unknown[0], FIELDS, 1)
+        raise ValueError(f"{path}: unknown field {unknown[0]!r}; the closest is {near!r} (all: {_listed(FIELDS)}).")
+    return TaskSpec(name=path.stem, path=str(path), **fields, **data)
+
+
+def _group(row: dict, path: Path) -> ChannelGroup:
+    try:
+        row = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
+        return ChannelGroup(**{"count": len(row.get("bands", ())), **row})
+    except TypeError as error:
+        raise ValueError(f"{path}: [[channels]] has a row that is no group of channels ({error}).") from error
+
+
+def _listed(words) -> str:
+    return ", ".join(words)
+
+
+def _validate(spec: TaskSpec) -> None:
+    def fail(text):
+        raise ValueError(f"{spec.path or spec.name}: {text}")
+
+    for field, known in (("kind", KINDS), ("others", OTHERS), ("layout", LAYOUTS), ("averaging", ("", "micro", "macro"))):
+        if getattr(spec, field) not in known:
+            fail(f"{field} is {getattr(spec, field)!r}; expected one of {_listed(map(repr, known))}.")
+    flat = [code for codes in spec.codes for code in codes] + list(spec.ignored)
+    twice = sorted({code for code in flat if flat.count(code) > 1})
+    if twice:
+        fail(f"code {twice[0]} stands in two classes or is ignored too; a code has one meaning.")
+    if spec.class_names and len(spec.class_names) != spec.classes:
+        fail(f"{len(spec.class_names)} class names for {spec.classes} classes; name all or none.")
+    if spec.kind in WITH_CLASSES and spec.layout != "unknown" and spec.classes < 2:
+        fail(f"a task of kind {spec.kind!r} needs at least two classes, got {spec.classes}; complete classes.codes.")
+    if spec.kind not in WITH_CLASSES and not spec.targets:
+        fail(f"a task of kind {spec.kind!r} needs targets; complete targets.names.")
+    if len(spec.target_units) not in (0, len(spec.targets)):
+        fail(f"{len(spec.target_units)} units for {len(spec.targets)} targets; give all or none.")
+    if {part for part, _ in spec.sizes} - set(SPLITS):
+        fail(f"the splits are {_listed(part for part, _ in spec.sizes)}; expected some of {_listed(SPLITS)}.")
