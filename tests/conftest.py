@@ -1,5 +1,6 @@
 """Eight simulated devices, strict promotion, and real data found or asked for."""
 
+import gc
 import importlib.metadata
 import os
 import re
@@ -34,6 +35,14 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 flags.FLAGS.mark_as_parsed()
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten_programs():
+    """After a test file nothing compiled for it stays in memory; what others share with it is found on disk."""
+    yield
+    jax.clear_caches()
+    gc.collect()
 
 
 @pytest.fixture

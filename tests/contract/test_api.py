@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny_run
+from made import tiny_run
 
 import spectral_jax
 from spectral_jax import configure
@@ -45,6 +45,7 @@ def pooled(cfg):
     return lambda params, batch: apply(params, batch, cfg).pooled
 
 
+@pytest.mark.slow
 def test_apply_gives_the_same_twice_and_finite_gradients(cfg, params, pooled, rng):
     batch = tiny_run.batch(cfg, rng)
     np.testing.assert_array_equal(pooled(params, batch), pooled(params, batch))

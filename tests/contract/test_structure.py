@@ -168,3 +168,27 @@ def _checks(function, checkers):
             if name in ("raises", "fail") or name.startswith("assert_") or name in checkers:
                 return True
     return False
+
+
+TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
+# Folders of tests that are about more than one module.
+ACROSS = ("contract", "oracles", "multiprocess")
+
+
+@pytest.mark.parametrize("path", TESTS, ids=name)
+def test_a_test_stands_where_its_module_stands(path):
+    """`tests/FOLDER/test_MODULE.py`, or `test_MODULE_SUBJECT.py` where a module has several files of tests."""
+    folder = path.parent.relative_to(ROOT / "tests").as_posix()
+    if folder in ACROSS:
+        return
+    home = ROOT / "tools" if folder == "tools" else PACKAGE / folder
+    subject = path.stem.removeprefix("test_")
+    named = [p.stem for p in home.glob("*.py") if subject == p.stem or subject.startswith(p.stem + "_")]
+    assert named, f"{name(path)}: no module of {name(home)} is called {subject}; a test is named after the module it tests"
+
+
+@pytest.mark.parametrize("path", [p for p in CODE if "tests" in p.relative_to(ROOT).parts], ids=name)
+def test_a_test_imports_no_other_test(path):
+    nodes = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Import | ast.ImportFrom)]
+    brought = [getattr(n, "module", None) or "" for n in nodes] + [a.name for n in nodes for a in n.names]
+    assert [n for n in brought if n.split(".")[-1].startswith("test_")] == []

@@ -4,10 +4,11 @@ import pickle
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_store import HY, MS, SENSORS, TH, build, config, same, sensor
+from made.tiny_store import HY, MS, SENSORS, TH, build, config, same, sensor
 
 from spectral_jax.data import store_read
 from spectral_jax.data.loader import Loader
@@ -263,6 +264,7 @@ def test_loader_travels_to_a_worker(sample):
 
 
 @pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.multiprocess)])
+@pytest.mark.slow
 def test_a_corrupt_shard_is_named_in_this_process(tmp_path, workers):
     build(tmp_path / "s", {"g": 6}, keys={"g": ("HY",)}, valid_share=1.0)
     garble(tmp_path / "s/g/HY/c/0/0/0/0/0", lambda row, date: row == 4, rows=6, dates=3)
@@ -279,16 +281,17 @@ def test_a_lost_shard_is_an_error_and_not_nodata(tmp_path):
 
 
 @pytest.mark.multiprocess
+@pytest.mark.slow
 def test_workers_in_a_script_without_parsed_flags_get_a_sentence(sample):
     script = f"""
-        from tiny_store import config
+        from made.tiny_store import config
         from spectral_jax.data.loader import Loader
         try:
             list(Loader(config(), {str(sample[0])!r}).batches(0, 1, 2))
         except RuntimeError as error:
             print(error)
     """
-    environment = os.environ | {"PYTHONPATH": os.path.dirname(__file__)}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
     run = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, env=environment)
     assert "2 worker processes need absl's flags to be parsed; start the script with absl.app.run(main)" in run.stdout, (
         run.stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorstore as ts
-from tiny_store import FOOTPRINT_M, HY, MS, build, random_pixels, sensor
+from made.tiny_store import FOOTPRINT_M, HY, MS, build, random_pixels, sensor
 
 from spectral_jax.data import store, store_write
 from spectral_jax.data.store import GroupLayout, create, open_store
@@ -296,6 +296,7 @@ def test_wrong_layouts_are_refused_before_anything_is_made(tmp_path, layouts, ch
     assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.slow
 def test_a_failed_write_is_a_sentence_and_leaves_the_patch_invalid(tmp_path):
     """The limit on the size of files makes the operating system refuse the write, as a full disk does."""
     build(tmp_path / "s", {"g": 2}, keys={"g": ("HY",)}, dates=1, valid_share=1.0)

@@ -1,7 +1,7 @@
 import jax
 import numpy as np
 import pytest
-from interop.oracle_file import part
+from made.oracle_file import part
 
 from spectral_jax.interop import dofa, spectralearth, terramind
 from spectral_jax.interop.terramind_bands import modality

@@ -7,7 +7,7 @@ import zipfile
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from torch_archive import Call, View, plain, write
+from made.torch_archive import Call, View, plain, write
 
 from spectral_jax.interop import torch_file, weights_file
 

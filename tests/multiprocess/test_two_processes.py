@@ -22,7 +22,7 @@ STEPS = 60  # enough for a signal to arrive before the last
 CONFIG = f"""
 import dataclasses, sys
 sys.path.insert(0, {str(ROOT / "tests")!r})
-import tiny_run
+from made import tiny_run
 from spectral_jax.config import Data, Probe, Synthetic, Train
 def config():
     cfg = tiny_run.config(

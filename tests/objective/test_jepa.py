@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny_run
+from made import tiny_run
 
 from spectral_jax.batch import Batch
 from spectral_jax.config import Views
@@ -30,6 +30,7 @@ def loss(cfg):
     return jax.jit(jax.value_and_grad(partial(jepa.loss, cfg=cfg), argnums=(0, 1), has_aux=True))
 
 
+@pytest.mark.slow
 def test_loss_is_the_mix_of_its_parts(cfg, params, loss, rng, key):
     (value, metrics), _ = loss(params, params, tiny_run.batch(cfg, rng), key)
     o = 0.05 / 0.95 * 128
@@ -47,6 +48,7 @@ def test_no_gradient_reaches_the_teacher(cfg, params, loss, rng, key):
     assert sum((np.asarray(g) != 0).any() for g in jax.tree.leaves(student_grad)) > 0.9 * len(jax.tree.leaves(student_grad))
 
 
+@pytest.mark.slow
 def test_a_location_without_any_data_changes_nothing(cfg, params, loss, rng, key):
     """Its pixels are garbage and it must not enter BatchNorm, the centre, SIGReg or the means."""
     batch = tiny_run.batch(cfg, rng)
@@ -59,6 +61,7 @@ def test_a_location_without_any_data_changes_nothing(cfg, params, loss, rng, key
     assert {k: float(v) for k, v in a.items()} == {k: float(v) for k, v in b.items()}
 
 
+@pytest.mark.slow
 def test_views_differ_from_step_to_step(cfg, params, loss, rng):
     batch = tiny_run.batch(cfg, rng)
     values = [float(loss(params, params, batch, jax.random.key(i))[0][0]) for i in range(2)]

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny_run
+from made import tiny_run
 
 from spectral_jax import configure
 from spectral_jax.batch import Batch, SensorData
@@ -60,6 +60,7 @@ def changed_where_hidden(data: Batch, hidden, rng) -> Batch:
 
 
 @pytest.mark.parametrize("kind", ["targeted", "random", "block"])
+@pytest.mark.slow
 def test_nothing_of_a_hidden_band_reaches_the_encoder(run, rng, kind):
     cfg, params, data = run
     cfg = dataclasses.replace(cfg, spectm=dataclasses.replace(cfg.spectm, masks=(kind,)))
@@ -71,6 +72,7 @@ def test_nothing_of_a_hidden_band_reaches_the_encoder(run, rng, kind):
     assert not np.array_equal(outputs[0][2]["WATER"][0], outputs[1][2]["WATER"][0])
 
 
+@pytest.mark.slow
 def test_what_is_shown_does_reach_it(run, rng):
     cfg, params, data = run
     hidden = hidden_by(cfg)
@@ -79,6 +81,7 @@ def test_what_is_shown_does_reach_it(run, rng):
     assert np.abs(a - b).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_the_losses_are_those_of_numpy(run):
     cfg, params, data = run
     hidden = hidden_by(cfg)
@@ -109,6 +112,7 @@ def test_the_losses_are_those_of_numpy(run):
     assert float(value) == pytest.approx(total, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_forecast_is_told_the_true_time_between_the_dates(run):
     cfg, params, data = run
     later = {k: dataclasses.replace(d, time=d.time - np.float32(2.0)) for k, d in data.later.items()}
@@ -119,6 +123,7 @@ def test_the_forecast_is_told_the_true_time_between_the_dates(run):
     assert abs(a - b) > 1e-6
 
 
+@pytest.mark.slow
 def test_samples_without_a_later_date_do_not_count(run):
     cfg, params, data = run
     water = data.later["WATER"]
@@ -128,6 +133,7 @@ def test_samples_without_a_later_date_do_not_count(run):
     assert np.isfinite(float(loss))
 
 
+@pytest.mark.slow
 def test_a_task_of_weight_0_is_left_out(run):
     cfg, params, data = run
     cfg = dataclasses.replace(cfg, spectm=dataclasses.replace(cfg.spectm, index=0.0, ahead=0.0, reconstruction=2.0))
@@ -136,6 +142,7 @@ def test_a_task_of_weight_0_is_left_out(run):
     assert float(loss) == pytest.approx(2 * float(metrics["reconstruction"]), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_both_objectives_in_one_run_add_up(run):
     cfg, params, data = run
     both = dataclasses.replace(cfg, objective=Objective(jepa=0.5, spectm=2.0))
@@ -148,6 +155,7 @@ def test_both_objectives_in_one_run_add_up(run):
 
 
 @pytest.mark.multidevice
+@pytest.mark.slow
 def test_shard_map_and_jit_take_the_same_step(run):
     _, _, data = run
     states = {}
@@ -167,6 +175,7 @@ def test_shard_map_and_jit_take_the_same_step(run):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * max(1.0, np.abs(b).max()), err_msg=jax.tree_util.keystr(name))
 
 
+@pytest.mark.slow
 def test_bad_input_is_a_sentence(run):
     cfg, params, data = run
     with pytest.raises(ValueError, match="the batch has no later date; set data.lead_days"):

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from interop import numpy_dofa, numpy_spectralearth, numpy_vit
-from interop.oracle_file import TOLERANCE, difference
+from made.oracle_file import TOLERANCE, difference
+from reference import numpy_dofa, numpy_spectralearth, numpy_vit
 
 from spectral_jax.interop import dofa, encode, read, safetensors_file, spectralearth, terramind
 

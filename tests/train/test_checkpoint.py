@@ -10,7 +10,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-import tiny_run
+from made import tiny_run
 
 import spectral_jax
 from spectral_jax.config import Optim, Train
@@ -53,6 +53,7 @@ def resume(folder, cfg, mesh):
         return keeper.resume(partition.abstract_state(cfg, mesh))
 
 
+@pytest.mark.slow
 def test_a_restored_state_is_bit_identical(saved, cfg, mesh, state):
     restored, step = resume(saved, cfg, mesh)
     assert step == 3
@@ -61,6 +62,7 @@ def test_a_restored_state_is_bit_identical(saved, cfg, mesh, state):
 
 
 @pytest.mark.multidevice
+@pytest.mark.slow
 def test_what_8_devices_saved_4_restore_onto_their_own_mesh(saved, cfg, state):
     four = dataclasses.replace(cfg, train=Train(fsdp=4, steps=6, log_every=1, save_every=3))
     mesh = partition.make_mesh(four, jax.devices()[:4])
@@ -75,6 +77,7 @@ def test_an_empty_folder_has_nothing_to_resume(tmp_path, cfg, mesh):
     assert resume(tmp_path, cfg, mesh) is None
 
 
+@pytest.mark.slow
 def test_load_gives_config_and_parameters_from_the_work_folder(saved, cfg, state):
     for path in (saved, saved / "checkpoints", saved / "checkpoints" / "3"):
         read, params = spectral_jax.load(path)
@@ -82,6 +85,7 @@ def test_load_gives_config_and_parameters_from_the_work_folder(saved, cfg, state
         assert equal(params, state.params)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_says_what_made_it(saved):
     about = checkpoint.about(saved / "checkpoints" / "3")
     assert about["data"] == POSITION
@@ -96,22 +100,26 @@ def test_a_checkpoint_says_what_made_it(saved):
         (lambda c: dataclasses.replace(c, sensors=c.sensors[:2]), "sensors"),
     ],
 )
+@pytest.mark.slow
 def test_a_checkpoint_of_another_run_is_refused(saved, cfg, mesh, change, sentence):
     with pytest.raises(CheckpointError, match=f"was written by another run: .*{sentence}"):
         resume(saved, change(cfg), mesh)
 
 
+@pytest.mark.slow
 def test_a_change_of_how_often_to_save_is_not_another_run(saved, cfg, mesh):
     other = dataclasses.replace(cfg, train=dataclasses.replace(cfg.train, save_every=1, log_every=2))
     assert resume(saved, other, mesh)[1] == 3
 
 
+@pytest.mark.slow
 def test_a_checkpoint_with_a_part_missing_is_refused(saved, cfg, mesh):
     shutil.rmtree(saved / "checkpoints" / "3" / "state")
     with pytest.raises(CheckpointError, match="missing or damaged; remove that folder to continue from the checkpoint before"):
         resume(saved, cfg, mesh)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_with_a_truncated_file_is_refused(saved, cfg, mesh):
     files = [p for p in (saved / "checkpoints" / "3" / "state").rglob("*") if p.is_file() and p.stat().st_size > 10_000]
     for file in files:
@@ -120,6 +128,7 @@ def test_a_checkpoint_with_a_truncated_file_is_refused(saved, cfg, mesh):
         resume(saved, cfg, mesh)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_without_its_config_is_refused(saved, cfg, mesh):
     (saved / "checkpoints" / "3" / "_CHECKPOINT_METADATA").unlink()
     with pytest.raises(CheckpointError, match="half written or not of spectral_jax"):
@@ -140,7 +149,7 @@ def test_load_of_a_folder_without_checkpoints_is_refused(tmp_path):
 FULL_DISK = """
 import resource, signal, sys
 sys.path.insert(0, {tests!r})
-import tiny_run
+from made import tiny_run
 from spectral_jax.train import partition
 from spectral_jax.train.checkpoint import CheckpointError, Checkpoints
 cfg = tiny_run.config()
@@ -155,6 +164,7 @@ except CheckpointError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_a_sentence_and_keeps_the_checkpoint_before(saved, cfg, mesh, state):
     """A limit on file size stands in for the full disk: the write itself is refused by the kernel."""
     script = FULL_DISK.format(tests=str(Path(__file__).parents[1]), folder=str(saved / "checkpoints"))

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny_run
+from made import tiny_run
 
 import spectral_jax
 from spectral_jax.config import Data, Train
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIG = """
 import sys
 sys.path.insert(0, {tests!r})
-import tiny_run
+from made import tiny_run
 from spectral_jax.config import Data, Train
 def config():
     return tiny_run.config(data=Data(store={store!r}, batch_size=8), train=Train(steps={steps}, log_every=1, save_every=3))
@@ -76,6 +76,7 @@ def parameters(workdir):
     return [np.asarray(x) for x in jax.tree.leaves(spectral_jax.load(workdir)[1])]
 
 
+@pytest.mark.slow
 def test_a_run_leaves_what_it_promises(undisturbed):
     workdir, text = undisturbed
     assert {"config.json", "metrics.jsonl", "checkpoints", "curves.png", "tensorboard"} <= {p.name for p in workdir.iterdir()}
@@ -117,6 +118,7 @@ def test_sigterm_saves_and_says_how_to_continue(place):
     assert len(list((workdir / "checkpoints").glob("[0-9]*"))) == 1
 
 
+@pytest.mark.slow
 def test_another_config_in_the_same_folder_is_refused(place, undisturbed):
     before = (undisturbed[0] / "metrics.jsonl").read_bytes()
     code, text = finish(start(place, undisturbed[0], "--config.optim.lr=0.5"))
@@ -126,6 +128,7 @@ def test_another_config_in_the_same_folder_is_refused(place, undisturbed):
     assert (undisturbed[0] / "metrics.jsonl").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_missing_store_is_a_sentence(place):
     code, text = finish(start(place, place / "none", "--config.data.store=/nowhere/real.zarr"))
     assert code == 1
@@ -134,6 +137,7 @@ def test_a_missing_store_is_a_sentence(place):
     assert not (place / "none").exists()
 
 
+@pytest.mark.slow
 def test_a_non_finite_loss_names_step_and_locations_and_keeps_the_checkpoint(tmp_path, monkeypatch):
     cfg = tiny_run.config(data=Data(store="x", batch_size=8), train=Train(steps=6, log_every=1, save_every=1))
     loader = Loader(cfg, tiny_run.write_store(tmp_path / "store.zarr", cfg))

@@ -7,13 +7,13 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-import tiny_run
+from made import tiny_run
 
 from spectral_jax.config import Config, Data, Train, Views, model_size, spectralearth_sensors
 from spectral_jax.train import partition, state
 
 pytestmark = pytest.mark.multidevice
-GOLDEN = Path(__file__).parent.parent / "golden" / "shardings_b_fsdp8.txt"
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "shardings_b_fsdp8.txt"
 
 
 def abstract(cfg):

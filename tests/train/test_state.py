@@ -3,7 +3,8 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tiny_run
+import pytest
+from made import tiny_run
 
 from spectral_jax.config import Jepa, Optim, Train
 from spectral_jax.train import state
@@ -21,6 +22,7 @@ def test_learning_rate_warms_up_from_a_twentieth_and_falls_to_zero():
     np.testing.assert_allclose([float(rate(i)) for i in (0, 5, 10, 60, 110)], [5e-4, 5.25e-3, 1e-2, 5e-3, 0.0], atol=1e-7)
 
 
+@pytest.mark.slow
 def test_the_teacher_starts_as_a_copy_that_can_be_donated(key):
     made = state.create(key, tiny_run.config())
     students, teachers = jax.tree.leaves(made.params), jax.tree.leaves(made.teacher)

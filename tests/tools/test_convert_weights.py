@@ -1,0 +1,109 @@
+import json
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from absl.testing import flagsaver
+from made.oracle_file import assert_same_state, part
+from made.torch_archive import plain, write
+
+from spectral_jax import interop
+from spectral_jax.interop import names, safetensors_file
+
+TOOL = Path(__file__).resolve().parents[2] / "tools" / "convert_weights.py"
+
+
+@pytest.fixture(scope="module")
+def tool(load_command):
+    return load_command(TOOL)
+
+
+def convert(tool, **flags):
+    with flagsaver.flagsaver(**flags):
+        tool["main"]([])
+
+
+@pytest.mark.parametrize(
+    ("source", "oracle", "more"),
+    [
+        ("terramind", "terramind_gelu", {}),
+        ("terramind", "terramind_swiglu_s2_s1", {"heads": 3}),
+        ("spectralearth", "spectralearth_vit_202bands", {}),
+        ("dofa", "dofa_v1", {"layout": "new"}),
+    ],
+)
+def test_an_oracle_goes_in_and_comes_out_bit_by_bit(tool, oracles, tmp_path, capsys, source, oracle, more):
+    path, out, back = oracles / f"{oracle}.npz", str(tmp_path / "ours"), str(tmp_path / "back.safetensors")
+    convert(tool, source=source, input=str(path), out=out, **more)
+    said = capsys.readouterr().out
+    assert f"{oracle}.npz: " in said
+    assert "none missing." in said
+    assert ("convert again with --heads" in said) is (oracle == "terramind_gelu")
+    cfg, params = interop.load(out)
+    assert all(isinstance(leaf, jnp.ndarray) for leaf in names.flatten(params).values())
+    report = json.loads((tmp_path / "ours" / "report.json").read_text())
+    state = part(path, "state")
+    assert {row["key"] for row in report["keys"]} == set(state)
+    convert(tool, source=source, input=out, out=back, to="published")
+    assert_same_state(safetensors_file.read(back), state)
+    # What was published is read again as the same encoder.
+    convert(tool, source=source, input=back, out=str(tmp_path / "again"), **{"heads": cfg.heads, **more})
+    assert_same_state(
+        names.flatten(interop.load(tmp_path / "again")[1]), {k: np.asarray(v) for k, v in names.flatten(params).items()}
+    )
+    assert interop.load(tmp_path / "again")[0] == cfg
+
+
+def test_a_pytorch_file_gives_what_the_arrays_give(tool, oracles, tmp_path, monkeypatch):
+    path = oracles / "terramind_gelu.npz"
+    state = part(path, "state")
+    write(tmp_path / "a.pt", {"state_dict": {k: plain(v) for k, v in state.items()}, "epoch": 9}, monkeypatch)
+    bands = ["S2L2A:BLUE,GREEN,RED"]
+    for source, out in ((tmp_path / "a.pt", "a"), (path, "b")):
+        convert(tool, source="terramind", input=str(source), out=str(tmp_path / out), heads=4, bands=bands)
+    (first, params), (second, others) = (interop.load(tmp_path / out) for out in "ab")
+    assert first == second
+    assert first.modalities[0].bands == ("BLUE", "GREEN", "RED")
+    assert_same_state(*({k: np.asarray(v) for k, v in names.flatten(tree).items()} for tree in (params, others)))
+    report = json.loads((tmp_path / "a" / "report.json").read_text())
+    assert {"key": "epoch", "outcome": "ignored", "detail": "beside the weights in the file"} in report["keys"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (dict(source="dofa", input="{oracles}/dofa_v1.npz"), "--source=dofa needs --layout=old or --layout=new"),
+        (
+            dict(source="dofa", input="{oracles}/terramind_gelu.npz", layout="new"),
+            "looks like terramind .64 wide., expected dofa",
+        ),
+        (dict(source="terramind", input="{oracles}/nowhere.npz"), "nowhere.npz does not exist"),
+        (dict(source="terramind", input="{oracles}/terramind_gelu.npz", bands=["RED"]), "--bands: expected MODALITY:BAND,BAND"),
+        (dict(source="terramind", input="{oracles}", to="published"), "config.json does not exist; expected a folder"),
+    ],
+)
+def test_expected_failures_are_one_sentence(tool, oracles, tmp_path, flags, sentence):
+    flags = flags | {"input": flags["input"].format(oracles=oracles), "out": str(tmp_path / "out")}
+    with pytest.raises(SystemExit, match=f"convert_weights: .*{sentence}") as caught:
+        convert(tool, **flags)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_another_source_or_with_other_weights_is_refused(tool, oracles, tmp_path):
+    out = str(tmp_path / "out")
+    convert(tool, source="dofa", input=str(oracles / "dofa_v1.npz"), out=out, layout="new")
+    with pytest.raises(SystemExit, match="holds a dofa, expected --source=terramind"):
+        convert(tool, source="terramind", input=out, out=str(tmp_path / "back"), to="published")
+    file = tmp_path / "out" / "weights.safetensors"
+    flat = safetensors_file.read(file)
+    flat["class/token"] = flat["class/token"][:-1]
+    safetensors_file.write(file, flat)
+    with pytest.raises(ValueError, match=r"class/token has \[47\], expected \[48\] of its config"):
+        interop.load(out)
+    (tmp_path / "out" / "config.json").write_text('{"kind": "resnet"}')
+    with pytest.raises(
+        ValueError, match="expected a kind of terramind, spectralearth, spectralearth_resnet, dofa, got 'resnet'"
+    ):
+        interop.load(out)
