@@ -1,7 +1,7 @@
 """Compares spectral adaptations of encoders on a labelled task: encoder x adaptation x task x protocol, over seeds.
 
-    python experiments/adapt.py --workdir=DIR                                            # simulated, under three minutes
-    python experiments/adapt.py --config=experiments/configs/adapt_enmap_potsdam.py \
+python experiments/adapt.py --workdir=DIR                                            # simulated, under three minutes
+python experiments/adapt.py --config=experiments/configs/adapt_enmap_potsdam.py \
         --config.data.root=DATA/enmap_potsdam --workdir=DIR
 """
 

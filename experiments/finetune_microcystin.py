@@ -1,10 +1,10 @@
 """Predicts the toxin microcystin from PACE OCI spectra, this week and 8 days ahead, and reports how far that can be trusted.
 
-    python experiments/finetune_microcystin.py --workdir=DIR                          # simulated lake
-    python experiments/finetune_microcystin.py --config=experiments/configs/microcystin.py \
+python experiments/finetune_microcystin.py --workdir=DIR                          # simulated lake
+python experiments/finetune_microcystin.py --config=experiments/configs/microcystin.py \
         --config.data.matchups=FILE.npz --workdir=DIR
-    python experiments/finetune_microcystin.py --predict=FILE.npz --checkpoint=DIR --out=predictions.csv
-    python experiments/finetune_microcystin.py --predict=PACE.nc --checkpoint=DIR --out=map.tif
+python experiments/finetune_microcystin.py --predict=FILE.npz --checkpoint=DIR --out=predictions.csv
+python experiments/finetune_microcystin.py --predict=PACE.nc --checkpoint=DIR --out=map.tif
 """
 
 import shlex

@@ -2,7 +2,7 @@
 
 In the order in which they may import one another:
 
-  sentences: names that resemble a wrong one, for sentences about unknown names
+  sentences: an unknown name with the closest ones, a missing library with its command
   shapes: the one table of dimension letters, and the check that names them
   sensors: what a sensor is: bands by wavelength, units, packing, statistics
   config: what a run is: frozen dataclasses, checked when they are made

@@ -74,7 +74,8 @@ def bio_optical(rrs: np.ndarray, centre_nm: np.ndarray) -> np.ndarray:
 
 def all_indices(rrs: np.ndarray, centre_nm: np.ndarray) -> np.ndarray:
     """`bio_optical` and three published ratios: NDCI, R650/R625 and R709/R620, 0 where a denominator is not positive. [N
-    11]."""
+    11].
+    """
     ratios = [np.asarray(indices.index(name, rrs, centre_nm)) for name in ("ndci", "pc_schalles", "pc_simis")]
     return np.column_stack([bio_optical(rrs, centre_nm), *(np.where(np.isfinite(x), x, 0.0) for x in ratios)])
 

@@ -129,7 +129,7 @@ class LayerNorm(nn.Module):
 
 @jax.custom_jvp
 def gelu(x: jax.Array) -> jax.Array:
-    """x times the normal distribution function, exactly; [...] to [...].
+    """X times the normal distribution function, exactly; [...] to [...].
 
     Its derivative is written out, because that of `jax.nn.gelu` cannot be taken under `shard_map` in JAX 0.12 ("Primitive
     polynomial requires varying manual axes to match").

@@ -62,7 +62,7 @@ def loss(params: dict, teacher: dict, batch: Batch, key: jax.Array, cfg: Config,
 
 
 def regularisation_weight(samples: jax.Array, cfg: Config) -> jax.Array:
-    """lambda = o / (N + o): SIGReg grows with the global batch N, so its weight falls with it."""
+    """Lambda = o / (N + o): SIGReg grows with the global batch N, so its weight falls with it."""
     o = cfg.jepa.lambda_numerator
     return o / (samples + o)
 

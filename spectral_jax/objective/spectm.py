@@ -133,7 +133,8 @@ def token_spectra(values: jax.Array, valid: jax.Array, token_px: int) -> tuple[j
 
 def index_targets(batch: Batch, sensor: str, cfg: Config) -> tuple[jax.Array, jax.Array]:
     """Indices of the mean spectrum, in its physical unit, [B I] with 0 where undefined, and which are defined, float32 [B
-    I]."""
+    I].
+    """
     spec, data = cfg.sensor(sensor).spec, batch.sensors[sensor]
     values, valid = physical(data.pixels, spec)
     valid &= data.present[:, None, None]

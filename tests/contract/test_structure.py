@@ -153,9 +153,8 @@ def test_every_test_can_fail():
     for file in (ROOT / "tests").rglob("test_*.py"):
         tree = ast.parse(file.read_text())
         checkers = {f.name for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) and _checks(f, set())}
-        for function in ast.walk(tree):
-            if isinstance(function, ast.FunctionDef) and function.name.startswith("test_") and not _checks(function, checkers):
-                empty.append(f"{file.name}::{function.name}")
+        functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name.startswith("test_")]
+        empty += [f"{file.name}::{f.name}" for f in functions if not _checks(f, checkers)]
     assert not empty
 
 

@@ -65,6 +65,7 @@ def write(path, content, monkeypatch, compression=zipfile.ZIP_STORED, drop=(), b
             if isinstance(value, _Storage):
                 kind = getattr(torch, STORAGE_OF[str(value.array.dtype)])
                 return ("storage", kind, value.key, "cpu", value.array.size)
+            return None
 
     def rebuilt(value):
         if isinstance(value, View):

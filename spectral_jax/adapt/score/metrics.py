@@ -250,5 +250,5 @@ def regression_metrics(total: RegressionSums) -> dict[str, np.ndarray | float]:
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """part / whole, NaN where whole is 0."""
+    """Part / whole, NaN where whole is 0."""
     return np.where(whole == 0, np.nan, part / np.where(whole == 0, 1, whole))

@@ -152,7 +152,8 @@ def _mix(columns: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _context(log10: np.ndarray, keys: np.ndarray, time: np.ndarray, days: float) -> np.ndarray:
     """[N] mean of the predictions with the same key from up to `days` before, itself included; of one scene, all its
-    granules."""
+    granules.
+    """
     at = time.astype("datetime64[s]").astype(float) / 86400.0
     out = log10.copy()
     for i in np.flatnonzero(np.isfinite(log10)):

@@ -64,7 +64,8 @@ def score(problem: Problem, found: OutOfFold) -> dict[str, float]:
 
 def row(problem: Problem, runs: list[OutOfFold], seeds: int) -> dict:
     """One row of the results: mean and deviation over seeds. A model without randomness has one run, the same for every
-    seed."""
+    seed.
+    """
     scores = [score(problem, run) for run in runs]
     first = runs[0]
     out = {"target": first.target, "split": first.split, "model": first.model, "kind": first.kind}
