@@ -19,7 +19,9 @@ def test_an_unknown_name_is_a_value_error_that_names_the_closest():
 
 def test_of_many_names_three_are_told_and_how_many_there_are():
     error = unknown("data.task", "task", "samsn", ["samson", "soil", "mados", "pastis_r"])
-    assert str(error) == "data.task: no task is called 'samsn'; the names are, closest first: samson, mados, pastis_r (4 in all)."
+    assert (
+        str(error) == "data.task: no task is called 'samsn'; the names are, closest first: samson, mados, pastis_r (4 in all)."
+    )
 
 
 def test_where_there_are_no_names_the_sentence_says_so():
