@@ -4,12 +4,11 @@ Run it again with the same arguments to continue where it stopped. On several ho
 where the cluster announces itself (Cloud TPU, Slurm), or with --coordinator, --processes and --process.
 """
 
-import sys
 from pathlib import Path
 
-from absl import app, flags, logging
+from absl import flags
 
-from spectral_jax import configure
+from spectral_jax import configure, launch
 
 CONFIG = flags.DEFINE_string("config", None, "Config file (Python, or the config.json of a run).", required=True)
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; it is made, or continued.", required=True)
@@ -17,38 +16,28 @@ DISTRIBUTED = flags.DEFINE_bool("distributed", False, "Several hosts, found from
 COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0, where the environment does not say.")
 PROCESSES = flags.DEFINE_integer("processes", None, "Number of processes, with --coordinator.")
 PROCESS = flags.DEFINE_integer("process", None, "Number of this process, with --coordinator.")
+flags.adopt_module_key_flags(launch)
 
 
-def main(argv: list[str]) -> int:
-    """Parses, calls, and turns expected failures into one sentence and exit code 1."""
-    logging.set_verbosity(logging.WARNING)
-    unknown, overrides = configure.split(argv[1:])
-    if unknown:
-        return _fail(f"argument {unknown[0]!r} is not known; overrides have the form {configure.PREFIX}optim.lr=3e-4.")
+def job(overrides: list[str]) -> int:
+    """One run, or the rest of one."""
     # JAX must hear of the other hosts before anything touches a device.
     if DISTRIBUTED.value or COORDINATOR.value:
         import jax
 
         jax.distributed.initialize(COORDINATOR.value, PROCESSES.value, PROCESS.value)
-    from spectral_jax import launch
     from spectral_jax.pretrain.run import pretrain
     from spectral_jax.train.loop import Preempted
 
     try:
-        cfg = configure.read(CONFIG.value, overrides)
-        pretrain(cfg, Path(WORKDIR.value))
+        pretrain(configure.read(CONFIG.value, overrides), Path(WORKDIR.value))
     except Preempted as stop:
         print(stop.text, flush=True)
         return stop.code
-    except launch.expected() as error:
-        return _fail(str(error))
     return 0
 
 
-def _fail(text: str) -> int:
-    print(f"pretrain: {text}", file=sys.stderr, flush=True)
-    return 1
-
+main = launch.script("pretrain", job, "optim.lr=3e-4")
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=configure.parse_flags)
+    launch.run(main)

@@ -26,13 +26,18 @@ In the order in which they may import one another:
   adapt: encoders and their adaptations compared on labelled tasks
   measure: how good and how fast we are; called by tools and tests only
   launch: what the scripts share
+  commands: the words of the command spectral-jax
 """
 
-from spectral_jax.api import apply, init, load
-from spectral_jax.batch import Batch, SensorData
-from spectral_jax.config import Config, SensorInput, model_size, spectralearth_sensors
-from spectral_jax.model.encoder.encode import Encoded
-from spectral_jax.sensors import SensorSpec
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spectral_jax.api import apply, init, load
+    from spectral_jax.batch import Batch, SensorData
+    from spectral_jax.config import Config, SensorInput, model_size, spectralearth_sensors
+    from spectral_jax.model.encoder.encode import Encoded
+    from spectral_jax.sensors import SensorSpec
 
 __all__ = [
     "Batch",
@@ -47,3 +52,27 @@ __all__ = [
     "model_size",
     "spectralearth_sensors",
 ]
+_HOMES = {
+    "api": ("apply", "init", "load"),
+    "batch": ("Batch", "SensorData"),
+    "config": ("Config", "SensorInput", "model_size", "spectralearth_sensors"),
+    "model.encoder.encode": ("Encoded",),
+    "sensors": ("SensorSpec",),
+}
+
+
+def __getattr__(name: str):
+    """Public names, and modules, are imported when they are first asked for: what does not need JAX starts without it."""
+    home = next((module for module, names in _HOMES.items() if name in names), None)
+    if home is not None:
+        return getattr(importlib.import_module(f"spectral_jax.{home}"), name)
+    try:
+        return importlib.import_module(f"spectral_jax.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"spectral_jax.{name}":
+            raise
+        raise AttributeError(f"spectral_jax has no {name!r}; its names are {', '.join(__all__)}.") from None
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

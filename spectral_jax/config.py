@@ -7,6 +7,7 @@ overrides is `spectral_jax.configure`.
 import dataclasses
 
 from spectral_jax.sensors import SensorSpec
+from spectral_jax.sentences import unknown
 
 TOKENIZERS = ("linear", "grouped", "wavelength")
 DTYPES = ("float32", "bfloat16")
@@ -310,11 +311,11 @@ class Config:
             )
 
     def sensor(self, key: str) -> SensorInput:
-        """The sensor called `key`; KeyError names the others."""
+        """The sensor called `key`; a ValueError names the others."""
         for sensor in self.sensors:
             if sensor.key == key:
                 return sensor
-        raise KeyError(f"no sensor {key!r} in config {self.name!r}; it has {', '.join(s.key for s in self.sensors)}.")
+        raise unknown(f"config {self.name!r}", "sensor", key, [s.key for s in self.sensors])
 
     def patch_px(self, key: str) -> int:
         """Pixels along a side of the patch that the model takes from sensor `key`."""

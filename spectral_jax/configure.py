@@ -11,7 +11,7 @@ from absl import flags
 
 from spectral_jax.config import Config
 from spectral_jax.sensors import SensorSpec
-from spectral_jax.sentences import closest
+from spectral_jax.sentences import closest, unknown
 
 PREFIX = "--config."
 # What may differ between the run that saved and the run that continues without changing what is computed.
@@ -111,8 +111,7 @@ def _add(changes: dict, node, path: list[str], value: str, whole: str) -> None:
     fields = {f.name: f for f in dataclasses.fields(node)}
     head, *rest = path
     if head not in fields:
-        near = closest(head, fields, 3)
-        raise ValueError(f"{PREFIX}{whole}: {type(node).__name__} has no field {head!r}; the closest are {near}.")
+        raise unknown(f"{PREFIX}{whole}", f"field of {type(node).__name__}", head, fields)
     current = getattr(node, head)
     if rest and not dataclasses.is_dataclass(current):
         raise ValueError(f"{PREFIX}{whole}: {head!r} is a value of type {type(current).__name__} and has no fields.")
@@ -182,10 +181,9 @@ def _decode(kind, data, where: str):
         return SensorSpec.from_dict(data)
     if dataclasses.is_dataclass(kind):
         hints = _hints(kind)
-        unknown = sorted(set(data) - set(hints))
-        if unknown:
-            near = closest(unknown[0], hints, 3)
-            raise ValueError(f"{where}: {kind.__name__} has no field {unknown[0]!r}; the closest are {near}.")
+        strangers = sorted(set(data) - set(hints))
+        if strangers:
+            raise unknown(where, f"field of {kind.__name__}", strangers[0], hints)
         return kind(**{k: _decode(hints[k], v, f"{where}.{k}") for k, v in data.items()})
     if typing.get_origin(kind) is tuple:
         kinds = typing.get_args(kind)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spectral_jax.sentences import closest
+from spectral_jax.sentences import unknown
 
 KINDS = ("optical", "thermal", "radar")
 DTYPES = ("int8", "uint8", "int16", "uint16", "int32", "float32")
@@ -225,8 +225,7 @@ def _find(name: str) -> Path:
         raise FileNotFoundError(f"sensor file {name} does not exist.")
     path = folder() / f"{name}.toml"
     if not path.is_file():
-        near = closest(name, names(), 3)
-        raise FileNotFoundError(f"no sensor is called {name!r}; the nearest are {near} (all: {', '.join(names())}).")
+        raise unknown("sensor", "sensor", name, names())
     return path
 
 

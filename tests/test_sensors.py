@@ -263,7 +263,7 @@ def test_validator_refuses_with_a_sentence(rule):
 
 
 def test_unknown_sensor_names_the_nearest():
-    with pytest.raises(FileNotFoundError, match=r"no sensor is called 'enmap_l2'; the nearest are enmap_l2a"):
+    with pytest.raises(ValueError, match=r"no sensor is called 'enmap_l2'; the names are, closest first: enmap_l2a, "):
         SensorSpec.load("enmap_l2")
     with pytest.raises(FileNotFoundError, match="sensor file nowhere/my.toml does not exist"):
         SensorSpec.load("nowhere/my.toml")

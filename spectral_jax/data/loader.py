@@ -134,11 +134,18 @@ class Loader:
         """
         if not self.truth_names:
             raise ValueError(f"store {self.store.path}: it has no ground parameters; only simulated stores have them.")
+        for name, rows, batch in self.each_location():
+            yield batch, self.store.groups[name].truth()[rows]
+
+    def each_location(self) -> Iterator[tuple[str, np.ndarray, Batch]]:
+        """Every usable location once: the group's name, rows [b] of it, and their batch.
+
+        The first valid date of each sensor and the upper left crop are taken; the last batch of a group may be smaller.
+        """
         for name, usable in self._rows.items():
-            truth = self.store.groups[name].truth()
             for rows in np.split(usable, range(self._share, len(usable), self._share)):
                 draws = {key: np.zeros(len(rows), np.uint64) for key in self._bands[name]}
-                yield self._read(name, rows, draws, np.zeros((len(rows), 2), int)), truth[rows]
+                yield name, rows, self._read(name, rows, draws, np.zeros((len(rows), 2), int))
 
     def group_name(self, i: int) -> str:
         """Name of the group of batch `i`."""

@@ -3,5 +3,6 @@
 In the order in which they may import one another:
 
   probe: how well known ground parameters are read off frozen embeddings
+  embed: embeddings of a store's locations, or of an image patch by patch
   run: a run from config to closing words
 """

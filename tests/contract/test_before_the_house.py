@@ -14,10 +14,11 @@ from made import tiny_run
 
 import spectral_jax
 from spectral_jax import configure, interop
-from spectral_jax.adapt import settings as comparison
+from spectral_jax.adapt.settings import Adapt
 from spectral_jax.data.loader import Loader
 from spectral_jax.data.store import open_store
 from spectral_jax.microcystin.predict import predict_file
+from spectral_jax.microcystin.settings import Finetune
 from spectral_jax.sensors import differences
 from spectral_jax.train import loop
 
@@ -82,11 +83,9 @@ def test_a_predictor_gives_the_numbers_that_it_gave(before, tmp_path):
 
 
 def test_configs_of_all_three_products_are_read(before):
-    from spectral_jax.microcystin import settings
-
-    water = configure.from_json((before / "microcystin" / "config.json").read_text(), where="a", kind=settings.Finetune)
+    water = configure.from_json((before / "microcystin" / "config.json").read_text(), where="a", kind=Finetune)
     assert (water.name, water.evaluation.seeds, water.data.climatology) == ("tiny", 1, "erie_microcystin")
     run = configure.from_json((before / "run" / "config.json").read_text(), where="b")
     assert (run.name, run.train.steps, [s.key for s in run.sensors]) == ("tiny", 4, ["HSI", "MSI", "SAR"])
-    lines = configure.from_json((before / "adapt.json").read_text(), where="c", kind=comparison.Adapt)
+    lines = configure.from_json((before / "adapt.json").read_text(), where="c", kind=Adapt)
     assert lines.rows == ("terramind/srf", "dofa/none")

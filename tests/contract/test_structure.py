@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "spectral_jax"
 MOST = {"tasks/readers": 16}
 APART = (("microcystin", "adapt"),)
-AROUND = ("measure", "launch")
+AROUND = ("measure", "launch", "commands")
 HANDING_ON = ("__init__.py", "interop/__init__.py")
 FENCES = {
     "flax": ("model/",),

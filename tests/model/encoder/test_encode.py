@@ -111,7 +111,7 @@ def test_wrong_tokens_are_named(cfg, params):
 
 
 def test_unknown_sensor_and_empty_batch_are_named(cfg, params, batch):
-    with pytest.raises(KeyError, match="no sensor 'EO1' in config 'small'; it has HSI, MSI, SAR"):
+    with pytest.raises(ValueError, match="config 'small': no sensor is called 'EO1'; the names are, closest first: "):
         encode.encode(params, Batch({"EO1": batch.sensors["HSI"]}), cfg)
     with pytest.raises(ValueError, match="batch: expected at least one sensor"):
         encode.encode(params, Batch({}), cfg)

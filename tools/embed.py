@@ -1,0 +1,41 @@
+"""Embeds the locations of a store, or the patches of a GeoTIFF, with a pretrained encoder.
+
+python tools/embed.py --checkpoint=RUN --store=my.zarr --out=embeddings.npz
+python tools/embed.py --checkpoint=RUN --image=tile.tif --sensor=ENMAP --out=embeddings.npz
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from spectral_jax import launch
+
+CHECKPOINT = flags.DEFINE_string("checkpoint", None, "Work folder or checkpoint of a pretraining run.", required=True)
+STORE = flags.DEFINE_string("store", None, "Store whose locations are embedded.")
+IMAGE = flags.DEFINE_string("image", None, "GeoTIFF whose patches are embedded, with --sensor.")
+SENSOR = flags.DEFINE_string("sensor", None, "Key of the image's sensor in the run's config, such as ENMAP.")
+OUT = flags.DEFINE_string("out", "embeddings.npz", "File to write.")
+flags.adopt_module_key_flags(launch)
+
+
+def job(overrides: list[str]) -> None:
+    """One file of embeddings."""
+    if overrides:
+        raise ValueError(f"{overrides[0]}: the config is that of the checkpoint; this command takes no overrides.")
+    if bool(STORE.value) == bool(IMAGE.value):
+        raise ValueError("expected either --store=STORE or --image=FILE with --sensor=KEY; give one of the two.")
+    if IMAGE.value and not SENSOR.value:
+        raise ValueError("--image needs --sensor=KEY, the sensor's key in the run's config.")
+    from spectral_jax.pretrain import embed
+
+    run, out = Path(CHECKPOINT.value), Path(OUT.value)
+    if STORE.value:
+        print(embed.embed_store(run, Path(STORE.value), out), flush=True)
+    else:
+        print(embed.embed_image(run, Path(IMAGE.value), SENSOR.value, out), flush=True)
+
+
+main = launch.script("embed", job, "...")
+
+if __name__ == "__main__":
+    launch.run(main)
