@@ -1,11 +1,14 @@
 """Builds a store of co-located patches from folders of GeoTIFFs.
 
 Example:
-  uv run python tools/build_store.py --enmap=tiles/enmap --sentinel2=chips/S2L2A --sentinel1=chips/S1RTC \
-      --footprint_m=960 --out=my.zarr
+  uv run python tools/build_store.py --product=enmap:tiles/enmap --product=sentinel2:chips/S2L2A,unit=b \
+      --product=sentinel1:chips/S1RTC --footprint_m=960 --out=my.zarr
 
 Chips of several sensors belong together when they have one file name and overlap on the ground. Run the same command again to
 continue after an interruption. Needs the extra spectral-jax[geo].
+
+--enmap=DIR, --sentinel2=DIR and --sentinel1=DIR are short for --product=enmap:DIR and so on; --sentinel2_unit,
+--sentinel2_offset and --sentinel1_product give their options unit, offset and kind.
 """
 
 import sys
@@ -13,18 +16,45 @@ import sys
 from absl import app, flags, logging
 
 from spectral_jax.ingest.patches.build import Inputs, build
+from spectral_jax.ingest.patches.products import table
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("enmap", None, "Folder of EnMAP L2A GeoTIFFs, 224 bands with tags 'wavelength' and 'fwhm'.")
-flags.DEFINE_string("sentinel2", None, "Folder of Sentinel-2 L2A GeoTIFFs, 12 bands at 10 m.")
-flags.DEFINE_string("sentinel1", None, "Folder of Sentinel-1 GeoTIFFs, VV and VH in dB at 10 m.")
+flags.DEFINE_multi_string(
+    "product", [], f"NAME:FOLDER[,OPTION=VALUE...], once for each folder. The products and their options:\n{table.told()}"
+)
 flags.DEFINE_float("footprint_m", 3840.0, "Side of a square patch, metres.")
 flags.DEFINE_string("out", None, "Folder of the store.", required=True)
-flags.DEFINE_enum(
-    "sentinel1_product", None, ["rtc", "grd"], "gamma0 or sigma0; from tags or the folder's name where not given."
-)
-flags.DEFINE_string("sentinel2_offset", None, "Number to subtract (0 or 1000), or a JSON file: chip name -> number.")
-flags.DEFINE_enum("sentinel2_unit", "a", ["a", "b", "c"], "Sentinel-2A, B or C: whose bands the chips have.")
+# Product -> option -> the flag that gives it beside the short form.
+SHORT: dict[str, dict[str, str]] = {
+    "enmap": {},
+    "sentinel2": {"unit": "sentinel2_unit", "offset": "sentinel2_offset"},
+    "sentinel1": {"kind": "sentinel1_product"},
+}
+for product, options in SHORT.items():
+    flags.DEFINE_string(product, None, f"Short for --product={product}:FOLDER.")
+    for option, flag in options.items():
+        flags.DEFINE_string(flag, None, f"With --{product}: its option {option}.")
+
+
+def sources() -> tuple[table.Source, ...]:
+    """The folders that the flags name.
+
+    Raises:
+      ValueError: a flag of another form, or an option whose folder is not given by its short form.
+    """
+    given = [table.parsed(text) for text in FLAGS.product]
+    for name, own in SHORT.items():
+        values = {option: str(FLAGS[flag].value) for option, flag in own.items() if FLAGS[flag].value is not None}
+        folder = FLAGS[name].value
+        if folder:
+            given.append(table.Source(name, folder, values))
+        elif values:
+            option, value = next(iter(values.items()))
+            raise ValueError(
+                f"--{own[option]}: expected --{name} beside it, and it is not given; write --product={name}:FOLDER,"
+                f"{option}={value}."
+            )
+    return tuple(given)
 
 
 def main(argv: list[str]):
@@ -32,10 +62,8 @@ def main(argv: list[str]):
     if len(argv) > 1:
         raise app.UsageError(f"unexpected argument {argv[1]!r}; every input has a flag (--help lists them).")
     logging.set_verbosity(logging.WARNING)  # GDAL's notes on a damaged file come before our sentence otherwise
-    names = ("footprint_m", "enmap", "sentinel2", "sentinel1", "sentinel1_product", "sentinel2_offset", "sentinel2_unit")
-    inputs = Inputs(**{name: FLAGS[name].value for name in names})
     try:
-        done = build(inputs, FLAGS.out, report=lambda line: print(line, flush=True))
+        done = build(Inputs(FLAGS.footprint_m, sources()), FLAGS.out, report=lambda line: print(line, flush=True))
     except KeyboardInterrupt:
         sys.exit("build_store: interrupted; run the same command again to continue.")
     except (ValueError, OSError, ImportError) as error:

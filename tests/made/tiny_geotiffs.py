@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spectral_jax.ingest.patches import build
-from spectral_jax.ingest.patches.build import Inputs
+from spectral_jax.ingest.patches.products import table
 from spectral_jax.sensors import SensorSpec
 
 rasterio = pytest.importorskip("rasterio", reason="needs the extra spectral-jax[geo]")
@@ -61,8 +61,9 @@ def write_s1(path: Path, side=12, seed=1, **more):
     return pixels
 
 
-def build_into(out, footprint_m=120.0, lines=None, shard_bytes=64 * 2**20, **folders):
-    inputs = Inputs(footprint_m, **{k: None if v is None else str(v) for k, v in folders.items()})
+def build_into(out, *products, footprint_m=120.0, lines=None, shard_bytes=64 * 2**20):
+    """Builds a store from products as a command names them: `enmap:tiles`, `sentinel2:chips,unit=b`."""
+    inputs = build.Inputs(footprint_m, tuple(table.parsed(product) for product in products))
     return build.build(inputs, out, (lines if lines is not None else []).append, shard_bytes)
 
 

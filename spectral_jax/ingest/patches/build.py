@@ -6,43 +6,33 @@ from collections.abc import Callable
 from pathlib import Path
 
 from spectral_jax.data.store import GroupLayout, Store, create, open_store
-from spectral_jax.ingest.patches import plan, products, write
-from spectral_jax.ingest.raster import geotiff, sentinel2_offset
+from spectral_jax.ingest.patches import plan, write
+from spectral_jax.ingest.patches.products import table
+from spectral_jax.ingest.patches.products.product import Chip, Product, look
+from spectral_jax.ingest.raster import geotiff
+from spectral_jax.ingest.raster.sentinel2_offset import Decision
 
 
 @dataclasses.dataclass(frozen=True)
 class Inputs:
-    """What a store is built from: the flags of tools/build_store.py.
+    """What a store is built from.
 
     Attributes:
       footprint_m: side of a patch, metres.
-      enmap: folder of EnMAP L2A tiles.
-      sentinel2: folder of Sentinel-2 L2A chips.
-      sentinel1: folder of Sentinel-1 chips in dB.
-      sentinel1_product: rtc or grd; None: from tags or the folder's name.
-      sentinel2_offset: a number, or a JSON file of chips; None: from metadata, else from the pixels where they leave no doubt.
-      sentinel2_unit: a, b or c.
+      sources: folders, each of one product, with its options.
     """
 
     footprint_m: float
-    enmap: str | None = None
-    sentinel2: str | None = None
-    sentinel1: str | None = None
-    sentinel1_product: str | None = None
-    sentinel2_offset: str | None = None
-    sentinel2_unit: str = "a"
+    sources: tuple[table.Source, ...]
 
     def command(self) -> dict:
-        """What must be the same when a build is continued; folders as absolute paths."""
-        out = dataclasses.asdict(self)
-        for folder in ("enmap", "sentinel2", "sentinel1"):
-            out[folder] = str(Path(out[folder]).resolve()) if out[folder] else None
-        return out
+        """What must be the same when a build is continued: no matter in which order, or how, the command named it."""
+        return {"footprint_m": self.footprint_m, "products": [source.settled() for source in table.ordered(self.sources)]}
 
 
 def build(
     inputs: Inputs, out: str | Path, report: Callable[[str], None] = print, shard_bytes: int = 64 * 2**20
-) -> write.Summary:
+) -> write.BuildSummary:
     """Builds the store at `out`, or continues it.
 
     Args:
@@ -59,17 +49,30 @@ def build(
     out = Path(out)
     _check_writable(out)
     earlier = _earlier(inputs, out)
-    wanted = _products(inputs, report)
+    sources = table.ordered(inputs.sources)
+    wanted = [source.read() for source in sources]
+    for product in wanted:
+        if product.told:
+            report(product.told)
+    _check_one_spec(sources, wanted)
     plan.check_footprint(wanted, inputs.footprint_m)
-    scenes = _look(inputs, wanted, earlier, report)
-    plans = plan.groups(scenes, inputs.footprint_m)
+    chips: dict[str, list[Chip]] = {}
+    offsets: dict[str, dict] = {}
+    for source, product in zip(sources, wanted, strict=True):
+        looked = _look(source, product, earlier, report)
+        chips.setdefault(product.key, []).extend(looked)
+        if product.subtracted:
+            decisions = {chip.name: dataclasses.asdict(chip.decision) for chip in looked if chip.decision}
+            offsets.setdefault(_offsets_of(source), {}).update(decisions)
+    every = [chip for of_sensor in chips.values() for chip in of_sensor]
+    plans = plan.groups(every, inputs.footprint_m)
     provenance = {
         "builder": "tools/build_store.py",
         "command": inputs.command(),
         "plan": plan.digest(plans),
-        "bands": {p.key: sorted({s.matched for s in scenes if s.product.key == p.key}) for p in wanted},
-        "sentinel2_offset": {s.name: dataclasses.asdict(s.decision) for s in scenes if s.decision},
-        "time_unknown": {p.key: sum(s.time_days is None for s in scenes if s.product.key == p.key) for p in wanted},
+        "bands": {key: sorted({chip.matched for chip in of_sensor}) for key, of_sensor in chips.items()},
+        **offsets,
+        "time_unknown": {key: sum(chip.time_days is None for chip in of_sensor) for key, of_sensor in chips.items()},
     }
     if earlier is None:
         layouts = [GroupLayout(p.name, {k: x.spec for k, x in p.products.items()}, len(p.locations), p.dates) for p in plans]
@@ -86,49 +89,39 @@ def build(
     return write.write(store, plans, report)
 
 
-def _products(inputs: Inputs, report: Callable[[str], None]) -> list[products.Product]:
-    out = []
-    if inputs.enmap:
-        out.append(products.enmap())
-    if inputs.sentinel2:
-        out.append(products.sentinel2(inputs.sentinel2_unit))
-        report(f"Sentinel-2: bands of unit {inputs.sentinel2_unit.upper()} (--sentinel2_unit)")
-    if inputs.sentinel1:
-        geotiff.files(inputs.sentinel1, "sentinel1")
-        kind, why = products.sentinel1_kind(inputs.sentinel1, inputs.sentinel1_product)
-        out.append(products.sentinel1(kind))
-        report(f"Sentinel-1: {kind.upper()}, {out[-1].spec.quantity} ({why})")
-    if not out:
-        raise ValueError("expected at least one of --enmap, --sentinel2 and --sentinel1, each a folder of GeoTIFFs; got none.")
-    return out
-
-
-def _look(
-    inputs: Inputs, wanted: list[products.Product], earlier: Store | None, report: Callable[[str], None]
-) -> list[products.Scene]:
-    flag = sentinel2_offset.given(inputs.sentinel2_offset)
-    scenes = []
-    for product in wanted:
-        paths = geotiff.files(getattr(inputs, product.flag), product.flag)
-        found = [products.look(product, path, flag, _decided(earlier, product, path)) for path in paths]
-        for matched in sorted({s.matched for s in found}):
-            off_nm = max(s.off_nm for s in found)
-            report(f"{product.key}: {len(found)} files, bands {matched}{f', at most {off_nm:.2f} nm off' if off_nm else ''}")
-        for scene in found:
-            if scene.decision:
-                report(f"{product.key}: {scene.name}: subtract {scene.decision.offset:g} ({scene.decision.reason})")
-        timeless = sum(s.time_days is None for s in found)
-        if timeless:
-            report(
-                f"{product.key}: {timeless} of {len(found)} files do not say when they were seen; their time is stored as day 0"
+def _check_one_spec(sources: list[table.Source], wanted: list[Product]):
+    """One sensor of a store has one spec, so all folders that fill it must."""
+    first: dict[str, tuple[table.Source, Product]] = {}
+    for source, product in zip(sources, wanted, strict=True):
+        other, before = first.setdefault(product.key, (source, product))
+        if product.spec != before.spec:
+            raise ValueError(
+                f"{table.FLAG}={source.product}: the chips of {source.folder} are {product.spec.name}, and those of "
+                f"{other.folder} {before.spec.name}; one store holds one of them as {product.key}: build their stores apart."
             )
-        scenes += found
-    return scenes
 
 
-def _decided(earlier: Store | None, product: products.Product, path: Path) -> sentinel2_offset.Decision | None:
-    before = earlier.provenance["sentinel2_offset"].get(path.stem) if earlier and product.key == "S2" else None
-    return sentinel2_offset.Decision(**before) if before else None
+def _look(source: table.Source, product: Product, earlier: Store | None, report: Callable[[str], None]) -> list[Chip]:
+    before = {} if earlier is None else earlier.provenance.get(_offsets_of(source), {})
+    decided = {name: Decision(**decision) for name, decision in before.items()}
+    paths = geotiff.files(source.folder, f"product={source.product}")
+    chips = [look(product, path, decided.get(path.stem)) for path in paths]
+    key = product.key
+    for matched in sorted({chip.matched for chip in chips}):
+        off_nm = max(chip.off_nm for chip in chips)
+        report(f"{key}: {len(chips)} files, bands {matched}{f', at most {off_nm:.2f} nm off' if off_nm else ''}")
+    for chip in chips:
+        if chip.decision:
+            report(f"{key}: {chip.name}: subtract {chip.decision.offset:g} ({chip.decision.reason})")
+    timeless = sum(chip.time_days is None for chip in chips)
+    if timeless:
+        report(f"{key}: {timeless} of {len(chips)} files do not say when they were seen; their time is stored as day 0")
+    return chips
+
+
+def _offsets_of(source: table.Source) -> str:
+    """The entry of the provenance that holds what was subtracted from the chips of a product."""
+    return f"{source.product}_offset"
 
 
 def _earlier(inputs: Inputs, out: Path) -> Store | None:
@@ -144,13 +137,39 @@ def _earlier(inputs: Inputs, out: Path) -> Store | None:
     before = store.provenance.get("command")
     if before is None:
         raise FileExistsError(f"--out: {out} is a store that tools/build_store.py did not write; name another folder.")
-    for flag, value in inputs.command().items():
-        if before.get(flag) != value:
-            raise FileExistsError(
-                f"--out: {out} was begun with --{flag}={before.get(flag)}, and now it is {value}; run the same command to "
-                "continue it, name another folder, or delete this one."
-            )
+    difference = _difference(_current(before), inputs.command())
+    if difference:
+        raise FileExistsError(
+            f"--out: {out} was begun {difference}; run the same command to continue it, name another folder, or delete this "
+            "one."
+        )
     return store
+
+
+def _current(command: dict) -> dict:
+    """A recorded command in today's form; before `--product`, each product had a flag, and flags of its options."""
+    if "products" in command:
+        return command
+    options = {"enmap": {}, "sentinel2": {"unit": "sentinel2_unit", "offset": "sentinel2_offset"}}
+    options["sentinel1"] = {"kind": "sentinel1_product"}
+    products = [
+        {"product": name, "folder": command[name], "options": {option: command.get(flag) for option, flag in flags.items()}}
+        for name, flags in options.items()
+        if command.get(name)
+    ]
+    return {"footprint_m": command["footprint_m"], "products": products}
+
+
+def _difference(begun: dict, now: dict) -> str:
+    """How the command that began a store differs from this one, as the end of a sentence; empty where it does not."""
+    if begun["footprint_m"] != now["footprint_m"]:
+        return f"with --footprint_m={begun['footprint_m']}, and now it is {now['footprint_m']}"
+    before, after = ([table.written(source) for source in command["products"]] for command in (begun, now))
+    gone = " ".join(source for source in before if source not in after)
+    new = " ".join(source for source in after if source not in before)
+    if gone:
+        return f"with {gone}, and now {f'it is {new}' if new else 'it is left out'}"
+    return f"without {new}" if new else ""
 
 
 def _check_writable(out: Path):

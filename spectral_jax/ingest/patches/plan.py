@@ -1,14 +1,15 @@
-"""From scenes to locations: chips are paired by name and place, cut into whole patches, and grouped by their sensors."""
+"""From chips to locations: chips are paired by name and place, cut into whole patches, and grouped by their sensors."""
 
 import dataclasses
 import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from spectral_jax.ingest.patches.products import Product, Scene
+from spectral_jax.ingest.patches.products.product import Chip, Product
 from spectral_jax.ingest.raster import geotiff
 
 ID_BYTES = 64  # room for an identifier in a store
@@ -16,26 +17,26 @@ ID_BYTES = 64  # room for an identifier in a store
 
 @dataclasses.dataclass(frozen=True)
 class Patch:
-    """A square of a scene: its first row and column and its side, pixels."""
+    """A square of a chip: its first row and column and its side, pixels."""
 
-    scene: Scene
+    chip: Chip
     window: tuple[int, int, int]
 
 
 @dataclasses.dataclass(frozen=True)
-class Location:
+class PlannedLocation:
     """A square on the ground, and what each sensor saw of it, by date.
 
     Attributes:
       name: unique identifier, at most ID_BYTES.
-      crs: coordinate system.
+      crs: coordinate system, a `rasterio.crs.CRS`.
       left: easting of the left edge, metres.
       top: northing of the upper edge, metres.
       dates: sensor key -> patches in order of time.
     """
 
     name: str
-    crs: object
+    crs: Any
     left: float
     top: float
     dates: dict[str, tuple[Patch, ...]]
@@ -47,7 +48,7 @@ class GroupPlan:
 
     name: str
     products: dict[str, Product]
-    locations: tuple[Location, ...]
+    locations: tuple[PlannedLocation, ...]
 
     @property
     def dates(self) -> int:
@@ -72,23 +73,25 @@ def check_footprint(products: Sequence[Product], footprint_m: float):
             )
 
 
-def groups(scenes: Sequence[Scene], footprint_m: float) -> list[GroupPlan]:
+def groups(chips: Sequence[Chip], footprint_m: float) -> list[GroupPlan]:
     """The groups of a store.
 
     Files of several sensors with one name form a site; a site is cut into as many whole patches as fit where all its sensors
     overlap. The same square seen by several files of one sensor is one location with several dates.
 
     Args:
-      scenes: in the order of sensors that group names take.
+      chips: in the order of sensors that group names take.
       footprint_m: side of a patch, metres.
 
     Raises:
-      ValueError: the files of a name lie apart or on different grids, a tile is smaller than a patch, or two files show one
-        square at one time.
+      ValueError: the files of a name lie apart or on different grids, two files of one sensor have one name or show one square
+        at one time, or a tile is smaller than a patch.
     """
-    sites: dict[str, dict[str, Scene]] = defaultdict(dict)
-    for scene in scenes:
-        sites[scene.name][scene.product.key] = scene
+    sites: dict[str, dict[str, Chip]] = defaultdict(dict)
+    for chip in chips:
+        other = sites[chip.name].setdefault(chip.product.key, chip)
+        if other is not chip:
+            raise ValueError(f"{chip.path} and {other.path} are of one sensor and have one name; rename one.")
     seen: dict[tuple, list[tuple[str, dict[str, Patch]]]] = defaultdict(list)
     for name, site in sorted(sites.items()):
         crs = next(iter(site.values())).grid.crs
@@ -101,7 +104,7 @@ def groups(scenes: Sequence[Scene], footprint_m: float) -> list[GroupPlan]:
         located[keys].append(_location(views, keys))
     plans = []
     for keys, locations in located.items():
-        products = {key: locations[0].dates[key][0].scene.product for key in keys}
+        products = {key: locations[0].dates[key][0].chip.product for key in keys}
         plans.append(GroupPlan("_".join(keys).lower(), products, tuple(locations)))
     return sorted(plans, key=lambda plan: plan.name)
 
@@ -109,8 +112,8 @@ def groups(scenes: Sequence[Scene], footprint_m: float) -> list[GroupPlan]:
 def digest(plans: Sequence[GroupPlan]) -> str:
     """Sixteen hexadecimal digits that change when a file, a place, a date or the order changes."""
     rows = [
-        [plan.name, place.name, place.crs.to_wkt(), place.left, place.top, key, patch.scene.path.name, patch.scene.time_days]
-        + [list(patch.window), list(patch.scene.band_index), patch.scene.scale, patch.scene.offset]
+        [plan.name, place.name, place.crs.to_wkt(), place.left, place.top, key, patch.chip.path.name, patch.chip.time_days]
+        + [list(patch.window), list(patch.chip.band_index), patch.chip.scale, patch.chip.offset]
         for plan in plans
         for place in plan.locations
         for key, patches in place.dates.items()
@@ -119,15 +122,15 @@ def digest(plans: Sequence[GroupPlan]) -> str:
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
 
 
-def _cut(name: str, site: dict[str, Scene], footprint_m: float) -> dict[tuple[float, float], dict[str, Patch]]:
+def _cut(name: str, site: dict[str, Chip], footprint_m: float) -> dict[tuple[float, float], dict[str, Patch]]:
     """Upper left corners of the whole patches of a site -> the sensors' windows."""
-    grids = {key: scene.grid for key, scene in site.items()}
+    grids = {key: chip.grid for key, chip in site.items()}
     first = next(iter(site.values()))
-    for scene in site.values():
-        if scene.grid.crs != first.grid.crs:
-            systems = " and ".join(str(s.grid.crs.to_epsg() or "without EPSG code") for s in (scene, first))
+    for chip in site.values():
+        if chip.grid.crs != first.grid.crs:
+            systems = " and ".join(str(s.grid.crs.to_epsg() or "without EPSG code") for s in (chip, first))
             raise ValueError(
-                f"{scene.path} and {first.path} have one name and different coordinate systems ({systems}); reproject one onto "
+                f"{chip.path} and {first.path} have one name and different coordinate systems ({systems}); reproject one onto "
                 "the grid of the other, or rename it."
             )
     left, right = max(g.left for g in grids.values()), min(g.right for g in grids.values())
@@ -152,35 +155,34 @@ def _cut(name: str, site: dict[str, Scene], footprint_m: float) -> dict[tuple[fl
         )
     corners = [(left + c * footprint_m, top - r * footprint_m) for r in range(rows) for c in range(columns)]
     return {
-        corner: {key: Patch(scene, _window(name, scene, corner, footprint_m)) for key, scene in site.items()}
-        for corner in corners
+        corner: {key: Patch(chip, _window(name, chip, corner, footprint_m)) for key, chip in site.items()} for corner in corners
     }
 
 
-def _window(name: str, scene: Scene, corner: tuple[float, float], footprint_m: float) -> tuple[int, int, int]:
-    grid = scene.grid
+def _window(name: str, chip: Chip, corner: tuple[float, float], footprint_m: float) -> tuple[int, int, int]:
+    grid = chip.grid
     row, column = (grid.top - corner[1]) / grid.pixel_m, (corner[0] - grid.left) / grid.pixel_m
     if abs(row - round(row)) > geotiff.PIXEL_TOLERANCE or abs(column - round(column)) > geotiff.PIXEL_TOLERANCE:
         raise ValueError(
-            f"{scene.path}: the files called {name} lie on grids that are shifted by a part of a pixel (row {row:.2f}, column "
+            f"{chip.path}: the files called {name} lie on grids that are shifted by a part of a pixel (row {row:.2f}, column "
             f"{column:.2f}); resample them onto one grid."
         )
     return round(row), round(column), round(footprint_m / grid.pixel_m)
 
 
-def _location(views: list[tuple[str, dict[str, Patch]]], keys: tuple[str, ...]) -> Location:
+def _location(views: list[tuple[str, dict[str, Patch]]], keys: tuple[str, ...]) -> PlannedLocation:
     dates = {}
     for key in keys:
-        patches = sorted((patches[key] for _, patches in views), key=lambda p: (p.scene.time_days or 0.0, p.scene.name))
-        for a, b in zip(patches, patches[1:], strict=False):
-            if a.scene.time_days is not None and a.scene.time_days == b.scene.time_days:
-                raise ValueError(f"{b.scene.path} and {a.scene.path} show the same square at the same time; remove one.")
-        dates[key] = tuple(patches)
+        of_key = sorted((patches[key] for _, patches in views), key=lambda p: (p.chip.time_days or 0.0, p.chip.name))
+        for a, b in zip(of_key, of_key[1:], strict=False):
+            if a.chip.time_days is not None and a.chip.time_days == b.chip.time_days:
+                raise ValueError(f"{b.chip.path} and {a.chip.path} show the same square at the same time; remove one.")
+        dates[key] = tuple(of_key)
     label, patches = views[0]
     anchor = patches[keys[0]]
     row, column, _ = anchor.window
-    grid = anchor.scene.grid
-    return Location(_short(label), grid.crs, grid.left + column * grid.pixel_m, grid.top - row * grid.pixel_m, dates)
+    grid = anchor.chip.grid
+    return PlannedLocation(_short(label), grid.crs, grid.left + column * grid.pixel_m, grid.top - row * grid.pixel_m, dates)
 
 
 def _short(label: str) -> str:

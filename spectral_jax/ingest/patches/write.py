@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from spectral_jax.data.store import Group, Store
-from spectral_jax.ingest.patches import plan, products
+from spectral_jax.ingest.patches import plan
+from spectral_jax.ingest.patches.products import product
 from spectral_jax.ingest.raster import geotiff
 
 PROGRESS_SECONDS = 5.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Summary:
+class BuildSummary:
     """What a build did.
 
     Attributes:
@@ -87,7 +88,7 @@ class _Progress:
         self.report(f"{done} of {self.total} patches, {took:.0f} s, about {left:.0f} s to go")
 
 
-def write(store: Store, plans: list[plan.GroupPlan], report: Callable[[str], None] = print) -> Summary:
+def write(store: Store, plans: list[plan.GroupPlan], report: Callable[[str], None] = print) -> BuildSummary:
     """Writes every patch that is not finished yet.
 
     A patch counts as finished when its flag in `<KEY>_mask` is set, which is written after its pixels.
@@ -110,7 +111,7 @@ def write(store: Store, plans: list[plan.GroupPlan], report: Callable[[str], Non
     if progress.written:
         progress.say()
     valid = {key: good / total for key, (good, total) in progress.pixels.items()}
-    return Summary(store, progress.written, progress.skipped, valid, progress.empty)
+    return BuildSummary(store, progress.written, progress.skipped, valid, progress.empty)
 
 
 def _write_sensor(group: Group, group_plan: plan.GroupPlan, key: str, footprint_m: float, progress: _Progress):
@@ -128,9 +129,9 @@ def _write_sensor(group: Group, group_plan: plan.GroupPlan, key: str, footprint_
         block = {}
         for i, d in np.argwhere(planned & ~done):
             patch = places[i].dates[key][d]
-            pixels = products.stored(patch.scene, patch.window)
+            pixels = product.stored(patch.chip, patch.window)
             if done.any():
-                group.write_patch(first + int(i), int(d), key, pixels, patch.scene.time_days or 0.0)
+                group.write_patch(first + int(i), int(d), key, pixels, patch.chip.time_days or 0.0)
             else:
                 block[int(i), int(d)] = pixels
             progress.add(key, spec, pixels)
@@ -140,11 +141,11 @@ def _write_sensor(group: Group, group_plan: plan.GroupPlan, key: str, footprint_
             times = np.zeros(planned.shape)
             for (i, d), values in block.items():
                 pixels[i, d] = values
-                times[i, d] = places[i].dates[key][d].scene.time_days or 0.0
+                times[i, d] = places[i].dates[key][d].chip.time_days or 0.0
             group.write_block(first, key, pixels, planned, times)
 
 
-def _write_places(group: Group, first: int, places: tuple[plan.Location, ...], side: float):
+def _write_places(group: Group, first: int, places: tuple[plan.PlannedLocation, ...], side: float):
     centres = np.zeros((len(places), 2))
     systems = [p.crs for p in places]
     for crs in set(systems):

@@ -5,8 +5,11 @@ import dataclasses
 import re
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from spectral_jax.sentences import needs
 
 EPOCH = np.datetime64("2000-01-01T00:00:00")
 # Where builders of GeoTIFFs put the time of observation. TIFFTAG_DATETIME is left out: it is the time of writing.
@@ -28,7 +31,7 @@ class Grid:
       height: pixels in a column.
     """
 
-    crs: object
+    crs: Any
     left: float
     top: float
     pixel_m: float
@@ -49,6 +52,10 @@ class Grid:
 def files(folder: str | Path, flag: str) -> list[Path]:
     """The GeoTIFFs of a folder, by name.
 
+    Args:
+      folder: of the files.
+      flag: of a command that named it, without its dashes, for the sentences.
+
     Raises:
       FileNotFoundError: no such folder, or no GeoTIFF in it.
       ValueError: two files differ only in their ending.
@@ -56,16 +63,16 @@ def files(folder: str | Path, flag: str) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"--{flag}: expected a folder of GeoTIFFs, and {folder} is not a folder.")
-    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".tif", ".tiff"))
-    if not found:
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".tif", ".tiff"))
+    if not paths:
         others = sorted(p.name for p in folder.iterdir())[:3]
         there = f"it holds {', '.join(others)}" if others else "it is empty"
         raise FileNotFoundError(f"--{flag}: {folder} has no file that ends in .tif or .tiff ({there}).")
-    names = [p.stem for p in found]
+    names = [p.stem for p in paths]
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"--{flag}: {folder} has two files called {name} with different endings; keep one.")
-    return found
+    return paths
 
 
 @contextlib.contextmanager
@@ -76,12 +83,8 @@ def opened(path: Path):
       ImportError: rasterio is not installed.
       ValueError: the file is no GeoTIFF, or damaged.
     """
-    try:
+    with needs("rasterio", "geo", "reading GeoTIFFs"):
         import rasterio
-    except ImportError as error:
-        raise ImportError(
-            "reading GeoTIFFs needs rasterio, and it is not installed; install the extra: spectral-jax[geo]."
-        ) from error
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)  # grid() says it in a sentence
@@ -136,7 +139,7 @@ def time_days(dataset, path: Path) -> float | None:
                 raise ValueError(
                     f"{path}: expected a time such as 2022-07-24T10:45:26 in the tag {tag}, got {tags[tag]!r}; correct the tag."
                 ) from error
-            return float((moment - EPOCH) / np.timedelta64(1, "ns")) / 86400e9
+            return float(np.subtract(moment, EPOCH) / np.timedelta64(1, "ns")) / 86400e9
     stamp = re.search(r"(20\d\d)(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)", path.stem)
     if stamp:
         year, month, day, hour, minute, second = stamp.groups()

@@ -14,6 +14,8 @@ import numpy as np
 
 from spectral_jax.ingest.raster import geotiff
 
+OPTION = "option offset of --product=sentinel2"
+_IN_XML = ("BOA_ADD_OFFSET", "PROCESSING_BASELINE")
 PERCENTILE = 1.0
 SAMPLE = 1098  # rows and columns looked at; a whole granule has 10980
 OFFSET = 1000.0
@@ -32,27 +34,27 @@ class Decision:
     reason: str
 
 
-def given(flag: str | None) -> float | dict[str, float] | None:
-    """Reads --sentinel2_offset: a number, or a JSON file with chip names and numbers.
+def given(option: str | None) -> float | dict[str, float] | None:
+    """Reads the option `offset`: a number, or a JSON file with chip names and numbers.
 
     Raises:
       FileNotFoundError, ValueError: it is neither.
     """
-    if flag is None or flag == "":
+    if option is None or option == "":
         return None
     try:
-        return float(flag)
+        return float(option)
     except ValueError:
         pass
-    path = Path(flag)
+    path = Path(option)
     if not path.is_file():
-        raise FileNotFoundError(f"--sentinel2_offset: expected a number or a JSON file, and {flag!r} is neither.")
+        raise FileNotFoundError(f"{OPTION}: expected a number or a JSON file, and {option!r} is neither.")
     try:
         table = json.loads(path.read_text())
         return {str(name): float(number) for name, number in table.items()}
     except (ValueError, AttributeError, TypeError) as error:
         raise ValueError(
-            f'--sentinel2_offset: expected {path} to hold chip names and numbers, such as {{"chip_1": 1000}}; got something '
+            f'{OPTION}: expected {path} to hold chip names and numbers, such as {{"chip_1": 1000}}; got something '
             f"else ({error})."
         ) from error
 
@@ -72,17 +74,17 @@ def decide(dataset, path: Path, flag: float | dict[str, float] | None) -> Decisi
     if isinstance(flag, dict):
         if path.stem not in flag:
             some = ", ".join(sorted(flag)[:5])
-            raise ValueError(f"--sentinel2_offset: the table has no entry for {path.stem}; it has {some}. Add it (0 or 1000).")
-        return Decision(flag[path.stem], "given with --sentinel2_offset")
+            raise ValueError(f"{OPTION}: the table has no entry for {path.stem}; it has {some}. Add it (0 or 1000).")
+        return Decision(flag[path.stem], "given with the option offset")
     if flag is not None:
-        return Decision(flag, "given with --sentinel2_offset")
+        return Decision(flag, "given with the option offset")
     lowest = _low_percentiles(dataset, path)
     stated = _from_tags(dataset) or _from_xml(path)
     if stated is not None:
         if stated.offset >= OFFSET and lowest.size and lowest.min() < DARK:
             raise ValueError(
                 f"{path}: its metadata names an offset of {stated.offset:g} ({stated.reason}), but {_evidence(lowest)}, which "
-                "an offset cannot leave; it was probably removed already. Give --sentinel2_offset=0, or a JSON file of chips."
+                f"an offset cannot leave; it was probably removed already. Give the {OPTION}: 0, or a JSON file of chips."
             )
         return stated
     return _from_pixels(lowest, path)
@@ -96,7 +98,7 @@ def _from_pixels(lowest: np.ndarray, path: Path) -> Decision:
     evidence = _evidence(lowest) if lowest.size else "every pixel is missing"
     raise ValueError(
         f"{path}: does it carry the +1000 of processing baseline 04.00? Its metadata does not say, and its pixels leave doubt "
-        f"({evidence}). Give --sentinel2_offset=0 or --sentinel2_offset=1000, or a JSON file that maps chip names to numbers."
+        f"({evidence}). Give the {OPTION}: 0 or 1000, or a JSON file that maps chip names to numbers."
     )
 
 
@@ -136,16 +138,14 @@ def _from_xml(path: Path) -> Decision | None:
             nodes = list(xml.etree.ElementTree.parse(beside).iter())
         except xml.etree.ElementTree.ParseError as error:
             raise ValueError(f"{beside}: expected the metadata of a Sentinel-2 product, and it is no XML ({error}).") from error
-        offsets = {float(n.text) for n in nodes if n.tag.rpartition("}")[2] == "BOA_ADD_OFFSET"}
+        texts = {name: [n.text or "" for n in nodes if n.tag.rpartition("}")[2] == name] for name in _IN_XML}
+        offsets = {float(text) for text in texts["BOA_ADD_OFFSET"]}
         if len(offsets) > 1:
-            raise ValueError(
-                f"{beside}: expected one BOA_ADD_OFFSET for all bands, got {sorted(offsets)}; give --sentinel2_offset."
-            )
+            raise ValueError(f"{beside}: expected one BOA_ADD_OFFSET for all bands, got {sorted(offsets)}; give the {OPTION}.")
         if offsets:
             return Decision(-offsets.pop(), f"BOA_ADD_OFFSET of {beside.name}")
-        baselines = [n.text for n in nodes if n.tag.rpartition("}")[2] == "PROCESSING_BASELINE"]
-        if baselines:
-            return _from_baseline(baselines[0], f"processing baseline of {beside.name}")
+        if texts["PROCESSING_BASELINE"]:
+            return _from_baseline(texts["PROCESSING_BASELINE"][0], f"processing baseline of {beside.name}")
     return None
 
 

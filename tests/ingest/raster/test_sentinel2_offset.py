@@ -20,7 +20,8 @@ def test_offset_from_the_pixels_only_where_they_are_decisive(tmp_path):
     for name, low in (("between", 800), ("bright", 2500)):
         write_s2(tmp_path / f"{name}.tif", low=low)
         with pytest.raises(
-            ValueError, match=rf"{name}.tif: does it carry the \+1000 .* leave doubt .* Give --sentinel2_offset=0"
+            ValueError,
+            match=rf"{name}.tif: does it carry the \+1000 .* leave doubt .* Give the option offset of --product=sentinel2: 0",
         ):
             decision(tmp_path / f"{name}.tif")
     write_s2(tmp_path / "empty.tif", pixels=np.zeros((12, 12, 12), np.int16))
@@ -101,7 +102,7 @@ def test_offset_is_subtracted_reported_and_recorded(tmp_path):
     write_s2(tmp_path / "s2" / "x.tif", pixels=raw)
     write_s2(tmp_path / "s2" / "y.tif", low=100, left=600000.0, dtype=np.uint16)
     lines = []
-    store = build_into(tmp_path / "out.zarr", lines=lines, sentinel2=tmp_path / "s2").store
+    store = build_into(tmp_path / "out.zarr", f"sentinel2:{tmp_path / 's2'}", lines=lines).store
     expected = raw - 1000
     expected[:, 0, 0] = -32768
     np.testing.assert_array_equal(pixels_of(store, "s2", "S2", 0), expected)

@@ -4,16 +4,18 @@ import numpy as np
 import pytest
 from made.tiny_geotiffs import ENMAP, build_into, enmap_tags, pixels_of, rasterio, write_enmap, write_s1, write_s2, write_tif
 
-from spectral_jax.ingest.patches import products
+from spectral_jax.ingest.patches.products import product, table
 from spectral_jax.ingest.raster import bands
 from spectral_jax.sensors import SensorSpec
 
 S2 = SensorSpec.load("sentinel2a_l2a")
+ENMAP_TILES = table.Source("enmap", "tiles").read()
+S2_CHIPS = table.Source("sentinel2", "chips", {"offset": "0"}).read()
 
 
 def test_enmap_bands_are_matched_by_wavelength_not_position(tmp_path):
     write_enmap(tmp_path / "e" / "tile.tif")
-    done = build_into(tmp_path / "out.zarr", enmap=tmp_path / "e")
+    done = build_into(tmp_path / "out.zarr", f"enmap:{tmp_path / 'e'}")
     stored = pixels_of(done.store, "enmap", "ENMAP")
     assert stored.dtype == np.int16
     expected = 1000 + 10 * np.arange(224)[:, None, None] + np.arange(16).reshape(4, 4)
@@ -33,36 +35,36 @@ def test_drifting_wavelengths_still_match_one_to_one(drift):
 def test_wavelengths_in_micrometres_are_converted(tmp_path):
     tags = enmap_tags(scale=1e-3, wavelength_units="Micrometers")
     write_enmap(tmp_path / "e" / "tile.tif", band_tags=tags)
-    done = build_into(tmp_path / "out.zarr", enmap=tmp_path / "e")
+    done = build_into(tmp_path / "out.zarr", f"enmap:{tmp_path / 'e'}")
     assert pixels_of(done.store, "enmap", "ENMAP")[7, 0, 0] == 1070
 
 
 def test_bands_of_another_instrument_are_refused(tmp_path):
     write_enmap(tmp_path / "tile.tif", band_tags=enmap_tags(drift=-2.5))
     with pytest.raises(ValueError, match=r"tile.tif: expected a band near .* nm \(enmap_l2a, B.*within 2 nm"):
-        products.look(products.enmap(), tmp_path / "tile.tif", None)
+        product.look(ENMAP_TILES, tmp_path / "tile.tif")
 
 
 def test_missing_wavelength_tags_are_refused(tmp_path):
     write_enmap(tmp_path / "none.tif", band_tags=[])
     with pytest.raises(ValueError, match="none.tif: expected a tag 'wavelength' in every band.*never by position"):
-        products.look(products.enmap(), tmp_path / "none.tif", None)
+        product.look(ENMAP_TILES, tmp_path / "none.tif")
     write_enmap(tmp_path / "some.tif", band_tags=enmap_tags()[:100])
     with pytest.raises(ValueError, match=r"some.tif: .*124 of 224 have none \(the first is band 101\)"):
-        products.look(products.enmap(), tmp_path / "some.tif", None)
+        product.look(ENMAP_TILES, tmp_path / "some.tif")
 
 
 def test_wrong_band_count_is_refused(tmp_path):
     write_tif(tmp_path / "s2.tif", np.full((13, 12, 12), 500, np.int16), 10.0)
     with pytest.raises(ValueError, match="s2.tif: expected the 12 bands of sentinel2a_l2a, got 13"):
-        products.look(products.sentinel2("a"), tmp_path / "s2.tif", 0.0)
+        product.look(S2_CHIPS, tmp_path / "s2.tif")
 
 
 def test_named_bands_are_found_whatever_their_order(tmp_path):
     names = [b.name for b in S2.bands]
     raw = write_s2(tmp_path / "x.tif", descriptions=names[::-1])
-    scene = products.look(products.sentinel2("a"), tmp_path / "x.tif", 0.0)
-    np.testing.assert_array_equal(products.stored(scene, (0, 0, 12)), raw[::-1])
+    chip = product.look(S2_CHIPS, tmp_path / "x.tif")
+    np.testing.assert_array_equal(product.stored(chip, (0, 0, 12)), raw[::-1])
     assert bands.by_name(("B1 coastal", "B2", *names[2:]), S2, "x.tif") == tuple(range(1, 13))
     assert bands.by_name((None,) * 12, S2, "x.tif") is None
     with pytest.raises(ValueError, match="bands 1 and 2 are both called B02"):
@@ -76,7 +78,7 @@ def test_missing_numbers_become_the_specs_nodata(tmp_path):
     pixels[:, 0, 0] = np.nan
     pixels[3, 1, 1] = -9999.0
     write_enmap(tmp_path / "e" / "tile.tif", pixels=pixels, nodata=-9999.0)
-    done = build_into(tmp_path / "out.zarr", enmap=tmp_path / "e")
+    done = build_into(tmp_path / "out.zarr", f"enmap:{tmp_path / 'e'}")
     stored = pixels_of(done.store, "enmap", "ENMAP")
     assert (stored == -32768).sum() == 224 + 1
     assert (stored[:, 0, 0] == -32768).all()
@@ -89,26 +91,32 @@ def test_a_files_scale_is_used_and_fractions_without_one_are_refused(tmp_path):
     with pytest.raises(
         ValueError, match=r"bad.tif: expected surface reflectance \* 10000, and band 113 holds fractions up to 0.25"
     ):
-        products.look(products.enmap(), tmp_path / "bad.tif", None)
+        product.look(ENMAP_TILES, tmp_path / "bad.tif")
     write_enmap(tmp_path / "ok.tif", pixels=np.full((224, 4, 4), 50, np.uint8), scales=(0.01,) * 224, offsets=(-0.1,) * 224)
-    scene = products.look(products.enmap(), tmp_path / "ok.tif", None)
-    np.testing.assert_array_equal(products.stored(scene, (0, 0, 4)), np.full((224, 4, 4), 4000))
+    chip = product.look(ENMAP_TILES, tmp_path / "ok.tif")
+    np.testing.assert_array_equal(product.stored(chip, (0, 0, 4)), np.full((224, 4, 4), 4000))
     write_enmap(tmp_path / "mix.tif", scales=(0.01,) * 223 + (0.1,))
     with pytest.raises(ValueError, match="mix.tif: expected one scale and one offset for all bands, got 2 and 1"):
-        products.look(products.enmap(), tmp_path / "mix.tif", None)
+        product.look(ENMAP_TILES, tmp_path / "mix.tif")
 
 
 def test_radar_is_stored_in_hundredths_of_a_decibel_and_linear_power_is_refused(tmp_path):
     raw = write_s1(tmp_path / "RTC" / "a.tif")
-    done = build_into(tmp_path / "out.zarr", sentinel1=tmp_path / "RTC")
+    done = build_into(tmp_path / "out.zarr", f"sentinel1:{tmp_path / 'RTC'}")
     np.testing.assert_array_equal(pixels_of(done.store, "s1", "S1"), np.rint(raw * 100))
     write_s1(tmp_path / "linear_rtc" / "a.tif", pixels=10 ** (raw / 10))
     with pytest.raises(ValueError, match=r"a.tif: expected backscatter in dB.*linear power: convert it with 10 \* log10"):
-        build_into(tmp_path / "no.zarr", sentinel1=tmp_path / "linear_rtc")
+        build_into(tmp_path / "no.zarr", f"sentinel1:{tmp_path / 'linear_rtc'}")
+
+
+def radar(tmp_path):
+    """The product of a folder of RTC chips."""
+    write_s1(tmp_path / "S1RTC" / "any.tif")
+    return table.Source("sentinel1", str(tmp_path / "S1RTC")).read()
 
 
 def test_times_come_from_tags_or_the_name_and_nonsense_is_refused(tmp_path):
-    s1 = products.sentinel1("rtc")
+    s1 = radar(tmp_path)
     for name, tags, days in (
         ("a", {"datetime": "2000-01-02T12:00:00.000000000"}, 1.5),
         ("b", {"start_time": "2022-07-24T10:45:26Z"}, 8240 + (10 * 3600 + 45 * 60 + 26) / 86400),
@@ -116,11 +124,11 @@ def test_times_come_from_tags_or_the_name_and_nonsense_is_refused(tmp_path):
         ("c", {"none": ""}, None),
     ):
         write_s1(tmp_path / f"{name}.tif", tags=tags)
-        found = products.look(s1, tmp_path / f"{name}.tif", None).time_days
-        assert found == (None if days is None else pytest.approx(days, abs=1e-9))
+        seen = product.look(s1, tmp_path / f"{name}.tif").time_days
+        assert seen == (None if days is None else pytest.approx(days, abs=1e-9))
     write_s1(tmp_path / "bad.tif", tags={"datetime": "yesterday"})
     with pytest.raises(ValueError, match="bad.tif: expected a time such as .* in the tag datetime, got 'yesterday'"):
-        products.look(s1, tmp_path / "bad.tif", None)
+        product.look(s1, tmp_path / "bad.tif")
 
 
 @pytest.mark.parametrize(
@@ -141,4 +149,4 @@ def test_grids_that_do_not_fit_are_refused(tmp_path, change, sentence):
         change = {"transform": rasterio.Affine(*change["transform"])}
     write_s1(tmp_path / "x.tif", **change)
     with pytest.raises(ValueError, match=sentence):
-        products.look(products.sentinel1("rtc"), tmp_path / "x.tif", None)
+        product.look(radar(tmp_path), tmp_path / "x.tif")

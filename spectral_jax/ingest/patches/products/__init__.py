@@ -1,0 +1,10 @@
+"""The products that can be read: one file each, and one row each in `table`.
+
+In the order in which they may import one another:
+
+  product: what a product is, and what all have in common: a file looked at, its numbers as stored
+  enmap: EnMAP L2A
+  sentinel2: Sentinel-2 L2A
+  sentinel1: Sentinel-1 backscatter in dB
+  table: which products there are, and folders of them as a command names them
+"""
