@@ -73,7 +73,7 @@ def predict_image(path: Path, workdir: Path, out: Path, mask: str = flags.DEFAUL
     image = read.read(path, region=cfg.data.region)
     rrs = image.rrs.astype(np.float32)
     lat, lon = image.lat, image.lon
-    if isinstance(image, read.Scene):
+    if isinstance(image, read.Granule):
         rrs = np.where(image.flagged(flags.mask(mask))[..., None], np.nan, rrs)
         each_lat, each_lon = lat, lon
     else:
@@ -104,7 +104,7 @@ def predict_image(path: Path, workdir: Path, out: Path, mask: str = flags.DEFAUL
     return f"{draw.write_geotiff(out, found)}\n{draw.write_png(out.with_suffix('.png'), found, title)}"
 
 
-def _pixels(rrs: np.ndarray, image: read.Scene | read.Grid) -> Matchups:
+def _pixels(rrs: np.ndarray, image: read.Granule | read.MappedGrid) -> Matchups:
     """Pixels [N C] as match-ups of one pixel each; each is a place of its own, so no pixel is another's context."""
     n = len(rrs)
     nothing, never = np.full(n, np.nan), np.zeros(n, bool)

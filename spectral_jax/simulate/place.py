@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from spectral_jax.ingest.raster.earth import utm_zone
+
 
 def square(longitude: float, latitude: float, footprint_m: float) -> tuple[int, tuple[float, ...]]:
     """EPSG code of the UTM zone (north) and affine of the patch around a centre.
@@ -16,7 +18,7 @@ def square(longitude: float, latitude: float, footprint_m: float) -> tuple[int, 
     Returns:
       EPSG code; a, b, c, d, e, f in the order of rasterio, from the unit square to metres.
     """
-    zone = int((longitude + 180.0) // 6.0) + 1
+    zone = utm_zone(longitude)
     phi, lam = np.deg2rad(latitude), np.deg2rad(longitude - (zone * 6.0 - 183.0))
     a, e2, k0 = 6_378_137.0, 0.00669437999014, 0.9996  # WGS 84
     ep2 = e2 / (1.0 - e2)

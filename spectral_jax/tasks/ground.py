@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from spectral_jax.ingest.raster.earth import utm_epsg
 from spectral_jax.tasks.samples import Georeference, TaskData
 
 
@@ -36,7 +37,7 @@ def metric_epsg(place: Georeference) -> int:
         return place.epsg
     left, bottom, right, top = place.bounds
     (lon,), (lat,) = transform(crs, "EPSG:4326", [(left + right) / 2], [(bottom + top) / 2])
-    return (32600 if lat >= 0 else 32700) + min(int((lon + 180) // 6) + 1, 60)
+    return utm_epsg(lon, lat)
 
 
 def boxes(where: Sequence[Georeference], epsg: int) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 
 from spectral_jax.ingest.pace import place
 from spectral_jax.ingest.pace.flags import Mask
-from spectral_jax.ingest.pace.read import Scene
+from spectral_jax.ingest.pace.read import Granule
 
 # Wavelengths over which NASA's match-up rule judges a box.
 _JUDGED_NM = (405.0, 570.0)
@@ -13,21 +13,21 @@ EMPTY = "pairs: no valid pixel"
 UNEVEN = "pairs: spectra vary too much"
 
 
-def cut(scene: Scene, flagged: np.ndarray, line: int, pixel: int, size: int) -> np.ndarray:
-    """Rrs around a pixel, float32 [K K C]; NaN where flagged, and beyond the edge of the scene."""
+def cut(granule: Granule, flagged: np.ndarray, line: int, pixel: int, size: int) -> np.ndarray:
+    """Rrs around a pixel, float32 [K K C]; NaN where flagged, and beyond the edge of the granule."""
     half = size // 2
-    out = np.full((size, size, scene.rrs.shape[2]), np.nan, np.float32)
+    out = np.full((size, size, granule.rrs.shape[2]), np.nan, np.float32)
     lines, pixels = (slice(max(0, at - half), at + half + 1) for at in (line, pixel))
-    patch = np.where(flagged[lines, pixels, None], np.nan, scene.rrs[lines, pixels])
+    patch = np.where(flagged[lines, pixels, None], np.nan, granule.rrs[lines, pixels])
     row, column = lines.start - (line - half), pixels.start - (pixel - half)
     out[row : row + patch.shape[0], column : column + patch.shape[1]] = patch
     return out
 
 
-def at(scene: Scene, flagged: np.ndarray, lat: float, lon: float, size: int, most_km: float) -> np.ndarray | None:
+def at(granule: Granule, flagged: np.ndarray, lat: float, lon: float, size: int, most_km: float) -> np.ndarray | None:
     """The box [K K C] around the pixel nearest to a place; None where that is further than `most_km`."""
-    line, pixel, away = place.nearest(scene.lat, scene.lon, lat, lon)
-    return cut(scene, flagged, line, pixel, size) if away <= most_km else None
+    line, pixel, away = place.nearest(granule.lat, granule.lon, lat, lon)
+    return cut(granule, flagged, line, pixel, size) if away <= most_km else None
 
 
 def judged(patch: np.ndarray, wavelength_nm: np.ndarray, mask: Mask) -> tuple[np.ndarray, str]:

@@ -10,12 +10,12 @@ import numpy as np
 from spectral_jax.ingest.matchups import labels
 from spectral_jax.ingest.matchups.box import at as box_at
 from spectral_jax.ingest.matchups.box import judged as judged_box
-from spectral_jax.ingest.matchups.glerl import Samples
+from spectral_jax.ingest.matchups.glerl import WaterSamples
 from spectral_jax.ingest.matchups.granules import chosen as chosen_granules
 from spectral_jax.ingest.pace import flags, read
 from spectral_jax.ingest.pace.flags import Mask
 from spectral_jax.ingest.pace.place import OutsideRegionError
-from spectral_jax.ingest.pace.read import Scene
+from spectral_jax.ingest.pace.read import Granule
 from spectral_jax.matchups import REGION, Matchups, check_unit
 
 # Of HAB-F's match-ups: a PACE pixel at nadir.
@@ -59,7 +59,7 @@ class Rules:
 
 
 @dataclasses.dataclass(frozen=True)
-class Pair:
+class StationPair:
     """One image at one station: the samples (positions in the table) of now and of the days ahead, None where there is none."""
 
     station: str
@@ -68,7 +68,10 @@ class Pair:
 
 
 def build(
-    granules: Sequence[Path], samples: Samples, rules: Rules | None = None, report: Callable[[str], None] = lambda line: None
+    granules: Sequence[Path],
+    samples: WaterSamples,
+    rules: Rules | None = None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> Matchups:
     """Match-ups of granules and samples, by time and station.
 
@@ -91,39 +94,42 @@ def build(
     _check_region(samples, keep, rules.region)
     chosen, lost = chosen_granules([read.identify(path) for path in granules])
     left_out.update(lost)
-    rows, bands, near = [], None, _around(samples, keep, rules.box)
+    rows: list[dict] = []
+    first, near = None, _around(samples, keep, rules.box)
     for who in chosen:
         wanted = pairs(samples, keep, who.time.astype("datetime64[D]"), rules.now_days)
         if not wanted:
             left_out[_NO_SAMPLE] += 1
             continue
         try:
-            scene = read.read(who.path, region=near)
+            granule = read.read(who.path, region=near)
         except OutsideRegionError:
             left_out[_OUTSIDE] += 1
             continue
-        bands = _same_bands(scene, bands)
-        made, lost = _rows(scene, samples, wanted, rules)
+        assert isinstance(granule, Granule)  # only Level 2 is chosen
+        first = first or granule
+        _check_same_bands(granule, first)
+        own, lost = _rows(granule, samples, wanted, rules)
         left_out.update(lost)
-        left_out[_NO_ROW] += not made
-        rows += made
-        report(f"{who.granule}: {len(made)} of {len(wanted)} stations")
+        left_out[_NO_ROW] += not own
+        rows += own
+        report(f"{who.granule}: {len(own)} of {len(wanted)} stations")
     used = {i for row in rows for i in (row["pair"].now, row["pair"].ahead) if i is not None}
     left_out[_NO_LABEL] += int(keep.sum()) - len(used)
-    left_out = {reason: n for reason, n in sorted(left_out.items()) if n}
-    if not rows:
+    losses = {reason: n for reason, n in sorted(left_out.items()) if n}
+    if first is None or not rows:
         raise ValueError(
             f"no match-up is left of {len(granules)} granules and {len(samples)} samples: "
-            f"{'; '.join(f'{n} {reason}' for reason, n in left_out.items())}."
+            f"{'; '.join(f'{n} {reason}' for reason, n in losses.items())}."
         )
     versions = Counter(row["version"] for row in rows)
     report(f"{len(rows)} match-ups of processing version {', '.join(f'{v} ({n})' for v, n in sorted(versions.items()))}")
-    made = _table(rows, samples, bands.wavelength_nm, left_out)
-    check_unit(made.rrs, made.wavelength_nm, made.source)  # of all together, for a single cut may have too few pixels
-    return made
+    matchups = _table(rows, samples, first.wavelength_nm, losses)
+    check_unit(matchups.rrs, matchups.wavelength_nm, matchups.source)  # of all together: a single cut may have too few pixels
+    return matchups
 
 
-def pairs(samples: Samples, keep: np.ndarray, day: np.datetime64, now_days: int = labels.NOW_DAYS) -> list[Pair]:
+def pairs(samples: WaterSamples, keep: np.ndarray, day: np.datetime64, now_days: int = labels.NOW_DAYS) -> list[StationPair]:
     """The stations with a label for an image of a day, in the order of their names, each with its samples.
 
     Args:
@@ -132,39 +138,41 @@ def pairs(samples: Samples, keep: np.ndarray, day: np.datetime64, now_days: int 
       day: of the image, datetime64[D].
       now_days: see `Rules`.
     """
-    found = []
+    of_day = []
     for station in sorted(set(samples.station[keep].tolist()), key=_natural):
         own = np.flatnonzero(keep & (samples.station == station))
         dates = samples.date[own]
         now, ahead = labels.now(dates, day, now_days), labels.ahead(dates, day)
         if now is not None or ahead is not None:
-            found.append(Pair(station, *(None if i is None else int(own[i]) for i in (now, ahead))))
-    return found
+            of_day.append(StationPair(station, *(None if i is None else int(own[i]) for i in (now, ahead))))
+    return of_day
 
 
-def _rows(scene: Scene, samples: Samples, wanted: list[Pair], rules: Rules) -> tuple[list[dict], Counter]:
-    made, lost, flagged = [], Counter(), scene.flagged(rules.mask)
+def _rows(granule: Granule, samples: WaterSamples, wanted: list[StationPair], rules: Rules) -> tuple[list[dict], Counter]:
+    flagged = granule.flagged(rules.mask)
+    rows: list[dict] = []
+    lost: Counter[str] = Counter()
     for pair in wanted:
         place = pair.ahead if pair.now is None else pair.now
         lat, lon = float(samples.lat[place]), float(samples.lon[place])
-        patch = box_at(scene, flagged, lat, lon, rules.box, rules.most_km)
+        patch = box_at(granule, flagged, lat, lon, rules.box, rules.most_km)
         reason = _FAR
         if patch is not None:
-            patch, reason = judged_box(patch, scene.wavelength_nm, rules.mask)
+            patch, reason = judged_box(patch, granule.wavelength_nm, rules.mask)
         if reason:
             lost[reason] += 1
             continue
-        made.append({
-            "rrs": patch, "pair": pair, "lat": lat, "lon": lon, "time": scene.time, "granule": scene.granule,
-            "version": scene.version,
+        rows.append({
+            "rrs": patch, "pair": pair, "lat": lat, "lon": lon, "time": granule.time, "granule": granule.granule,
+            "version": granule.version,
         })  # fmt: skip
-    return made, lost
+    return rows, lost
 
 
-def _table(rows: list[dict], samples: Samples, wavelength_nm: np.ndarray, left_out: dict[str, int]) -> Matchups:
+def _table(rows: list[dict], samples: WaterSamples, wavelength_nm: np.ndarray, left_out: dict[str, int]) -> Matchups:
     day = np.array([row["time"] for row in rows]).astype("datetime64[D]")
 
-    def label(target: str, column: str, empty: float = np.nan) -> np.ndarray:
+    def label(target: str, column: str, empty: float | np.datetime64 = np.nan) -> np.ndarray:
         index = [getattr(row["pair"], target) for row in rows]
         return np.array([empty if i is None else getattr(samples, column)[i] for i in index])
 
@@ -184,21 +192,18 @@ def _table(rows: list[dict], samples: Samples, wavelength_nm: np.ndarray, left_o
     )  # fmt: skip
 
 
-def _same_bands(scene: Scene, first: Scene | None) -> Scene:
-    """The first scene, when its bands are those of this one."""
-    if first is None:
-        return scene
-    a, b = first.wavelength_nm, scene.wavelength_nm
+def _check_same_bands(granule: Granule, first: Granule) -> None:
+    a, b = first.wavelength_nm, granule.wavelength_nm
     if len(a) == len(b) and (np.abs(a - b) <= _SAME_BAND_NM).all():
-        return first
+        return
     where = "" if len(a) != len(b) else f", the largest difference {np.abs(a - b).max():.2f} nm"
     raise ValueError(
-        f"{scene.source} (version {scene.version}) has {len(b)} bands of Rrs and {first.source} (version {first.version}) "
+        f"{granule.source} (version {granule.version}) has {len(b)} bands of Rrs and {first.source} (version {first.version}) "
         f"{len(a)}{where}; one file of match-ups has one set of bands: build them apart."
     )
 
 
-def _check_region(samples: Samples, keep: np.ndarray, region: tuple[float, float, float, float] | None) -> None:
+def _check_region(samples: WaterSamples, keep: np.ndarray, region: tuple[float, float, float, float] | None) -> None:
     if region is None:
         return
     west, south, east, north = region
@@ -213,7 +218,7 @@ def _check_region(samples: Samples, keep: np.ndarray, region: tuple[float, float
         )
 
 
-def _around(samples: Samples, keep: np.ndarray, box: int) -> tuple[float, float, float, float]:
+def _around(samples: WaterSamples, keep: np.ndarray, box: int) -> tuple[float, float, float, float]:
     """West, south, east, north of the stations, with room for a box of pixels that are up to 3 km wide at the swath's edge."""
     margin = 0.05 + 0.03 * box
     lat, lon = samples.lat[keep], samples.lon[keep]

@@ -24,7 +24,7 @@ MOST_SHIFT_KM = 3.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Samples:
+class WaterSamples:
     """N water samples.
 
     Attributes:
@@ -65,22 +65,22 @@ class Samples:
     def __len__(self) -> int:
         return len(self.station)
 
-    def take(self, rows: np.ndarray) -> "Samples":
+    def take(self, rows: np.ndarray) -> "WaterSamples":
         """Some samples, in the order given (numbers, or a bool mask)."""
         return dataclasses.replace(self, **{name: getattr(self, name)[rows] for name in COLUMNS})
 
 
-COLUMNS = tuple(f.name for f in dataclasses.fields(Samples) if f.name not in ("left_out", "mended", "unknown"))
+COLUMNS = tuple(f.name for f in dataclasses.fields(WaterSamples) if f.name not in ("left_out", "mended", "unknown"))
 
 
 def read(
     paths: str | os.PathLike | Sequence[str | os.PathLike], *, unknown: str = "raise", most_shift_km: float = MOST_SHIFT_KM
-) -> Samples:
+) -> WaterSamples:
     """Reads one or more CSVs to one table, in the order of files and rows.
 
     Args:
       paths: the files; the header style is found for each.
-      unknown: `raise` on the first concentration whose code is in no list, or `collect` them in `Samples.unknown`.
+      unknown: `raise` on the first concentration whose code is in no list, or `collect` them in `WaterSamples.unknown`.
       most_shift_km: a fix further than this from its station's median is replaced by it, and counted.
 
     Raises:
@@ -89,9 +89,13 @@ def read(
     """
     if unknown not in ("raise", "collect"):
         raise ValueError(f"unknown: expected 'raise' or 'collect', got {unknown!r}.")
-    paths = [Path(p) for p in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
-    rows, left_out, mended, odd, seen = [], Counter(), Counter(), [], set()
-    for path in paths:
+    files = [Path(p) for p in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
+    rows: list[dict] = []
+    left_out: Counter[str] = Counter()
+    mended: Counter[str] = Counter()
+    odd: list[tuple[str, int, str, str]] = []
+    seen: set[tuple[str, ...]] = set()
+    for path in files:
         for number, cells, headers in _cells(path):
             if not any(cells.values()):
                 left_out["empty row"] += 1
@@ -109,10 +113,10 @@ def read(
             rows.append(sample)
     mended.pop("", None)
     columns = {name: np.array([row[name] for row in rows], dtype=_TYPES[name]) for name in COLUMNS}
-    return Samples(**columns, left_out=dict(left_out), mended=dict(mended), unknown=tuple(odd))
+    return WaterSamples(**columns, left_out=dict(left_out), mended=dict(mended), unknown=tuple(odd))
 
 
-_TYPES = {
+_TYPES: dict[str, np.typing.DTypeLike] = {
     "station": str, "date": "datetime64[D]", "time": "datetime64[s]", "lat": float, "lon": float, "depth": str,
     "depth_m": float, "mc": float, "mc_censored": bool, "chla": float, "pc": float, "row": int, "source": str,
 }  # fmt: skip
@@ -158,7 +162,9 @@ def _plain(name: str) -> str:
     return name.strip().lower().replace("\u03bc", "\u00b5")  # the Greek letter mu for the micro sign
 
 
-def _sample(path: Path, number: int, cells: dict[str, str], headers: dict[str, str]) -> tuple[dict, list[tuple]]:
+def _sample(
+    path: Path, number: int, cells: dict[str, str], headers: dict[str, str]
+) -> tuple[dict, list[tuple[str, int, str, str]]]:
     """A row as a sample, and its concentrations with unknown codes."""
 
     def needed(field: str, value, expected: str):
@@ -172,7 +178,7 @@ def _sample(path: Path, number: int, cells: dict[str, str], headers: dict[str, s
     if not cells["station"]:
         needed("station", None, "the name of a station")
     metres = glerl_cells.amount(cells["depth_m"])
-    made = {
+    sample = {
         "station": glerl_cells.station(cells["station"]),
         "date": day,
         "time": needed("time", glerl_cells.utc(day, cells["time"]), "a time such as 9:31, or nothing"),
@@ -185,13 +191,13 @@ def _sample(path: Path, number: int, cells: dict[str, str], headers: dict[str, s
     odd = []
     for field in ("mc", "chla", "pc"):
         # The limits of the pigments' methods are not published beside the data, so their `bdl` has no number.
-        found = glerl_cells.amount(cells[field], *(() if field == "mc" else (np.nan,)))
-        made[field] = found.value
+        amount = glerl_cells.amount(cells[field], *(() if field == "mc" else (np.nan,)))
+        sample[field] = amount.value
         if field == "mc":
-            made["mc_censored"] = found.censored
-        if not found.known:
+            sample["mc_censored"] = amount.censored
+        if not amount.known:
             odd.append((str(path), number, headers[field], cells[field]))
-    return made, odd
+    return sample, odd
 
 
 def _mend_position(sample: dict, most_shift_km: float) -> str:

@@ -25,12 +25,12 @@ def files(folder: str | os.PathLike) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"expected a folder of PACE granules, and {folder} is not a folder.")
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".nc", ".nc4") and p.is_file())
-    if not found:
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".nc", ".nc4") and p.is_file())
+    if not paths:
         others = sorted(p.name for p in folder.iterdir())[:3]
         there = f"it holds {', '.join(others)}" if others else "it is empty"
         raise FileNotFoundError(f"{folder} has no file that ends in .nc ({there}).")
-    return found
+    return paths
 
 
 def chosen(granules: Sequence[Identity]) -> tuple[list[Identity], dict[str, int]]:
@@ -48,12 +48,13 @@ def chosen(granules: Sequence[Identity]) -> tuple[list[Identity], dict[str, int]
                 f"{who.path}: expected Level-2 AOP (geophysical_data/Rrs), got the product {who.product}; match-ups are made "
                 "of Rrs of single pixels and their flags. Take it out of the folder."
             )
-    kept, counts = [], Counter()
+    used: list[Identity] = []
+    counts: Counter[str] = Counter()
     for scene in _scenes(sorted(granules, key=lambda g: (g.time, str(g.path)))):
         best, *others = sorted(scene, key=lambda g: (g.near_real_time, [-n for n in _version(g)], str(g.path)))
-        kept.append(best)
+        used.append(best)
         counts.update(_reason(other, best) for other in others)
-    return kept, dict(counts)
+    return used, dict(counts)
 
 
 def _scenes(by_time: list[Identity]) -> list[list[Identity]]:

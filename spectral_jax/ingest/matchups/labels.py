@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spectral_jax.ingest.matchups.glerl import Samples
+from spectral_jax.ingest.matchups.glerl import WaterSamples
 from spectral_jax.matchups import AHEAD_DAYS
 
 NOW_DAYS = 2
@@ -51,7 +51,7 @@ def ahead(dates: np.ndarray, day: np.datetime64, window: tuple[float, float] = A
     return nearest(dates, day, window, AHEAD_TARGET_DAYS)
 
 
-def usable(samples: Samples) -> tuple[np.ndarray, dict[str, int]]:
+def usable(samples: WaterSamples) -> tuple[np.ndarray, dict[str, int]]:
     """Which samples can be labels, bool [N], and how many cannot for which reason (the first that holds)."""
     reasons = {f"samples: depth {depth}": samples.depth == depth for depth in ("bottom", "scum", "mid", "unknown")}
     reasons["samples: no particulate microcystin"] = np.isnan(samples.mc)

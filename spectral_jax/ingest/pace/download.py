@@ -9,6 +9,7 @@ from pathlib import Path
 
 from spectral_jax.ingest.facts import facts
 from spectral_jax.matchups import REGION
+from spectral_jax.sentences import needs, unknown
 
 _START = re.compile(r"\d{8}T\d{6}")
 
@@ -41,38 +42,37 @@ def fetch(
     """
     names = facts("pace_oci")["download"]
     if product not in names:
-        raise ValueError(f"product: expected one of {', '.join(names)}, got {product!r}.")
+        raise unknown("product", "product of PACE OCI", product, names)
     first, last = _days(start, end)
-    try:
+    with needs("earthaccess", "download", "fetching granules"):
         import earthaccess
-    except ImportError as error:
-        raise ImportError(
-            "fetching granules needs earthaccess, and it is not installed; install the extra: spectral-jax[download]."
-        ) from error
     _log_in(earthaccess)
     period = (f"{first}T00:00:00", f"{last}T23:59:59")
-    found = []
+    granules: list = []
     for name in names[product] if near_real_time else names[product][:1]:
         asked = {"short_name": name, "temporal": period, "bounding_box": region} | ({"version": version} if version else {})
         with _archive("was asked"):
             answer = earthaccess.search_data(**asked)
-        found += [granule for granule in answer if not _is_there(granule, found)]
+        granules += [granule for granule in answer if not _is_there(granule, granules)]
     what = f"granules of {product} between {first} and {last}"
-    if not found:
+    if not granules:
         raise ValueError(f"the archive has no {what} in the region {region}; take another period, region or version.")
-    if len(found) > most:
-        raise ValueError(f"the archive has {len(found)} {what}, more than {most}; take a shorter period or fetch it in parts.")
-    report(f"{len(found)} {what}")
+    if len(granules) > most:
+        raise ValueError(
+            f"the archive has {len(granules)} {what}, more than {most}; take a shorter period or fetch it in parts."
+        )
+    report(f"{len(granules)} {what}")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with _archive("sent granules"):
-        answer = earthaccess.download(found, str(folder))
-    got = [Path(p) for p in answer if isinstance(p, str | os.PathLike)]
-    if len(got) < len(found):
+        answer = earthaccess.download(granules, str(folder))
+    paths = [Path(p) for p in answer if isinstance(p, str | os.PathLike)]
+    if len(paths) < len(granules):
         raise OSError(
-            f"{len(got)} of {len(found)} granules were fetched into {folder}; run the same command again to fetch the others."
+            f"{len(paths)} of {len(granules)} granules were fetched into {folder}; run the same command again to "
+            "fetch the others."
         )
-    return sorted(got)
+    return sorted(paths)
 
 
 @contextlib.contextmanager
@@ -83,9 +83,9 @@ def _archive(doing: str):
         raise OSError(f"the archive failed while it {doing} ({error}); run the same command again to continue.") from error
 
 
-def _is_there(granule, found: list) -> bool:
-    """Whether the scene of a granule is among those found before; scenes are told by the start in their names."""
-    starts = [_START.search(g["umm"]["GranuleUR"]) for g in (granule, *found)]
+def _is_there(granule, before: list) -> bool:
+    """Whether the scene of a granule is among those before; scenes are told by the start in their names."""
+    starts = [_START.search(g["umm"]["GranuleUR"]) for g in (granule, *before)]
     return starts[0] is not None and starts[0][0] in {start[0] for start in starts[1:] if start}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from spectral_jax.ingest.facts import facts
+from spectral_jax.sentences import needs
 
 # PACE_OCI.20240730T181157.L2.OC_AOP.V3_0.NRT.nc; Level 3 has 20240601_20240630 in place of the time, and more parts.
 _NAME = re.compile(r"PACE_OCI\.(\d{8})(?:T(\d{6}))?[._].*\.nc4?$", re.IGNORECASE)
@@ -46,12 +47,8 @@ def opened(path: Path):
       FileNotFoundError: there is no such file.
       ValueError: the file is no NetCDF-4, or damaged.
     """
-    try:
+    with needs("h5netcdf", "pace", "reading PACE files"):
         import h5netcdf
-    except ImportError as error:
-        raise ImportError(
-            "reading PACE files needs h5netcdf, and it is not installed; install the extra: spectral-jax[pace]."
-        ) from error
     if not path.is_file():
         raise FileNotFoundError(f"PACE file {path} does not exist.")
     try:

@@ -7,7 +7,7 @@ import numpy as np
 
 from spectral_jax.ingest.facts import facts
 from spectral_jax.ingest.pace import file
-from spectral_jax.sentences import closest
+from spectral_jax.sentences import unknown
 
 DEFAULT = "inland_bloom"
 # Bits without a meaning carry this name, several of them in one file.
@@ -50,11 +50,8 @@ def mask(name: str) -> Mask:
     flags = tuple(flag.strip() for flag in name.split(",") if flag.strip())
     if flags and all(flag.isupper() for flag in flags):
         return Mask(name=name, flags=flags)
-    near = closest(name, known, 1)
-    raise ValueError(
-        f"mask: expected one of {', '.join(known)}, or names of flags in capitals with commas between (LAND,CLDICE), got "
-        f"{name!r}; the nearest is {near}."
-    )
+    error = unknown("mask", "mask", name, known)
+    raise ValueError(f"{error} Names of flags, in capitals with commas between (LAND,CLDICE), are a mask too.")
 
 
 def bits(variable, where: str) -> dict[str, int]:
@@ -99,10 +96,7 @@ def flagged(flags: np.ndarray, bit_of: Mapping[str, int], chosen: tuple[str, ...
     """
     for name in chosen:
         if name not in bit_of:
-            near = closest(name, bit_of, 1)
-            raise ValueError(
-                f"{where}: no flag is called {name!r} in l2_flags; the nearest is {near} (all: "
-                f"{', '.join(bit_of)}). Take another mask, or list flags of this file."
-            )
+            error = unknown(where, "flag of l2_flags", name, bit_of, most=len(bit_of))
+            raise ValueError(f"{error} Take another mask, or list flags of this file.")
     wanted = sum(bit_of[name] for name in set(chosen))
     return (flags.astype(np.int64) & wanted) != 0

@@ -2,9 +2,7 @@
 
 import numpy as np
 
-EARTH_RADIUS_KM = 6371.0088  # mean radius, IUGG
-# Spacings of a regular grid count as equal within this part of one.
-_EVEN = 0.01
+from spectral_jax.ingest.raster.earth import EARTH_RADIUS_KM, regular_step
 
 
 class OutsideRegionError(ValueError):
@@ -49,15 +47,7 @@ def geotransform(lat: np.ndarray, lon: np.ndarray, where: str) -> tuple[float, f
     """Left, column width, 0, top, 0, minus row height, of centres [R] from north to south and [K] from west to east, degrees.
 
     Raises:
-      ValueError: fewer than two rows or columns, or uneven spacing.
+      ValueError: fewer than two rows or columns, or uneven spacing (`raster.earth.regular_step`).
     """
-    steps = []
-    for name, centres in (("lat", lat), ("lon", lon)):
-        if len(centres) < 2:
-            raise ValueError(f"{where}: '{name}' has {len(centres)} centre; expected at least two, to know the spacing.")
-        step = (centres[-1] - centres[0]) / (len(centres) - 1)
-        if (np.abs(np.diff(centres) - step) > _EVEN * abs(step)).any():
-            raise ValueError(f"{where}: '{name}' is not evenly spaced; a geotransform needs a regular grid.")
-        steps.append(float(step))
-    down, across = steps
+    down, across = (regular_step(centres, f"{where}: '{name}'") for name, centres in (("lat", lat), ("lon", lon)))
     return float(lon[0]) - across / 2, across, 0.0, float(lat[0]) - down / 2, 0.0, down

@@ -19,7 +19,7 @@ from spectral_jax.ingest.pace.flags import flagged as flagged_by
 
 
 @dataclasses.dataclass(frozen=True)
-class Scene:
+class Granule:
     """A swath of Level 2: L lines of P pixels with C bands.
 
     Attributes:
@@ -58,7 +58,7 @@ class Scene:
         """Remote-sensing reflectance, sr^-1 [L P C].
 
         Raises:
-          ValueError: the scene holds rhos, which is no Rrs: its light from the sea surface and aerosols is not taken out.
+          ValueError: the granule holds rhos, which is no Rrs: its light from the sea surface and aerosols is not taken out.
         """
         return self._as("Rrs", "rhos / pi is not Rrs, read the AOP product")
 
@@ -67,7 +67,7 @@ class Scene:
         """Surface reflectance, no unit [L P C].
 
         Raises:
-          ValueError: the scene holds Rrs.
+          ValueError: the granule holds Rrs.
         """
         return self._as("rhos", "read the SFREFL product")
 
@@ -82,7 +82,7 @@ class Scene:
 
 
 @dataclasses.dataclass(frozen=True)
-class Grid:
+class MappedGrid:
     """A Level-3 map: R rows from north to south and K columns from west to east, with C bands.
 
     Attributes:
@@ -115,7 +115,7 @@ class Grid:
         return place.geotransform(self.lat, self.lon, self.source)
 
 
-def read(path: str | os.PathLike, *, region: tuple[float, float, float, float] | None = None) -> Scene | Grid:
+def read(path: str | os.PathLike, *, region: tuple[float, float, float, float] | None = None) -> Granule | MappedGrid:
     """Reads a file of PACE OCI.
 
     Args:
@@ -125,14 +125,14 @@ def read(path: str | os.PathLike, *, region: tuple[float, float, float, float] |
     Raises:
       ImportError: h5netcdf is not installed.
       FileNotFoundError: there is no such file.
-      pace_place.OutsideRegionError: the file has no pixel in the region.
+      place.OutsideRegionError: the file has no pixel in the region.
       ValueError: another product or version, wavelengths that are missing or wrong, another unit, numbers left packed, flags
         without names, or more than fits in memory.
     """
     path = Path(path)
     with opened(path) as file:
         who = identify_opened(file, path)
-        return _grid(file, who, region) if who.product == "l3m" else _scene(file, who, region)
+        return _grid(file, who, region) if who.product == "l3m" else _granule(file, who, region)
 
 
 def identify(path: str | os.PathLike) -> Identity:
@@ -141,7 +141,7 @@ def identify(path: str | os.PathLike) -> Identity:
         return identify_opened(file, Path(path))
 
 
-def _scene(file, who: Identity, region) -> Scene:
+def _granule(file, who: Identity, region) -> Granule:
     variable, wavelength_nm = layout.bands(file, who)
     shape = variable.shape[:2]
     lat, lon = (layout.needed(file, who, f"navigation_data/{name}", shape) for name in ("latitude", "longitude"))
@@ -149,7 +149,7 @@ def _scene(file, who: Identity, region) -> Scene:
     whole = (slice(None), slice(None))
     lat, lon = (unpacked(x, whole, layout.place(who, x)) for x in (lat, lon))
     cut = place.cut(lat, lon, region, str(who.path))
-    return Scene(
+    return Granule(
         reflectance=layout.numbers(variable, (*cut, slice(None)), wavelength_nm, who),
         quantity="rhos" if who.product == "sfrefl" else "Rrs",
         unit="1" if who.product == "sfrefl" else "sr^-1", wavelength_nm=wavelength_nm, lat=lat[cut], lon=lon[cut],
@@ -158,14 +158,14 @@ def _scene(file, who: Identity, region) -> Scene:
     )  # fmt: skip
 
 
-def _grid(file, who: Identity, region) -> Grid:
+def _grid(file, who: Identity, region) -> MappedGrid:
     variable, wavelength_nm = layout.bands(file, who)
     lat = np.asarray(layout.needed(file, who, "lat", variable.shape[:1])[...], np.float64)
     lon = np.asarray(layout.needed(file, who, "lon", variable.shape[1:2])[...], np.float64)
     cut = place.cut(*np.meshgrid(lat, lon, indexing="ij", copy=False), region, str(who.path))
     rrs = layout.numbers(variable, (*cut, slice(None)), wavelength_nm, who)
     rows, columns = (slice(None, None, 1 if fine else -1) for fine in (lat[0] >= lat[-1], lon[0] <= lon[-1]))
-    return Grid(
+    return MappedGrid(
         rrs=rrs[rows, columns], wavelength_nm=wavelength_nm, lat=lat[cut[0]][rows], lon=lon[cut[1]][columns], unit="sr^-1",
         **_shared(who),
     )  # fmt: skip

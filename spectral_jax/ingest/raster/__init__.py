@@ -2,6 +2,7 @@
 
 In the order in which they may import one another:
 
+  earth: places in degrees: the radius, UTM zones, the step of a regular grid
   geotiff: one open file, with a sentence for whatever is wrong
   grid: two rasters on one grid
   bands: which band of a file is which band of a spec

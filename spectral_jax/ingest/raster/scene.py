@@ -97,26 +97,26 @@ def open_scene(*paths: str | Path, bands: tuple[int, ...] | None = None) -> Iter
     """
     if not paths:
         raise ValueError("open_scene: expected at least one GeoTIFF, got none.")
-    paths = tuple(Path(p) for p in paths)
+    first, *others = files = tuple(Path(p) for p in paths)
     with contextlib.ExitStack() as stack:
-        datasets = [stack.enter_context(geotiff.opened(paths[0]))]
+        datasets = [stack.enter_context(geotiff.opened(first))]
         stack.enter_context(_bounded_cache())
-        for path in paths[1:]:
+        for path in others:
             datasets.append(stack.enter_context(geotiff.opened(path)))
-            check_same_grid(datasets[0], paths[0], datasets[-1], path)
+            check_same_grid(datasets[0], first, datasets[-1], path)
         every = [(i, band) for i, dataset in enumerate(datasets) for band in range(1, dataset.count + 1)]
         if bands is not None:
             wrong = [b for b in bands if not 1 <= b <= len(every)]
             if not bands or wrong or list(bands) != sorted(set(bands)):
                 raise ValueError(
-                    f"{paths[0]}: expected ascending bands from 1 to {len(every)}, got {tuple(bands)}; reorder channels after "
+                    f"{first}: expected ascending bands from 1 to {len(every)}, got {tuple(bands)}; reorder channels after "
                     "reading."
                 )
             every = [every[b - 1] for b in bands]
-        yield Scene(paths, tuple(datasets), tuple(every))
+        yield Scene(files, tuple(datasets), tuple(every))
 
 
-class Prediction:
+class PredictionFile:
     """A GeoTIFF that is being written, window by window.
 
     Bands of rows of full width that follow each other are held until a row of blocks is complete: a compressed block that is
@@ -125,7 +125,8 @@ class Prediction:
 
     def __init__(self, dataset, path: Path):
         self._dataset, self._path = dataset, path
-        self._held, self._first, self._next = [], 0, 0
+        self._rows: list[np.ndarray] = []  # that wait for a row of blocks
+        self._first = self._next = 0
 
     def write(self, rows: slice, columns: slice, values: np.ndarray) -> None:
         """Writes values [h w K] of a window.
@@ -150,22 +151,22 @@ class Prediction:
         if not whole:
             self._put(rows, columns, values)
             return
-        if not self._held:
+        if not self._rows:
             self._first = rows.start
-        self._held.append(values)
+        self._rows.append(values)
         self._next = rows.stop
         complete = self._next - self._next % BLOCK_PX
         if complete > self._first:
-            values = np.concatenate(self._held)
+            values = np.concatenate(self._rows)
             count = complete - self._first
             self._put(slice(self._first, complete), columns, values[:count])
-            self._held, self._first = [values[count:]], complete
+            self._rows, self._first = [values[count:]], complete
 
     def flush(self) -> None:
         """Writes the rows that are held."""
-        if self._held:
-            self._put(slice(self._first, self._next), slice(0, self._dataset.width), np.concatenate(self._held))
-        self._held = []
+        if self._rows:
+            self._put(slice(self._first, self._next), slice(0, self._dataset.width), np.concatenate(self._rows))
+        self._rows = []
 
     def _put(self, rows, columns, values):
         import rasterio
@@ -178,7 +179,7 @@ class Prediction:
 @contextlib.contextmanager
 def create_prediction(
     path: str | Path, scene: Scene, names: tuple[str, ...], dtype: str = "float32", nodata: float | None = float("nan")
-) -> Iterator[Prediction]:
+) -> Iterator[PredictionFile]:
     """Makes a tiled, compressed GeoTIFF on the grid of a scene.
 
     Args:
@@ -208,9 +209,9 @@ def create_prediction(
     }  # fmt: skip
     with _bounded_cache(), rasterio.open(path, "w", **profile) as file:
         file.descriptions = names
-        made = Prediction(file, path)
-        yield made
-        made.flush()
+        prediction = PredictionFile(file, path)
+        yield prediction
+        prediction.flush()
 
 
 def _bounded_cache():

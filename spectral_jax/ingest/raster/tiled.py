@@ -104,21 +104,21 @@ def predict_scene(
         raise ValueError(f"batch: expected at least 1 tile, got {batch}.")
     down, across = (plan(side, tile, overlap, margin) for side in shape)
     height, width = shape
-    held = None
+    rows = np.zeros((0, 0, 0), np.float32)  # [tile W K] once K is known
     for i, top in enumerate(down.starts):
         for first in range(0, len(across.starts), batch):
             columns = across.starts[first : first + batch]
             values = _call(function, [_tile(read, top, left, tile, shape) for left in columns], batch, tile)
-            if held is None:
-                held = np.zeros((tile, max(width, tile), values.shape[-1]), np.float32)
+            if not rows.size:
+                rows = np.zeros((tile, max(width, tile), values.shape[-1]), np.float32)
             for left, value, weight in zip(columns, values, across.weights[first : first + batch], strict=True):
                 share = down.weights[i][:, None] * weight[None]
-                held[:, left : left + tile] += share[..., None] * value
+                rows[:, left : left + tile] += share[..., None] * value
         below = down.starts[i + 1] if i + 1 < len(down.starts) else height
         done = int(min(below, height) - top)
-        write(slice(int(top), int(top) + done), slice(0, width), held[:done, :width].copy())
-        held[: tile - done] = held[done:].copy()
-        held[tile - done :] = 0.0
+        write(slice(int(top), int(top) + done), slice(0, width), rows[:done, :width].copy())
+        rows[: tile - done] = rows[done:].copy()
+        rows[tile - done :] = 0.0
 
 
 def _tile(read, top, left, tile, shape):

@@ -268,4 +268,4 @@ def test_the_command(tmp_path):
     assert matchups.load(tmp_path / "m.npz").mc_ahead_censored[0]
     wrong = run_tool(*common, f"--out={tmp_path / 'm.npz'}", "--mask=nasa")
     assert (wrong.returncode, wrong.stderr.count("\n")) == (1, 1)
-    assert wrong.stderr.startswith("build_matchups: mask: expected one of nasa_matchup")
+    assert wrong.stderr.startswith("build_matchups: mask: no mask is called 'nasa'; the names are, closest first: nasa_matchup")

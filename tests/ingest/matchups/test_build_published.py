@@ -18,7 +18,7 @@ def real_pairs(real_data):
     keep, _ = labels.usable(samples)
     days = published["time"].astype("datetime64[D]")
     found = [
-        next((p for p in build.pairs(samples, keep, day) if p.station == station), build.Pair(str(station), None, None))
+        next((p for p in build.pairs(samples, keep, day) if p.station == station), build.StationPair(str(station), None, None))
         for station, day in zip(published["station"], days, strict=True)
     ]
     return published, samples, found, days
