@@ -4,9 +4,8 @@ import dataclasses
 
 import numpy as np
 
-# Coordinates count as equally spaced within this part of a step; float32 degrees are well inside it.
-STEP_TOLERANCE = 0.02
-EARTH_RADIUS_KM = 6371.0  # mean radius (IUGG 1980: 6371.009 km)
+from spectral_jax.ingest.raster.earth import EARTH_RADIUS_KM, regular_step
+
 # A swath's pixels lie at most 0.71 of a step from any point between them; this leaves room for the stretched edges. A choice.
 WITHIN_STEPS = 1.2
 MOST_PIXELS = 50_000_000
@@ -96,21 +95,7 @@ def _check_coordinates(made: MapPrediction) -> None:
             shown = "none finite" if not found.size else f"{found.min():g} to {found.max():g}"
             raise ValueError(f"map: field {name} is {shown}; expected degrees within -{most:g} to {most:g}.")
         if values.ndim == 1:
-            _check_regular(name, values)
-
-
-def _check_regular(name: str, values: np.ndarray) -> None:
-    steps = np.diff(values)
-    mean = (values[-1] - values[0]) / (len(values) - 1)
-    off = np.abs(values - np.linspace(values[0], values[-1], len(values)))
-    if mean == 0 or not np.isfinite(values).all() or (np.sign(steps) != np.sign(mean)).any():
-        raise ValueError(f"map: field {name} must be finite and go one way from pixel to pixel; sort it with its pixels.")
-    if off.max() > STEP_TOLERANCE * abs(mean):
-        raise ValueError(
-            f"map: field {name} is no regular grid: steps run from {np.abs(steps).min():.6g} to "
-            f"{np.abs(steps).max():.6g} degrees. "
-            "Resample it to equal steps, or give lat and lon of every pixel, [R Q], as of a swath."
-        )
+            regular_step(values, f"map: field {name}", ", or give lat and lon of every pixel, [R Q], as of a swath")
 
 
 def north_up(prediction: MapPrediction) -> tuple[MapPrediction, str]:
