@@ -217,6 +217,20 @@ def response(spec: SensorSpec, grid_nm: np.ndarray) -> np.ndarray:
     return np.stack(rows)
 
 
+def read_table(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV by column; lines that begin with # tell where its numbers come from and are left out.
+
+    Raises:
+      ValueError: a row has more or fewer cells than there are columns.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    for number, row in enumerate(rows, 1):
+        if None in row or None in row.values():
+            raise ValueError(f"{path}: row {number} has another number of cells than the line of columns; mend it.")
+    return rows
+
+
 def _find(name: str) -> Path:
     if name.endswith(".toml"):
         path = Path(name)
@@ -236,7 +250,7 @@ def _load(path: Path) -> SensorSpec:
         data.pop(note, None)
     norm = data.pop("normalisation", {})
     bands = data.pop("bands")
-    rows = _read_csv(path.parent / bands) if isinstance(bands, str) else bands
+    rows = read_table(path.parent / bands) if isinstance(bands, str) else bands
     known = {f.name for f in dataclasses.fields(SensorSpec)}
     unknown = sorted((set(data) | set(norm)) - known)
     if unknown:
@@ -252,15 +266,10 @@ def _band(row: dict, path: Path) -> Band:
         raise ValueError(f"{path}: band row {row} is not a band ({error}).") from error
 
 
-def _read_csv(path: Path) -> list[dict]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(line for line in file if not line.startswith("#")))
-
-
 @functools.cache
 def _sampled_responses(name: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     table: dict[str, list[tuple[float, float]]] = {}
-    for row in _read_csv(folder() / name):
+    for row in read_table(folder() / name):
         table.setdefault(row["band"], []).append((float(row["wavelength_nm"]), float(row["relative_response"])))
     return {band: tuple(np.array(samples).T) for band, samples in table.items()}
 

@@ -7,7 +7,7 @@ import tomllib
 import numpy as np
 import pytest
 
-from spectral_jax.sensors import Band, SensorSpec, differences, folder, names, response
+from spectral_jax.sensors import Band, SensorSpec, differences, folder, names, read_table, response
 
 EXPECTED = {
     "enmap_l2a", "emit_l2a", "desis_l2a", "prisma_l2d", "pace_oci_rrs_v3", "pace_oci_sfrefl", "sentinel2a_l2a",
@@ -289,3 +289,12 @@ def test_a_file_of_ones_own_loads_and_unknown_fields_are_named(tmp_path):
     other.write_text(text)
     with pytest.raises(ValueError, match="is not a band"):
         SensorSpec.load(str(other))
+
+
+def test_a_table_is_read_by_column_and_its_remarks_are_left_out(tmp_path):
+    (tmp_path / "t.csv").write_text("# from \u00b5 and\n# a year\nname,mean\na,1.5\n# in between\nb,\n", encoding="utf-8")
+    assert read_table(tmp_path / "t.csv") == [{"name": "a", "mean": "1.5"}, {"name": "b", "mean": ""}]
+    for row in ("c", "c,1,2"):
+        (tmp_path / "t.csv").write_text(f"name,mean\na,1\n{row}\n")
+        with pytest.raises(ValueError, match="t.csv: row 2 has another number of cells than the line of columns; mend it."):
+            read_table(tmp_path / "t.csv")

@@ -6,7 +6,6 @@ years before the first image, by `tools/climatology.py`, so it knows nothing of 
 
 import csv
 import dataclasses
-import io
 from pathlib import Path
 
 import numpy as np
@@ -90,9 +89,9 @@ def read(name: str) -> Climatology:
         known = sorted(p.stem for p in folder.glob("*.csv"))
         near = closest(name, known, 3)
         raise FileNotFoundError(f"data.climatology: {file} does not exist; the closest are {near or 'none'}.")
-    text = "".join(line for line in file.read_text(encoding="utf-8").splitlines(True) if not line.startswith("#"))
-    rows = list(csv.reader(io.StringIO(text)))
-    if not rows or rows[0][:2] != ["day_of_year", EVERYWHERE]:
-        raise ValueError(f"{file}: expected a first line day_of_year,{EVERYWHERE},STATION,..., got {rows[:1]}.")
-    values = np.array(rows[1:], float)
-    return Climatology(values[:, 0], tuple(rows[0][1:]), values[:, 1:])
+    rows = sensors.read_table(file)
+    columns = list(rows[0]) if rows else []
+    if columns[:2] != ["day_of_year", EVERYWHERE]:
+        raise ValueError(f"{file}: expected columns day_of_year,{EVERYWHERE},STATION,... and their rows, got {columns}.")
+    values = np.array([list(row.values()) for row in rows], float)
+    return Climatology(values[:, 0], tuple(columns[1:]), values[:, 1:])

@@ -26,8 +26,7 @@ def standardised(spec: SensorSpec, name: str) -> SensorSpec:
       ValueError: a used band has no line, or a line is not a number, or a deviation is not above 0.
     """
     path = _find(name)
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    rows = sensors.read_table(path)
     picked = [_row_of(band, rows, spec, path) for band in spec.used]
     try:
         mean, std = (tuple(float(row[column]) for row in picked) for column in ("mean", "std"))

@@ -28,5 +28,5 @@ def test_an_unknown_table_names_the_closest(tmp_path):
     with pytest.raises(FileNotFoundError, match="the closest are erie_microcystin"):
         climatology.read("erie")
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match="expected a first line day_of_year"):
+    with pytest.raises(ValueError, match="expected columns day_of_year"):
         climatology.read(str(tmp_path / "bad.csv"))
