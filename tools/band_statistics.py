@@ -4,7 +4,7 @@ Example:
   uv run python tools/band_statistics.py --config=experiments/configs/real_mini.py --store=real.zarr --sensor=ENMAP \
       --out=enmap.csv
 
-then, in a config file: `dataclasses.replace(sensor, spec=statistics.standardised(sensor.spec, "enmap.csv"))`.
+then, in a config file: `dataclasses.replace(sensor, spec=band_statistics.standardised(sensor.spec, "enmap.csv"))`.
 """
 
 import sys
@@ -35,9 +35,9 @@ def main(argv: list[str]):
         read = f"{BATCHES.value} batches of {Path(STORE.value).name}"
         origin = f"{spec.name}: {count} valid pixels ({kind}) in {read}, scaled to 0..1."
         band_statistics.write(Path(OUT.value), spec, mean, std, origin)
-    except (ValueError, KeyError, OSError) as error:
+    except (ValueError, OSError) as error:
         sys.exit(f"band_statistics: {error}")
-    print(f"{origin}\nWritten to {OUT.value}; take it with statistics.standardised(spec, {OUT.value!r}).")
+    print(f"{origin}\nWritten to {OUT.value}; take it with band_statistics.standardised(spec, {OUT.value!r}).")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ there, so the order is the same for any number of workers.
 import dataclasses
 import os
 from collections.abc import Iterator
+from typing import cast
 
 import grain
 import jax
@@ -19,7 +20,7 @@ from spectral_jax.config import Config
 from spectral_jax.data import store, store_read
 from spectral_jax.data.loader_checks import check_sensors
 from spectral_jax.data.schedule import Schedule, words
-from spectral_jax.sentences import closest
+from spectral_jax.sentences import unknown
 
 
 class Loader:
@@ -135,7 +136,9 @@ class Loader:
         if not self.truth_names:
             raise ValueError(f"store {self.store.path}: it has no ground parameters; only simulated stores have them.")
         for name, rows, batch in self.each_location():
-            yield batch, self.store.groups[name].truth()[rows]
+            truth = self.store.groups[name].truth()
+            assert truth is not None  # a store with names of parameters has them in every group
+            yield batch, truth[rows]
 
     def each_location(self) -> Iterator[tuple[str, np.ndarray, Batch]]:
         """Every usable location once: the group's name, rows [b] of it, and their batch.
@@ -175,28 +178,28 @@ class Loader:
             present, dates = store_read.choose_dates(group.valid(key)[rows], draws[key])
             plans[key] = store_read.SensorRead(key, bands, present, dates, corners * token, self.cfg.patch_px(key))
             if self.cfg.data.lead_days is not None:
-                found = store_read.choose_later(
+                present, dates = store_read.choose_later(
                     group.valid(key)[rows], group.times(key)[rows], present, dates, self.cfg.data.lead_days
                 )
-                later[key] = dataclasses.replace(plans[key], present=found[0], dates=found[1])
+                later[key] = dataclasses.replace(plans[key], present=present, dates=dates)
         sensors = self._read_dates(group, rows, plans)
         numbers = np.full(len(rows), self._numbers[name], np.int32)
-        return Batch(sensors, rows.astype(np.int32), numbers, self._read_dates(group, rows, later) if later else None)
+        afterwards = self._read_dates(group, rows, later) if later else None
+        return Batch(sensors, _leaf(rows.astype(np.int32)), _leaf(numbers), afterwards)
 
     def _read_dates(self, group, rows: np.ndarray, plans: dict[str, store_read.SensorRead]) -> dict[str, SensorData]:
         pixels = store_read.read_batch(group, rows, list(plans.values()))
         sensors = {}
         for key, plan in plans.items():
             times = np.where(plan.present, group.times(key)[rows, plan.dates], 0.0).astype(np.float32)
-            sensors[key] = SensorData(pixels[key], plan.present, times)
+            sensors[key] = SensorData(_leaf(pixels[key]), _leaf(plan.present), _leaf(times))
         return sensors
 
     def _chosen(self) -> list[str]:
         known = list(self.store.groups)
         for name in self.cfg.data.groups:
             if name not in known:
-                near = closest(name, known, 3)
-                raise ValueError(f"data.groups: store {self.store.path} has no group {name!r}; the nearest are {near}.")
+                raise unknown(f"data.groups: store {self.store.path}", "group", name, known)
         return [name for name in known if not self.cfg.data.groups or name in self.cfg.data.groups]
 
     def _usable(self, name: str) -> np.ndarray:
@@ -208,6 +211,11 @@ class Loader:
                 "building the store, or name other groups in data.groups."
             )
         return rows.astype(np.int32)
+
+
+def _leaf(array: np.ndarray) -> jax.Array:
+    """The array itself: a host batch has NumPy leaves where the fields of a batch name what the feed makes of them."""
+    return cast(jax.Array, array)
 
 
 class _Source:

@@ -41,7 +41,7 @@ class Schedule:
       epoch_batches: their sum.
     """
 
-    def __init__(self, locations: Mapping[str, Sequence[int]], batch_size: int, seed: int):
+    def __init__(self, locations: Mapping[str, np.ndarray | Sequence[int]], batch_size: int, seed: int):
         """Takes the usable rows of each group, and the number of locations in a batch over all processes."""
         self.names = list(locations)
         self.batch_size = batch_size

@@ -17,7 +17,7 @@ from pathlib import Path
 from spectral_jax.data import store_archive, store_format, store_write
 from spectral_jax.data.store_group import Group
 from spectral_jax.sensors import SensorSpec
-from spectral_jax.sentences import closest
+from spectral_jax.sentences import unknown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,10 +37,27 @@ class Store:
     Attributes:
       path: folder or address.
       footprint_m: side of the square patches, metres.
-      simulated: True when the numbers come from `scenes.store`, not from a satellite.
+      simulated: True when the numbers come from `simulate`, not from a satellite.
       truth_names: names of the ground parameters of a simulated store.
       provenance: what was built from what, as the builder wrote it.
       groups: name -> Group, sorted by name.
+
+    Example:
+      >>> import tempfile
+      >>> import numpy as np
+      >>> from spectral_jax.data.store import GroupLayout, create, open_store
+      >>> from spectral_jax.sensors import SensorSpec
+      >>> folder = tempfile.TemporaryDirectory()
+      >>> radar = SensorSpec.load("sentinel1_rtc")  # two bands of 10 m, stored as hundredths of a decibel
+      >>> layout = GroupLayout("lake", {"S1": radar}, locations=2, dates=1)
+      >>> store = create(f"{folder.name}/my.zarr", [layout], footprint_m=80.0, simulated=False)
+      >>> store.groups["lake"].write_patch(0, 0, "S1", np.full((2, 8, 8), -1250, np.int16), time_days=8240.5)
+      >>> lake = open_store(store.path).group("lake")
+      >>> lake.valid("S1").tolist()  # by location and date
+      [[True], [False]]
+      >>> float(lake.read("S1", location=0, date=0)[0, 0, 0] * radar.scale)
+      -12.5
+      >>> folder.cleanup()
     """
 
     path: str
@@ -54,11 +71,10 @@ class Store:
         """The group called `name`.
 
         Raises:
-          KeyError: there is none; the sentence gives the nearest names.
+          ValueError: there is none; the sentence names the closest.
         """
         if name not in self.groups:
-            near = closest(name, self.groups, 3)
-            raise KeyError(f"store {self.path} has no group {name!r}; the nearest are {near} (of {len(self.groups)}).")
+            raise unknown(f"store {self.path}", "group", name, self.groups)
         return self.groups[name]
 
 
@@ -187,7 +203,7 @@ def _open_ours(path: str, arrays: store_format.Arrays, attributes: dict) -> Stor
 
 
 def _check_arrays(store: Store, arrays: store_format.Arrays):
-    wanted = {}
+    wanted: dict[str, store_format.ArrayPlan] = {}
     for group in store.groups.values():
         shapes = store_format.plans(
             group.sensors, group.locations, group.dates, store.footprint_m, len(store.truth_names), shard_bytes=1
@@ -201,8 +217,8 @@ def _check_arrays(store: Store, arrays: store_format.Arrays):
                 f"store {store.path}: expected the array {name}, and its {store_format.NODE} is missing; the store is "
                 "truncated: copy or build it again."
             )
-        found = _json(f"{store.path}/{name}/{store_format.NODE}", raw)
-        shape, dtype = tuple(found.get("shape", ())), found.get("data_type")
+        metadata = _json(f"{store.path}/{name}/{store_format.NODE}", raw)
+        shape, dtype = tuple(metadata.get("shape", ())), metadata.get("data_type")
         if (shape, dtype) != (plan.shape, plan.dtype):
             raise ValueError(
                 f"store {store.path}: array {name} is {dtype} {shape}, and the store's attributes say {plan.dtype} "

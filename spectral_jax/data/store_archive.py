@@ -54,7 +54,8 @@ def find(path: str, arrays: store_format.Arrays, specs: Mapping[str, SensorSpec]
             f"archive {path}: it does not describe its arrays {', '.join(keys)}; pass "
             "open_store(path, specs={key: SensorSpec})."
         )
-    groups, sides = {}, {}
+    groups: dict[str, tuple] = {}
+    sides: dict[str, float] = {}
     for name, files in masked.items():
         described = _group(path, name, files, specs, sides)
         if described:
@@ -108,12 +109,13 @@ def _array_files(folder: Path) -> dict[str, tuple[str, dict]]:
     for child in sorted(p for p in folder.iterdir() if p.is_dir()):
         for driver, file in METADATA.items():
             if (child / file).is_file():
-                found = json.loads((child / file).read_text())
-                if "shape" in found:
-                    out[child.name] = (driver, found)
+                metadata = json.loads((child / file).read_text())
+                if "shape" in metadata:
+                    out[child.name] = (driver, metadata)
     return out
 
 
 def _shape_and_type(metadata: dict) -> tuple[tuple[int, ...], str]:
-    dtype = metadata.get("data_type") or DTYPES.get(metadata.get("dtype"), str(metadata.get("dtype")))
+    code = str(metadata.get("dtype"))
+    dtype = metadata.get("data_type") or DTYPES.get(code, code)
     return tuple(metadata["shape"]), dtype

@@ -148,7 +148,7 @@ class Arrays:
           ValueError: the array is missing or its metadata cannot be read.
         """
         if (name, complete) not in self._open:
-            spec = {"driver": driver, "kvstore": kvstore(self.path, name)}
+            spec: dict = {"driver": driver, "kvstore": kvstore(self.path, name)}
             if complete:
                 spec |= {"recheck_cached_data": "open"} | ({"fill_missing_data_reads": False} if driver == "zarr3" else {})
             else:

@@ -7,6 +7,7 @@ import tensorstore as ts
 
 from spectral_jax.data import store_format, store_write
 from spectral_jax.sensors import SensorSpec
+from spectral_jax.sentences import unknown
 
 
 class Group:
@@ -40,14 +41,13 @@ class Group:
           complete: for read-only use; reading a patch that was never written is then an error instead of nodata.
 
         Raises:
-          KeyError: no such sensor; the sentence lists those of the group.
-          ValueError: the array is missing.
+          ValueError: no such sensor, or the array is missing.
         """
         self._check_key(key)
         return self._open(key, complete)
 
     def valid(self, key: str) -> np.ndarray:
-        """Which dates hold data of sensor `key`, bool [N T], read once."""
+        """Which dates hold data of sensor `key`, bool [N T], read once; ValueError as `pixels`."""
         self._check_key(key)
         return self._small(f"{key}_mask")
 
@@ -104,7 +104,7 @@ class Group:
 
     def shard_locations(self, key: str) -> int:
         """Locations in one shard of array `key`; blocks of this many rows are written fastest."""
-        return int(self.pixels(key).chunk_layout.write_chunk.shape[0])
+        return int(self.pixels(key).chunk_layout.write_chunk.shape[0])  # type: ignore[index, arg-type]  # Zarr has chunks
 
     def shard_file(self, key: str, location: int) -> str:
         """Path of the file, or start of the path of the files, that hold a location's pixels."""
@@ -126,7 +126,7 @@ class Group:
           time_days: days since 2000-01-01 UTC.
 
         Raises:
-          ValueError: a wrong shape, a time that is not finite, or an archive, which is read-only.
+          ValueError: no such sensor, a wrong shape, a time that is not finite, or an archive, which is read-only.
           TypeError: a wrong type of numbers; nothing is converted silently.
           IndexError: a location or date outside the group.
           OSError: the disk is full or the write failed otherwise.
@@ -190,4 +190,4 @@ class Group:
 
     def _check_key(self, key: str):
         if key not in self.sensors:
-            raise KeyError(f"group {self.name} has no sensor {key!r}; it has {', '.join(self.sensors)}.")
+            raise unknown(f"store {self._arrays.path}: group {self.name}", "sensor", key, self.sensors)

@@ -54,7 +54,8 @@ def choose_later(
     Args:
       valid: bool [b T].
       times: days [b T].
-      present: bool [b], whether a date was chosen, and `dates` int [b], which.
+      present: bool [b], whether a date was chosen.
+      dates: int [b], which.
       lead_days: shortest and longest time between the two dates.
 
     Returns:
@@ -97,15 +98,15 @@ def read_batch(group, rows: np.ndarray, plans: list[SensorRead]) -> dict[str, np
                 future = target.write(patch[start:stop].translate_to[0, 0, 0], batch=batch)
                 pending.append((plan.key, int(rows[i]), future))
         batch.submit()
-    failed = None
-    for key, row, future in pending:
+    failures = []
+    for key, row, future in pending:  # all are waited for: they write into the batch
         try:
             future.result()
         except ValueError as error:
-            failed = failed or (key, row, error)
-    if failed:
-        key, row, error = failed
-        raise group.corrupt(key, [row], error) from error
+            failures.append((key, row, error))
+    if failures:
+        key, row, first = failures[0]
+        raise group.corrupt(key, [row], first) from first
     return out
 
 
@@ -120,7 +121,7 @@ def local(array) -> np.ndarray:
 def _runs(bands: tuple[int, ...]) -> list[tuple[int, int, int]]:
     """Stretches of consecutive bands as (first place in the output, first band, one past the last band)."""
     out = []
-    for _, places in itertools.groupby(range(len(bands)), key=lambda i: bands[i] - i):
-        places = list(places)
+    for _, run in itertools.groupby(range(len(bands)), key=lambda i: bands[i] - i):
+        places = list(run)
         out.append((places[0], bands[places[0]], bands[places[-1]] + 1))
     return out

@@ -10,6 +10,7 @@ import contextlib
 import importlib.metadata
 import json
 from pathlib import Path
+from typing import Any
 
 import jax
 from orbax.checkpoint import v1 as ocp
@@ -30,7 +31,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path, cfg: Config):
         self._folder, self._cfg = Path(folder).resolve(), cfg
-        self._pending: tuple[int, object] | None = None
+        self._pending: tuple[int, Any] | None = None
         self._failed = False
         self._keeper = ocp.training.Checkpointer(
             self._folder,
@@ -109,11 +110,11 @@ class Checkpoints:
             yield
         except Exception as error:
             self._failed = True
-            kept = self.latest
+            finished = self.latest
+            intact = "No checkpoint is finished" if finished is None else f"The checkpoint of step {finished} is intact"
             raise CheckpointError(
-                f"saving step {step} to {self._folder} failed: {_reason(error)}. "
-                f"{'No checkpoint is finished' if kept is None else f'The checkpoint of step {kept} is intact'}; free space or "
-                "mend the folder, then run the same command again to continue."
+                f"saving step {step} to {self._folder} failed: {_reason(error)}. {intact}; free space or mend the folder, then "
+                "run the same command again to continue."
             ) from error
 
 
@@ -143,10 +144,10 @@ def read_config(step_folder: Path) -> Config:
 def about(step_folder: Path) -> dict:
     """What a checkpoint says of itself: config, data position, versions."""
     try:
-        found = ocp.checkpointables_metadata(step_folder).custom_metadata
-        if not found or "config" not in found:
+        said = ocp.checkpointables_metadata(step_folder).custom_metadata
+        if not said or "config" not in said:
             raise KeyError("its config is missing")
-        return found
+        return said
     except Exception as error:
         raise CheckpointError(
             f"{step_folder} cannot be read: {_reason(error)}. It is half written or not of spectral_jax; remove that folder "

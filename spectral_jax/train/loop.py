@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -64,7 +65,7 @@ def drive(
     key: jax.Array,
     *,
     start: int = 0,
-    names: Callable[[object], list[str]],
+    names: Callable[[Any], list[str]],
     settled: Callable[[dict], None],
     after: Callable[[int, object, Callable[[int], None]], None] = lambda *_: None,
 ):
@@ -124,7 +125,8 @@ def train(cfg: Config, loader: Loader, workdir: Path) -> Summary:
             return Summary(state, start, None, None)
         recorder = Recorder(workdir, start) if jax.process_index() == 0 else None
         progress = Progress(start, cfg.train.steps)
-        meter, rows = _Meter(cfg.data.batch_size), []
+        meter = _Meter(cfg.data.batch_size)
+        rows: list[dict] = []
 
         def settled(row: dict) -> None:
             if row["step"] % cfg.train.log_every == 0 or row["step"] in (start + 1, cfg.train.steps):
@@ -189,7 +191,8 @@ class _Meter:
     """Samples per second and share of time waiting for input, since the last reading; compilation is left out of the first."""
 
     def __init__(self, batch_size: int):
-        self._batch_size, self._step, self._time, self._waited = batch_size, None, 0.0, 0.0
+        self._batch_size, self._time, self._waited = batch_size, 0.0, 0.0
+        self._step: int | None = None
 
     def timed(self, feed: Iterable, start: int, stop: int) -> Iterable:
         """The batches of steps `start` to `stop`; the clock starts when the first is there."""
@@ -199,6 +202,7 @@ class _Meter:
             yield batch
 
     def read(self, step: int, waited: float) -> dict:
+        assert self._step is not None  # a batch was timed before its step is read
         now = time.monotonic()
         seconds = max(now - self._time, 1e-9)
         out = {

@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+from spectral_jax.sentences import needs
+
 PANELS = (
     ("loss", ("loss",)),
     ("parts of the loss", ("invariance", "reconstruction", "index", "ahead")),
@@ -23,8 +25,8 @@ class Recorder:
 
     def __init__(self, workdir: Path, start: int):
         self._path = workdir / "metrics.jsonl"
-        kept = [row for row in read_metrics(workdir) if row["step"] <= start]
-        self._path.write_text("".join(json.dumps(row) + "\n" for row in kept))
+        earlier = [row for row in read_metrics(workdir) if row["step"] <= start]
+        self._path.write_text("".join(json.dumps(row) + "\n" for row in earlier))
         self._events = _event_writer(workdir / "tensorboard", start)
 
     def write(self, row: dict[str, float]) -> None:
@@ -57,10 +59,11 @@ def read_metrics(workdir: Path) -> list[dict]:
 def draw_curves(workdir: Path) -> Path | None:
     """Draws metrics.jsonl as curves.png; None when no step is logged yet or, with a sentence, without matplotlib."""
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        print("curves.png was not drawn: matplotlib is missing; install the extra spectral-jax[plot].")
+        with needs("matplotlib", "plot", "drawing curves.png"):
+            from matplotlib.backends.backend_agg import FigureCanvasAgg
+            from matplotlib.figure import Figure
+    except ImportError as error:
+        print(error)
         return None
     rows = read_metrics(workdir)
     if not rows:
@@ -93,7 +96,7 @@ class Progress:
 
     def show(self, row: dict[str, float]) -> None:
         """Prints the state after step `row["step"]`."""
-        done = row["step"]
+        done = int(row["step"])
         left = (time.monotonic() - self._began) / max(1, done - self._start) * (self._steps - done)
         filled = 24 * done // self._steps
         text = (
@@ -113,8 +116,9 @@ def _clock(seconds: float) -> str:
 
 def _event_writer(folder: Path, start: int):
     try:
-        from tensorboardX import SummaryWriter
-    except ImportError:
-        print("TensorBoard events are not written: tensorboardX is missing; install the extra spectral-jax[tensorboard].")
+        with needs("tensorboardX", "tensorboard", "writing TensorBoard events"):
+            from tensorboardX import SummaryWriter
+    except ImportError as error:
+        print(error)
         return None
     return SummaryWriter(str(folder), purge_step=start + 1 if start else None)

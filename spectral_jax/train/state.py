@@ -31,10 +31,10 @@ class State:
 def init_params(key: jax.Array, cfg: Config) -> dict:
     """Fresh `{"encoder", "projector"}` parameters, float32; with `"spectm"`, its heads, where that objective is asked for."""
     encoder_key, projector_key = jax.random.split(key)
-    made = {"encoder": encode.init_encoder(encoder_key, cfg), "projector": projector.init_projector(projector_key, cfg)}
+    params = {"encoder": encode.init_encoder(encoder_key, cfg), "projector": projector.init_projector(projector_key, cfg)}
     if cfg.objective.spectm:
-        made["spectm"] = spectral_heads.init_heads(jax.random.fold_in(key, 2), cfg)
-    return made
+        params["spectm"] = spectral_heads.init_heads(jax.random.fold_in(key, 2), cfg)
+    return params
 
 
 def create(key: jax.Array, cfg: Config) -> State:
@@ -44,20 +44,26 @@ def create(key: jax.Array, cfg: Config) -> State:
 
 
 def learning_rate(cfg: Config) -> optax.Schedule:
-    """Linear from 1/20 of `optim.lr` over the warm-up, then cosine to 0 at the last step (spec 1.8)."""
+    """Linear from 1/20 of `optim.lr` over the warm-up, then cosine to 0 at the last step.
+
+    As in the code of SpectralEarth-FM (arXiv 2605.21075), by the step instead of by the epoch.
+    """
     warmup = min(cfg.optim.warmup_steps, cfg.train.steps - 1)
     return optax.warmup_cosine_decay_schedule(cfg.optim.lr / 20, cfg.optim.lr, warmup, max(cfg.train.steps, warmup + 1), 0.0)
 
 
 def optimiser(cfg: Config) -> optax.GradientTransformation:
-    """AdamW with weight decay on all parameters, as the published recipe has it (spec 1.8)."""
+    """AdamW with weight decay on all parameters, as the code of SpectralEarth-FM has it (arXiv 2605.21075)."""
     b1, b2 = cfg.optim.betas
     adamw = optax.adamw(learning_rate(cfg), b1=b1, b2=b2, weight_decay=cfg.optim.weight_decay)
     return adamw if cfg.optim.clip_norm is None else optax.chain(optax.clip_by_global_norm(cfg.optim.clip_norm), adamw)
 
 
 def ema_momentum(step: jax.Array, cfg: Config) -> jax.Array:
-    """The teacher's momentum after update `step` (from 0): cosine from `ema[0]` to `ema[1]` over all steps (spec 1.7)."""
+    """The teacher's momentum after update `step` (from 0): cosine from `ema[0]` to `ema[1]` over all steps.
+
+    So it is in the code of SpectralEarth-FM (arXiv 2605.21075), from 0.996 to 1.
+    """
     first, last = cfg.jepa.ema
     progress = jnp.minimum(step.astype(jnp.float32) / cfg.train.steps, 1.0)
     return last - (last - first) * (jnp.cos(jnp.pi * progress) + 1.0) / 2.0

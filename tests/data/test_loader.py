@@ -203,7 +203,9 @@ def test_wrong_settings_are_sentences(sample):
         Loader(config(), path, process_index=2, process_count=2)
     with pytest.raises(ValueError, match="patches have a side of 480 m, and model.footprint_m asks for 960 m"):
         Loader(config(footprint_m=960.0), path)
-    with pytest.raises(ValueError, match="has no group 'oen'; the nearest are one"):
+    with pytest.raises(
+        ValueError, match="data.groups: store .*: no group is called 'oen'; the names are, closest first: one, two."
+    ):
         Loader(config(groups=("oen",)), path)
     with pytest.raises(ValueError, match=r"no sensor of the config \(HY\) is in the groups two; they hold MS"):
         Loader(config(("HY",), groups=("two",)), path)

@@ -256,7 +256,7 @@ def test_wrong_patches_are_refused(empty, rng):
         empty.write_patch(0, -1, "HY", good, 1.0)
     with pytest.raises(ValueError, match="time_days is nan; expected days since 2000-01-01 UTC"):
         empty.write_patch(0, 0, "HY", good, float("nan"))
-    with pytest.raises(KeyError, match="group g has no sensor 'MS'; it has HY"):
+    with pytest.raises(ValueError, match="group g: no sensor is called 'MS'; the names are, closest first: HY."):
         empty.write_patch(0, 0, "MS", good, 1.0)
 
 
@@ -330,7 +330,7 @@ def test_a_full_disk_is_said(empty, rng, monkeypatch):
 
 def test_unknown_group_names_the_nearest(tmp_path):
     made, _ = build(tmp_path / "s", {"pair_emit": 2, "single": 2}, keys={"pair_emit": ("HY",), "single": ("HY",)})
-    with pytest.raises(KeyError, match="no group 'pair_emti'; the nearest are pair_emit"):
+    with pytest.raises(ValueError, match="s: no group is called 'pair_emti'; the names are, closest first: pair_emit, single."):
         made.group("pair_emti")
     assert made.group("single") is made.groups["single"]
     assert store.Group is type(made.group("single"))
