@@ -231,6 +231,20 @@ def read_table(path: Path) -> list[dict[str, str]]:
     return rows
 
 
+def nearest_bands(centre_nm: np.ndarray, wanted_nm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which bands stand for wanted wavelengths.
+
+    Args:
+      centre_nm: centres of a product's bands, nm [C], in any order.
+      wanted_nm: nm [K].
+
+    Returns:
+      Position [K] in `centre_nm` of the band nearest to each, the first of two that are as near; and how far away it is, nm [K].
+    """
+    away = np.abs(np.asarray(centre_nm)[:, None] - np.asarray(wanted_nm))
+    return away.argmin(axis=0), away.min(axis=0)
+
+
 def _find(name: str) -> Path:
     if name.endswith(".toml"):
         path = Path(name)

@@ -1,48 +1,12 @@
 """Parts of a web page that opens without a network: sections, tables, figures, one style sheet. All text is escaped here."""
 
+import functools
 import html
 from collections.abc import Callable, Iterable, Sequence
+from importlib import resources
 
 from spectral_jax.pages import style
 
-CSS = """
-:root { --ink: #1a1a1a; --soft: #595959; --line: #d9d9d9; --tint: #f4f6f8; --ours: #e3f0f8; --blue: #0072b2; }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1rem; max-width: 68rem; color: var(--ink); background: #fff;
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
-h1 { font-size: 1.7rem; line-height: 1.2; margin: .4rem 0 1rem; }
-h2 { font-size: 1.25rem; margin: 2.4rem 0 .6rem; padding-top: .8rem; border-top: 2px solid var(--line); }
-h3 { font-size: 1.02rem; margin: 1.4rem 0 .4rem; }
-p, li { max-width: 46rem; }
-.headline { background: var(--tint); border-left: 5px solid var(--blue); padding: .6rem 1rem; }
-.headline p { font-size: 1.06rem; max-width: none; }
-.banner { background: #b00020; color: #fff; font-weight: 700; font-size: 1.5rem; text-align: center; padding: .7rem 1rem;
-  margin: 0 0 1rem; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
-.banner small { display: block; font-size: .95rem; font-weight: 400; }
-.note { color: var(--soft); font-size: .92rem; }
-.absent { color: var(--soft); font-style: italic; }
-nav ul { columns: 2 16rem; padding-left: 1.2rem; margin: .5rem 0; font-size: .95rem; }
-a { color: var(--blue); }
-.scroll { overflow-x: auto; margin: .5rem 0 1rem; }
-table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; font-weight: 600; padding: .2rem 0 .3rem; }
-th, td { padding: .22rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-th { vertical-align: bottom; background: var(--tint); font-weight: 600; }
-th:first-child, td:first-child, td.text, th.text { text-align: left; }
-td.text { white-space: normal; min-width: 6rem; }
-th { white-space: normal; }
-tr.ours td { background: var(--ours); }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: .8rem 1.2rem; }
-figure { margin: .4rem 0; break-inside: avoid; }
-figure img { width: 100%; height: auto; max-width: 33rem; display: block; }
-figcaption { color: var(--soft); font-size: .88rem; max-width: 33rem; }
-details { margin: .5rem 0; } summary { cursor: pointer; color: var(--blue); }
-pre { background: var(--tint); padding: .6rem .8rem; overflow-x: auto; font-size: .85rem; white-space: pre-wrap; }
-@page { size: landscape; margin: 12mm; }
-@media print { body { font-size: 10.5pt; max-width: none; padding: 0; } nav { display: none; } .scroll { overflow: visible; }
-  table { font-size: 7.6pt; } th, td { padding: .1rem .3rem; } tr { break-inside: avoid; }
-  h2, h3 { break-after: avoid; } .grid { grid-template-columns: 1fr 1fr 1fr; } pre { break-inside: avoid; } }
-"""
 NOTHING = "–"
 
 
@@ -161,6 +125,11 @@ def page(title: str, banner: str, headline: str, sections: dict[str, str]) -> st
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(title)}</title>'
-        f'<style>{CSS}</style></head>\n<body>{banner}<h1>{escape(title)}</h1>\n<div class="headline">{headline}</div>\n'
+        f'<style>\n{_css()}</style></head>\n<body>{banner}<h1>{escape(title)}</h1>\n<div class="headline">{headline}</div>\n'
         f"<nav><ul>{links}</ul></nav>\n{body}\n</body></html>\n"
     )
+
+
+@functools.cache
+def _css() -> str:
+    return resources.files("spectral_jax.pages").joinpath("page.css").read_text(encoding="utf-8")

@@ -1,15 +1,16 @@
-"""Label maps and images as embedded PNGs, made without any plotting library."""
+"""Label maps and images as embedded PNGs."""
 
 import base64
 import colorsys
-import struct
-import zlib
+import io
 
 import numpy as np
 
 from spectral_jax.means import IGNORED
-from spectral_jax.pages.html import escape
+from spectral_jax.pages.html import absent, escape
 from spectral_jax.pages.style import BLUE, GREEN, ORANGE, PINK, SKY, VERMILION
+from spectral_jax.sensors import nearest_bands
+from spectral_jax.sentences import needs
 
 # Palette of Okabe and Ito (2008) and black, easy to tell apart with any common colour blindness; more classes get hues.
 _FIRST = (VERMILION, "#595959", ORANGE, GREEN, PINK, BLUE, SKY, "#F0E442")
@@ -35,7 +36,7 @@ def class_map(index: np.ndarray, classes: int) -> np.ndarray:
 
 def true_colour(image: np.ndarray, valid: np.ndarray, centre_nm: np.ndarray) -> np.ndarray:
     """Reflectance [H W C] to uint8 [H W 3], each colour stretched; white where invalid. Three bands if none is visible."""
-    bands = [int(np.abs(centre_nm - nm).argmin()) for nm in RGB_NM]
+    bands, _ = nearest_bands(centre_nm, np.array(RGB_NM))
     rgb = image[..., bands].astype(np.float64)
     seen = rgb[valid] if valid.any() else rgb.reshape(-1, 3)
     low, high = np.percentile(seen, STRETCH, axis=0)
@@ -44,10 +45,13 @@ def true_colour(image: np.ndarray, valid: np.ndarray, centre_nm: np.ndarray) -> 
 
 
 def figure(rgb: np.ndarray, alt: str, caption: str) -> str:
-    """A picture uint8 [H W 3] as HTML, each pixel a square."""
+    """A picture uint8 [H W 3] as HTML, each pixel a square; a sentence where matplotlib is missing."""
     times = max(1, -(-WIDTH_PX // rgb.shape[1]))
     large = rgb.repeat(times, axis=0).repeat(times, axis=1)
-    uri = "data:image/png;base64," + base64.b64encode(png(large)).decode()
+    try:
+        uri = "data:image/png;base64," + base64.b64encode(png(large)).decode()
+    except ImportError as error:
+        return absent(f"Picture left out ({alt}): {error}")
     style = "width:auto;max-width:100%;border:1px solid #d9d9d9;image-rendering:pixelated"
     box = "display:inline-block;vertical-align:top;margin:.3rem .6rem .3rem 0;overflow-wrap:anywhere"
     return (
@@ -64,10 +68,13 @@ def legend(names: list[str]) -> str:
 
 
 def png(rgb: np.ndarray) -> bytes:
-    """A PNG file of uint8 [H W 3] (ISO/IEC 15948: signature, IHDR, IDAT of unfiltered rows, IEND)."""
-    height, width, _ = rgb.shape
-    lines = np.concatenate([np.zeros((height, 1), np.uint8), rgb.reshape(height, -1)], axis=1).tobytes()
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(lines, 9)), (b"IEND", b"")]
-    body = b"".join(struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in parts)
-    return b"\x89PNG\r\n\x1a\n" + body
+    """A PNG file of uint8 [H W 3]; the same pixels give the same file.
+
+    Raises:
+      ImportError: matplotlib is not installed.
+    """
+    with needs("matplotlib", "plot", "drawing pictures"):
+        from matplotlib.image import imsave
+    file = io.BytesIO()
+    imsave(file, rgb, format="png", metadata={"Software": None})  # type: ignore[dict-item]  # None leaves the version out
+    return file.getvalue()

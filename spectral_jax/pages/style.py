@@ -5,6 +5,8 @@ import io
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from spectral_jax.sentences import needs
+
 # Palette of Okabe and Ito (2008), made to be told apart with any common colour blindness; its yellow is too pale for lines.
 BLUE, VERMILION, GREEN, PINK, SKY, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"
 INK, GREY, PALE = "#1a1a1a", "#6b6b6b", "#d9d9d9"
@@ -20,7 +22,6 @@ _MARKERS = "sD^vPX*<>"
 _OURS = ("masked model", "targeted", "frozen probe, targeted")
 _LINES = ("-", "--", "-.", ":")
 TEXT_PT, SMALL_PT = 9.0, 8.0
-MISSING = "figures need matplotlib, and it is not installed; install the extra: spectral-jax[plot]."
 
 
 class Look(NamedTuple):
@@ -52,11 +53,9 @@ def new_figure(width_in: float, height_in: float, *, simulated: bool = False):
     Raises:
       ImportError: matplotlib is not installed.
     """
-    try:
+    with needs("matplotlib", "plot", "drawing figures"):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(MISSING) from error
     figure = Figure(figsize=(width_in, height_in), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     if simulated:
@@ -96,10 +95,8 @@ def as_svg(draw: Callable) -> str:
     Raises:
       ImportError: matplotlib is not installed.
     """
-    try:
+    with needs("matplotlib", "plot", "drawing figures"):
         import matplotlib
-    except ImportError as error:
-        raise ImportError(MISSING) from error
     out = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "spectral_jax", "text.parse_math": False}):
         draw().savefig(out, format="svg", metadata={"Date": None})
