@@ -27,8 +27,8 @@ flags.adopt_module_key_flags(launch)
 def job(overrides: list[str]) -> None:
     """One comparison with its predictor, or the predictions of a finished one."""
     from spectral_jax.microcystin.predict import predict_file, predict_image
-    from spectral_jax.microcystin.run import finetune
-    from spectral_jax.microcystin.settings import Finetune
+    from spectral_jax.microcystin.run import compare_and_fit
+    from spectral_jax.microcystin.settings import Microcystin
 
     if PREDICT.value:
         if not CHECKPOINT.value:
@@ -38,7 +38,8 @@ def job(overrides: list[str]) -> None:
         return
     if not WORKDIR.value:
         raise ValueError("--workdir=DIR is needed: the folder that gets the report and the predictor.")
-    finetune(configure.read(CONFIG.value, overrides, Finetune), Path(WORKDIR.value), shlex.join(["python", *sys.argv]))
+    cfg = configure.read(CONFIG.value, overrides, Microcystin)
+    compare_and_fit(cfg, Path(WORKDIR.value), shlex.join(["python", *sys.argv]))
 
 
 main = launch.script("finetune_microcystin", job, "data.matchups=FILE.npz")

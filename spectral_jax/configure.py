@@ -80,7 +80,7 @@ def override(cfg: Config, *texts: str) -> Config:
     return _replace(cfg, changes)
 
 
-def to_json(cfg: Config) -> str:
+def to_json(cfg: object) -> str:
     """The whole config, sensors included; `from_json` gives an equal one."""
     return json.dumps(_encode(cfg), indent=1)
 

@@ -11,12 +11,12 @@ report.json, out_of_fold.csv, predictor.npz and the encoders. `--config.ablation
 from pathlib import Path
 
 from spectral_jax import configure
-from spectral_jax.microcystin.settings import Evaluation, Finetune, MatchupData
+from spectral_jax.microcystin.settings import Evaluation, MatchupData, Microcystin
 
 
-def config() -> Finetune:
+def config() -> Microcystin:
     """All splits, five seeds, every baseline; the season of 2012 to 2022 as a prior."""
-    return Finetune(
+    return Microcystin(
         name="microcystin",
         data=MatchupData(climatology="erie_microcystin"),
         evaluation=Evaluation(splits=("week", "station", "random")),

@@ -8,12 +8,12 @@ Two CPU cores, under three minutes. Every page says that the data is simulated; 
 from pathlib import Path
 
 from spectral_jax import configure
-from spectral_jax.microcystin.settings import SIMULATED, Evaluation, Finetune, MatchupData
+from spectral_jax.microcystin.settings import SIMULATED, Evaluation, MatchupData, Microcystin
 
 
-def config() -> Finetune:
+def config() -> Microcystin:
     """One season at eight stations, and samples of earlier years; encoders of 100 steps, no ablations or fine-tuning."""
-    return Finetune(
+    return Microcystin(
         name="microcystin_simulated",
         data=MatchupData(climatology=SIMULATED),
         evaluation=Evaluation(trees=20, label_fractions=(0.1, 0.5, 1.0)),

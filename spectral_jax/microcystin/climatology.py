@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from spectral_jax import sensors
-from spectral_jax.sentences import closest
+from spectral_jax.sentences import unknown
 
 EVERYWHERE = "*"  # column of stations that the table does not name
 STEP_DAYS = 3
@@ -80,15 +80,17 @@ def read(name: str) -> Climatology:
     """Reads `data_specs/climatology/<name>.csv`, or the CSV at the path `name`.
 
     Raises:
-      FileNotFoundError: there is none; the sentence names the closest.
-      ValueError: the file has another form.
+      FileNotFoundError: there is no file at the path.
+      ValueError: no table has the name, or the file has another form.
     """
     folder = sensors.folder().parent / "climatology"
     file = Path(name) if name.endswith(".csv") else folder / f"{name}.csv"
     if not file.is_file():
-        known = sorted(p.stem for p in folder.glob("*.csv"))
-        near = closest(name, known, 3)
-        raise FileNotFoundError(f"data.climatology: {file} does not exist; the closest are {near or 'none'}.")
+        if name.endswith(".csv"):
+            raise FileNotFoundError(
+                f"data.climatology: {file} does not exist; give a CSV, or a table of data_specs/climatology."
+            )
+        raise unknown("data.climatology", "table", name, sorted(p.stem for p in folder.glob("*.csv")))
     rows = sensors.read_table(file)
     columns = list(rows[0]) if rows else []
     if columns[:2] != ["day_of_year", EVERYWHERE]:

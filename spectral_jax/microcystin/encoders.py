@@ -15,30 +15,31 @@ from spectral_jax import api
 from spectral_jax.config import Config, SpecTM
 from spectral_jax.data.loader import Loader
 from spectral_jax.matchups import Matchups
-from spectral_jax.microcystin.settings import Finetune
+from spectral_jax.microcystin.settings import Microcystin
 from spectral_jax.microcystin.study import embedding
+from spectral_jax.microcystin.study.compare import TARGETED
 from spectral_jax.pretrain.run import simulate as simulate_store
 from spectral_jax.train import loop
 
 UNTRAINED = "untrained"
-TARGETED = "targeted"
 
 
-def ways(cfg: Finetune) -> dict[str, SpecTM | None]:
+def ways(cfg: Microcystin) -> dict[str, SpecTM | None]:
     """Way of pretraining -> its objective; None is a fresh encoder."""
     if cfg.pretrain is None:
         return {}
     task = cfg.pretrain.spectm
-    made: dict[str, SpecTM | None] = {TARGETED: task}
+    objectives: dict[str, SpecTM | None] = {TARGETED: task}
     if cfg.ablations:
-        made["random"] = dataclasses.replace(task, masks=("random",), shares=(1.0,))
-        made[UNTRAINED] = None
-        for name, field in (("reconstruction", "reconstruction"), ("indices", "index"), ("later date", "ahead")):
-            made[f"targeted without {name}"] = dataclasses.replace(task, **{field: 0.0})
-    return made
+        objectives["random"] = dataclasses.replace(task, masks=("random",), shares=(1.0,))
+        objectives[UNTRAINED] = None
+        objectives["targeted without reconstruction"] = dataclasses.replace(task, reconstruction=0.0)
+        objectives["targeted without indices"] = dataclasses.replace(task, index=0.0)
+        objectives["targeted without later date"] = dataclasses.replace(task, ahead=0.0)
+    return objectives
 
 
-def train(cfg: Finetune, workdir: Path, seeds: int) -> dict[str, list[tuple[Config, dict]]]:
+def train(cfg: Microcystin, workdir: Path, seeds: int) -> dict[str, list[tuple[Config, dict]]]:
     """Trains, or finds already trained, every way with every seed.
 
     Args:
@@ -49,18 +50,17 @@ def train(cfg: Finetune, workdir: Path, seeds: int) -> dict[str, list[tuple[Conf
     Returns:
       Way -> config and parameters, one a seed.
     """
-    found: dict[str, list[tuple[Config, dict]]] = {}
-    tasks = ways(cfg)
-    if not tasks:
-        return found
+    if cfg.pretrain is None:
+        return {}
+    encoders: dict[str, list[tuple[Config, dict]]] = {}
     store = simulate_store(cfg.pretrain, workdir)
-    for way, task in tasks.items():
+    for way, task in ways(cfg).items():
         for seed in range(seeds):
             run = _run(cfg.pretrain, task, seed, store)
             folder = workdir / "encoders" / f"{way.replace(' ', '_')}-{seed}"
-            found.setdefault(way, []).append((run, _params(run, task, folder)))
+            encoders.setdefault(way, []).append((run, _params(run, task, folder)))
         print(f"  encoder {way}: {seeds} seeds of {0 if task is None else cfg.pretrain.train.steps} steps", flush=True)
-    return found
+    return encoders
 
 
 def load(workdir: Path) -> list[tuple[Config, dict]]:

@@ -4,10 +4,12 @@ A non-detect counts as the detection limit, in the observation and in the predic
 """
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from spectral_jax.matchups import DETECTION_LIMIT_UG_L
+from spectral_jax.sentences import needs
 
-# Drinking water, adults, and recreation: US EPA (spec/spectm.md, 4.2), ug/L.
+# US EPA, ug/L: drinking water for ten days, adults (health advisory of 2015), and recreation (822-F-19-001).
 THRESHOLDS_UG_L = (1.6, 8.0)
 
 
@@ -32,11 +34,15 @@ def all_metrics(
       predicted: [N] ug/L.
       censored: [N] True for non-detects; needed for the two coverages by kind.
       exceedance: threshold ug/L -> probability [N]; without it the prediction itself ranks the samples.
-      lower: [N] lower end of the 90 % interval, ug/L, and `upper`.
+      lower: [N] lower end of the 90 % interval, ug/L; None: there is no interval.
+      upper: [N] upper end, given where `lower` is.
 
     Returns:
       Name -> value; NaN where it is not defined (no sample above a threshold, no interval). Median symmetric accuracy (MdSA)
       and symmetric signed percentage bias (SSPB) are those of Morley et al. 2018.
+
+    Raises:
+      ImportError: scikit-learn is not installed.
     """
     y, p = log10_label(observed), log10_label(predicted)
     low, high = 10.0**y, 10.0**p
@@ -58,7 +64,7 @@ def all_metrics(
         score = p if exceedance is None else exceedance[threshold]
         out[f"auc_{name}"] = auc(observed >= threshold, score)
         out[f"ap_{name}"] = average_precision(observed >= threshold, score)
-    if lower is None:
+    if lower is None or upper is None:
         return out | dict.fromkeys(
             ("coverage_90", "coverage_90_detected", "coverage_90_non_detected", "width_90_log10"), np.nan
         )
@@ -79,36 +85,26 @@ def covered(observed: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.nd
 
 
 def r2(observed: np.ndarray, predicted: np.ndarray) -> float:
-    """1 - residual / total sum of squares; NaN where the observations are all equal."""
-    total = np.sum((observed - observed.mean()) ** 2)
-    return float(1 - np.sum((observed - predicted) ** 2) / total) if total > 0 else np.nan
+    """1 - residual / total sum of squares of [N] numbers; NaN where the observations are all equal."""
+    return float(_scikit_learn().r2_score(observed, predicted)) if np.ptp(observed) > 0 else np.nan
 
 
 def spearman(a: np.ndarray, b: np.ndarray) -> float:
-    """Rank correlation, ties at their mean rank; NaN where one side is constant."""
-    ranks = [_ranks(x) for x in (a, b)]
-    return float(np.corrcoef(*ranks)[0, 1]) if min(np.ptp(r) for r in ranks) > 0 else np.nan
+    """Rank correlation of two sides [N], ties at their mean rank; NaN where one side is constant."""
+    return float(spearmanr(a, b).statistic) if min(np.ptp(a), np.ptp(b)) > 0 else np.nan
 
 
 def auc(positive: np.ndarray, score: np.ndarray) -> float:
-    """Area under the ROC curve, ties half; NaN without both classes."""
-    n1, n0 = positive.sum(), (~positive).sum()
-    if not n1 or not n0:
-        return np.nan
-    return float((_ranks(score)[positive].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))
+    """Area under the ROC curve of scores [N], ties half; NaN without both classes."""
+    return float(_scikit_learn().roc_auc_score(positive, score)) if positive.any() and not positive.all() else np.nan
 
 
 def average_precision(positive: np.ndarray, score: np.ndarray) -> float:
-    """Sum over distinct scores of precision times gain in recall; NaN without a positive."""
-    if not positive.any():
-        return np.nan
-    order = np.argsort(-score, kind="stable")
-    hits = np.cumsum(positive[order])
-    last = np.append(np.diff(score[order]) != 0, True)  # ties are taken together
-    hits, count = hits[last], np.flatnonzero(last) + 1
-    return float(np.sum(np.diff(hits, prepend=0) * hits / count) / positive.sum())
+    """Sum over distinct scores [N] of precision times gain in recall; NaN without a positive."""
+    return float(_scikit_learn().average_precision_score(positive, score)) if positive.any() else np.nan
 
 
-def _ranks(x: np.ndarray) -> np.ndarray:
-    _, at, count = np.unique(x, return_inverse=True, return_counts=True)
-    return (np.cumsum(count) - (count - 1) / 2)[at]
+def _scikit_learn():
+    with needs("scikit-learn", "eval", "scoring predictions"):
+        from sklearn import metrics
+    return metrics

@@ -13,7 +13,7 @@ from spectral_jax.microcystin import encoders, features, predictor_file
 from spectral_jax.microcystin.maps import draw
 from spectral_jax.microcystin.maps.grid import MapPrediction
 from spectral_jax.microcystin.predictor_file import Predictor
-from spectral_jax.microcystin.settings import Finetune
+from spectral_jax.microcystin.settings import Microcystin
 
 COLUMNS = (
     "mc_now",
@@ -31,7 +31,7 @@ def predict_file(path: Path, workdir: Path, out: Path) -> str:
     """Reads match-ups, predicts, writes the CSV, and returns a sentence about it.
 
     Concentrations are ug/L, ends those of 90 % intervals; the two probabilities are of now. A lower end below the detection
-    limit means "not detected" cannot be ruled out. Rows without a valid pixel hold nan.
+    limit means that "not detected" cannot be ruled out. Rows without a valid pixel hold nan.
 
     Args:
       path: `.npz` with rrs, wavelength, station, time, lat and lon.
@@ -41,16 +41,15 @@ def predict_file(path: Path, workdir: Path, out: Path) -> str:
     Raises:
       FileNotFoundError, ValueError: a file is missing or does not do; the sentence names file and field.
     """
-    made, cfg = _opened(workdir)
-    data = predictor_file.match_bands(made.wavelength_nm, matchups.load(path, labelled=False, region=cfg.data.region))
-    _write(out, table(made, data, _embeddings(workdir, cfg, data)))
+    predictor, cfg = _opened(workdir)
+    data = predictor_file.match_bands(predictor.wavelength_nm, matchups.load(path, labelled=False, region=cfg.data.region))
+    _write(out, table(predictor, data, _embeddings(workdir, cfg, data)))
     empty = int((~np.isfinite(data.rrs).any(axis=(1, 2, 3))).sum())
-    outside = int(_outside(made, data).sum())
-    simulated = " The predictor was fitted on SIMULATED data." if made.simulated else ""
+    outside = int(_outside(predictor, data).sum())
+    simulated = " The predictor was fitted on SIMULATED data." if predictor.simulated else ""
     return (
-        f"{len(data)} rows predicted into {out}; {empty} without a valid pixel (nan), {outside} outside the range of "
-        f"the spectra "
-        f"it was fitted on.{simulated}"
+        f"{len(data)} rows predicted into {out}; {empty} without a valid pixel (nan), {outside} outside the range of the "
+        f"spectra it was fitted on.{simulated}"
     )
 
 
@@ -69,7 +68,7 @@ def predict_image(path: Path, workdir: Path, out: Path, mask: str = flags.DEFAUL
     Raises:
       FileNotFoundError, ValueError, ImportError: see `predict_file` and `pace.read.read`.
     """
-    made, cfg = _opened(workdir)
+    predictor, cfg = _opened(workdir)
     image = read.read(path, region=cfg.data.region)
     rrs = image.rrs.astype(np.float32)
     lat, lon = image.lat, image.lon
@@ -86,22 +85,22 @@ def predict_image(path: Path, workdir: Path, out: Path, mask: str = flags.DEFAUL
         _pixels(rrs.reshape(-1, rrs.shape[-1])[rows], image), lat=each_lat.ravel()[rows], lon=each_lon.ravel()[rows]
     )
     matchups.check_unit(data.rrs, data.wavelength_nm, str(path))
-    columns = table(made, predictor_file.match_bands(made.wavelength_nm, data), _embeddings(workdir, cfg, data))
+    columns = table(predictor, predictor_file.match_bands(predictor.wavelength_nm, data), _embeddings(workdir, cfg, data))
 
     def gridded(name):
         whole = np.full(shape[0] * shape[1], np.nan)
         whole[rows] = columns[name]
         return whole.reshape(shape)
 
-    found = MapPrediction(
+    image_map = MapPrediction(
         mc_now=gridded("mc_now"), lower=gridded("mc_now_lower"), upper=gridded("mc_now_upper"),
         p_exceed_1_6=gridded("p_exceed_1_6"), p_exceed_8=gridded("p_exceed_8"),
         outside=np.nan_to_num(gridded("outside_training_range")).astype(bool), lat=lat, lon=lon,
         mc_ahead=gridded("mc_ahead"), ahead_lower=gridded("mc_ahead_lower"), ahead_upper=gridded("mc_ahead_upper"),
-        simulated=made.simulated, model="ensemble", time=str(image.time),
+        simulated=predictor.simulated, model="ensemble", time=str(image.time),
     )  # fmt: skip
-    title = f"Microcystin, {str(image.time)[:10]}{' (SIMULATED)' if made.simulated else ''}"
-    return f"{draw.write_geotiff(out, found)}\n{draw.write_png(out.with_suffix('.png'), found, title)}"
+    title = f"Microcystin, {str(image.time)[:10]}{' (SIMULATED)' if predictor.simulated else ''}"
+    return f"{draw.write_geotiff(out, image_map)}\n{draw.write_png(out.with_suffix('.png'), image_map, title)}"
 
 
 def _pixels(rrs: np.ndarray, image: read.Granule | read.MappedGrid) -> Matchups:
@@ -116,29 +115,29 @@ def _pixels(rrs: np.ndarray, image: read.Granule | read.MappedGrid) -> Matchups:
     )  # fmt: skip
 
 
-def _opened(workdir: Path) -> tuple[Predictor, Finetune]:
-    made = predictor_file.load(workdir / predictor_file.FILE)
+def _opened(workdir: Path) -> tuple[Predictor, Microcystin]:
+    predictor = predictor_file.load(workdir / predictor_file.FILE)
     config = workdir / "config.json"
-    return made, configure.from_json(config.read_text(), where=str(config), kind=Finetune)
+    return predictor, configure.from_json(config.read_text(), where=str(config), kind=Microcystin)
 
 
-def _embeddings(workdir: Path, cfg: Finetune, data: Matchups) -> list[np.ndarray] | None:
+def _embeddings(workdir: Path, cfg: Microcystin, data: Matchups) -> list[np.ndarray] | None:
     return encoders.embeddings(encoders.load(workdir), data) if cfg.encoder_in_ensemble else None
 
 
-def table(made: Predictor, data: Matchups, embeddings: list[np.ndarray] | None) -> dict[str, np.ndarray]:
+def table(predictor: Predictor, data: Matchups, embeddings: list[np.ndarray] | None) -> dict[str, np.ndarray]:
     """Column -> numbers [N]: those of `COLUMNS`, and whether the spectrum is outside the training range."""
-    found = predictor_file.predict(made, data, embeddings)
+    predicted = predictor_file.predict(predictor, data, embeddings)
     columns = {}
-    for target, prediction in found.items():
-        for name, log10 in (("", prediction.log10), ("_lower", prediction.lower), ("_upper", prediction.upper)):
+    for target, interval in predicted.items():
+        for name, log10 in (("", interval.middle), ("_lower", interval.low), ("_upper", interval.high)):
             columns[f"mc_{target}{name}"] = 10.0**log10
-    columns["p_exceed_1_6"], columns["p_exceed_8"] = (found["now"].exceedance[t] for t in (1.6, 8.0))
-    return {name: columns[name] for name in COLUMNS} | {"outside_training_range": _outside(made, data).astype(int)}
+    columns["p_exceed_1_6"], columns["p_exceed_8"] = (predicted["now"].exceedance[t] for t in (1.6, 8.0))
+    return {name: columns[name] for name in COLUMNS} | {"outside_training_range": _outside(predictor, data).astype(int)}
 
 
-def _outside(made: Predictor, data: Matchups) -> np.ndarray:
-    return predictor_file.outside(made, features.filled(data.mean_rrs()))
+def _outside(predictor: Predictor, data: Matchups) -> np.ndarray:
+    return predictor_file.outside(predictor, features.filled(data.mean_rrs()))
 
 
 def _write(out: Path, columns: dict[str, np.ndarray]) -> None:

@@ -10,11 +10,13 @@ import numpy as np
 from spectral_jax.matchups import TARGETS, Matchups
 from spectral_jax.microcystin import features
 from spectral_jax.microcystin.climatology import Climatology
+from spectral_jax.microcystin.metrics import THRESHOLDS_UG_L
 from spectral_jax.microcystin.predictor import ensemble
 from spectral_jax.microcystin.predictor.calibration import Spread
 from spectral_jax.microcystin.predictor.censored_ridge import Ridge
-from spectral_jax.microcystin.predictor.ensemble import Ensemble, Prediction
+from spectral_jax.microcystin.predictor.ensemble import Ensemble, Interval
 from spectral_jax.microcystin.problem import inputs_of, seasonal
+from spectral_jax.sensors import nearest_bands
 
 FILE = "predictor.npz"
 FORMAT = 1
@@ -51,10 +53,10 @@ def training_range(rrs: np.ndarray, wavelength_nm: np.ndarray) -> tuple[np.ndarr
 def outside(predictor: Predictor, rrs: np.ndarray) -> np.ndarray:
     """[N] True where a spectrum [N C] leaves the range of what the predictor was fitted on, or holds nothing."""
     x = features.bio_optical(rrs, predictor.wavelength_nm)
-    return ~((x >= predictor.low) & (x <= predictor.high)).all(axis=1)
+    return np.any(~((x >= predictor.low) & (x <= predictor.high)), axis=1)
 
 
-def predict(predictor: Predictor, data: Matchups, embeddings: list[np.ndarray] | None) -> dict[str, Prediction]:
+def predict(predictor: Predictor, data: Matchups, embeddings: list[np.ndarray] | None) -> dict[str, Interval]:
     """Predictions of every row, in order; NaN where a row has no valid pixel. Members are averaged, on the log scale.
 
     Args:
@@ -67,27 +69,26 @@ def predict(predictor: Predictor, data: Matchups, embeddings: list[np.ndarray] |
     out = {}
     for target in TARGETS:
         season = seasonal(data, target, predictor.climatology)
-        found = []
+        predicted = []
         for i, member in enumerate(predictor.members[target]):
             embedding = None if embeddings is None else embeddings[i]
             inputs = inputs_of(data, target, np.where(good[:, None], rrs, 0.0), season, embedding)
             part = ensemble.predict(member, inputs.take(np.flatnonzero(good)))
-            found.append([part.log10, part.lower, part.upper, *part.exceedance.values()])
-        thresholds = list(part.exceedance)
-        whole = np.full((len(found[0]), len(data)), np.nan)
-        whole[:, good] = np.mean(found, axis=0)
-        out[target] = Prediction(*whole[:3], dict(zip(thresholds, whole[3:], strict=True)))
+            predicted.append([part.low, part.middle, part.high, *(part.exceedance[t] for t in THRESHOLDS_UG_L)])
+        whole = np.full((3 + len(THRESHOLDS_UG_L), len(data)), np.nan)
+        whole[:, good] = np.mean(predicted, axis=0)
+        low, middle, high, *exceedance = whole
+        out[target] = Interval(low, middle, high, dict(zip(THRESHOLDS_UG_L, exceedance, strict=True)))
     return out
 
 
 def match_bands(predictor_nm: np.ndarray, data: Matchups) -> Matchups:
-    """The bands of `data` that the predictor uses, by wavelength.
+    """The bands of `data` that the predictor uses, by wavelength; `predictor_nm` are its bands [C], nm.
 
     Raises:
       ValueError: the file lacks one.
     """
-    at = np.abs(data.wavelength_nm[:, None] - predictor_nm).argmin(axis=0)
-    away = np.abs(data.wavelength_nm[at] - predictor_nm)
+    at, away = nearest_bands(data.wavelength_nm, predictor_nm)
     if (away > NEAR_NM).any():
         i = int(np.argmax(away))
         raise ValueError(
@@ -98,26 +99,35 @@ def match_bands(predictor_nm: np.ndarray, data: Matchups) -> Matchups:
     return dataclasses.replace(data, rrs=data.rrs[..., at], wavelength_nm=predictor_nm)
 
 
-def save(path: Path, made: Predictor) -> None:
+def save(path: Path, predictor: Predictor) -> None:
     """Writes one `.npz`; `load` gives an equal one."""
-    arrays = {"wavelength_nm": made.wavelength_nm, "low": made.low, "high": made.high}
-    about: dict = {"format": FORMAT, "simulated": made.simulated, "members": {}, "stations": None}
-    if made.climatology is not None:
-        about["stations"] = list(made.climatology.stations)
-        arrays |= {"climatology/day": made.climatology.day, "climatology/log10_mc": made.climatology.log10_mc}
-    for target, members in made.members.items():
+    arrays: dict[str, np.ndarray] = {
+        "wavelength_nm": predictor.wavelength_nm, "low": predictor.low, "high": predictor.high,
+    }  # fmt: skip
+    about: dict = {"format": FORMAT, "simulated": predictor.simulated, "members": {}, "stations": None}
+    if predictor.climatology is not None:
+        about["stations"] = list(predictor.climatology.stations)
+        arrays |= {"climatology/day": predictor.climatology.day, "climatology/log10_mc": predictor.climatology.log10_mc}
+    for target, members in predictor.members.items():
         about["members"][target] = []
         for i, member in enumerate(members):
             where = f"{target}/{i}"
             arrays[f"{where}/weights"] = member.weights
-            for name, line in member.experts.items():
+            for name, expert in member.experts.items():
                 for field in ("mean", "deviation", "weights"):
-                    arrays[f"{where}/{name}/{field}"] = getattr(line, field)
-            lines = {n: [e.intercept, e.sigma, e.censored, e.strength] for n, e in member.experts.items()}
+                    arrays[f"{where}/{name}/{field}"] = getattr(expert, field)
+            numbers = {n: [e.intercept, e.sigma, e.censored, e.strength] for n, e in member.experts.items()}
+            # "lines" is what format 1 calls the experts.
             about["members"][target].append(
-                {"lines": lines, "spread": list(member.spread), "highest": member.highest, "context_days": member.context_days}
+                {
+                    "lines": numbers,
+                    "spread": list(member.spread),
+                    "highest": member.highest,
+                    "context_days": member.context_days,
+                }
             )
-    np.savez_compressed(path, about=np.array(json.dumps(about)), **arrays)
+    arrays["about"] = np.array(json.dumps(about))
+    np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
 def load(path: Path) -> Predictor:
@@ -143,18 +153,17 @@ def load(path: Path) -> Predictor:
         raise ValueError(
             f"--checkpoint: {path} has format {about['format']}; this version reads {FORMAT}. Run the fine-tuning again."
         )
-    members = {}
-    for target, list_ in about["members"].items():
+    members: dict[str, list[Ensemble]] = {}
+    for target, fitted in about["members"].items():
         members[target] = []
-        for i, one in enumerate(list_):
+        for i, member in enumerate(fitted):
             where = f"{target}/{i}"
             experts = {
                 name: Ridge(*(arrays[f"{where}/{name}/{f}"] for f in ("mean", "deviation", "weights")), *numbers)
-                for name, numbers in one["lines"].items()
+                for name, numbers in member["lines"].items()
             }
-            members[target].append(
-                Ensemble(experts, arrays[f"{where}/weights"], Spread(*one["spread"]), one["highest"], one["context_days"])
-            )
+            weights, spread = arrays[f"{where}/weights"], Spread(*member["spread"])
+            members[target].append(Ensemble(experts, weights, spread, member["highest"], member["context_days"]))
     table = None
     if about["stations"] is not None:
         table = Climatology(arrays["climatology/day"], tuple(about["stations"]), arrays["climatology/log10_mc"])

@@ -7,7 +7,7 @@ import numpy as np
 from spectral_jax.matchups import Matchups
 from spectral_jax.microcystin import features, metrics
 from spectral_jax.microcystin.climatology import Climatology
-from spectral_jax.microcystin.predictor.ensemble import Inputs
+from spectral_jax.microcystin.predictor.ensemble import ExpertInputs
 
 # What a forecast is for: the middle of the 6 to 10 days in which its label is taken. The day of the sample is not known when it
 # is made, so it is not looked at.
@@ -52,7 +52,7 @@ def seasonal(data: Matchups, target: str, climatology: Climatology | None) -> np
     return None if climatology is None else climatology.at(data.station, data.day_of_year + LEAD_DAYS[target])
 
 
-def inputs(problem: Problem, embedding: np.ndarray | None = None, experts: tuple[str, ...] = ()) -> Inputs:
+def inputs(problem: Problem, embedding: np.ndarray | None = None, experts: tuple[str, ...] = ()) -> ExpertInputs:
     """What the ensemble looks at.
 
     Args:
@@ -70,17 +70,17 @@ def inputs_of(
     season: np.ndarray | None,
     embedding: np.ndarray | None,
     experts: tuple[str, ...] = (),
-) -> Inputs:
+) -> ExpertInputs:
     """As `inputs`, without labels."""
-    made, censored = {}, {}
+    columns, censored = {}, {}
     for name in experts or features.EXPERTS_OF[target]:
         function, censored[name] = features.EXPERTS[name]
-        made[name] = function(rrs, data.wavelength_nm)
+        columns[name] = function(rrs, data.wavelength_nm)
         if target == "ahead" and season is not None:
-            made[name] = np.column_stack([made[name], season])
+            columns[name] = np.column_stack([columns[name], season])
     if embedding is not None:
-        made["encoder"], censored["encoder"] = embedding, False
-    return Inputs(made, censored, season, data.station, data.time)
+        columns["encoder"], censored["encoder"] = embedding, False
+    return ExpertInputs(columns, censored, season, data.station, data.time)
 
 
 def _persistence(data: Matchups, target: str) -> np.ndarray:

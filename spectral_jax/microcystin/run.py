@@ -16,16 +16,17 @@ from spectral_jax.microcystin.encoders import train as train_encoders
 from spectral_jax.microcystin.predictor import ensemble
 from spectral_jax.microcystin.predictor_file import Predictor
 from spectral_jax.microcystin.problem import Problem
-from spectral_jax.microcystin.report.write import write as write_report
-from spectral_jax.microcystin.settings import SIMULATED, Finetune
+from spectral_jax.microcystin.report import console, predictions, write
+from spectral_jax.microcystin.settings import SIMULATED, Microcystin
 from spectral_jax.microcystin.study import attribution, compare, embedding, evaluate, reconstruction
-from spectral_jax.microcystin.study.compare import OURS, Embeddings
+from spectral_jax.microcystin.study.compare import ENSEMBLE, Embeddings
+from spectral_jax.sentences import needs
 
 # Models whose every prediction is kept in out_of_fold.csv.
-KEPT = (OURS, "ridge", "season")
+KEPT = (ENSEMBLE, "ridge", "season")
 
 
-def finetune(cfg: Finetune, workdir: Path, command: str = "") -> dict:
+def compare_and_fit(cfg: Microcystin, workdir: Path, command: str = "") -> dict:
     """Runs the comparison and leaves config.json, predictor.npz, out_of_fold.csv, report.json and report.html in `workdir`.
 
     Args:
@@ -38,26 +39,30 @@ def finetune(cfg: Finetune, workdir: Path, command: str = "") -> dict:
 
     Raises:
       ValueError, FileNotFoundError: the match-ups, the climatology or the config do not do; see `matchups.load`.
+      ImportError: scikit-learn is not installed.
     """
+    with needs("scikit-learn", "eval", "comparing models"):  # told before the encoders take their minutes
+        import sklearn  # noqa: F401
     started = time.monotonic()
     data = _matchups(cfg)
     table = _climatology(cfg)
     workdir.mkdir(parents=True, exist_ok=True)
     (workdir / "config.json").write_text(configure.to_json(cfg))
-    print(_card(data), flush=True)
+    about = _about(data)
+    print(console.data_card(about, data.simulated), flush=True)
     encoders = train_encoders(cfg, workdir, cfg.evaluation.seeds)
-    embeddings: Embeddings = {way: embeddings_of(found, data) for way, found in encoders.items()}
+    embeddings: Embeddings = {way: embeddings_of(of_seeds, data) for way, of_seeds in encoders.items()}
     report: dict = {
-        "title": "Microcystin from PACE OCI", "simulated": data.simulated, "data": _about(data), "model": OURS,
+        "title": "Microcystin from PACE OCI", "simulated": data.simulated, "data": about, "model": ENSEMBLE,
         "command": command, "results": [], "comparisons": [], "masking": [], "label_efficiency": [], "attribution": {},
         "reconstruction": None, "attempts": [],
     }  # fmt: skip
-    kept: list[dict] = []
+    rows: list[dict] = []
     members = {}
     for target in TARGETS:
         p = problem.make(data, target, table)
         runs = _compare(p, cfg, embeddings, encoders.get(compare.TARGETED, []), report)
-        kept += evaluate.table(p, (one for r in runs if r[0].model in KEPT for one in r))
+        rows += evaluate.table(p, (run for of_seeds in runs if of_seeds[0].model in KEPT for run in of_seeds))
         report["label_efficiency"] += compare.label_efficiency(p, cfg.evaluation, embeddings)
         report["attempts"] += compare.attempts(p, cfg.evaluation.workers)
         members[target] = _fit_all(p, cfg, embeddings)
@@ -68,15 +73,14 @@ def finetune(cfg: Finetune, workdir: Path, command: str = "") -> dict:
     rrs = features.filled(data.mean_rrs())
     low, high = predictor_file.training_range(rrs, data.wavelength_nm)
     predictor_file.save(workdir / predictor_file.FILE, Predictor(members, table, data.wavelength_nm, low, high, data.simulated))
-    _write_csv(workdir / "out_of_fold.csv", kept)
+    _write_csv(workdir / predictions.FILE, rows)
     report |= {"seconds": time.monotonic() - started, "machine": platform.platform(), "versions": _versions()}
-    (workdir / "report.json").write_text(json.dumps(report, indent=1))
-    page = write_report(workdir)
-    _close(report, workdir, page)
+    (workdir / write.NUMBERS).write_text(json.dumps(report, indent=1))
+    print(console.closing(report, workdir, write.write(workdir)), flush=True)
     return report
 
 
-def _matchups(cfg: Finetune) -> Matchups:
+def _matchups(cfg: Microcystin) -> Matchups:
     if cfg.data.matchups != SIMULATED:
         return matchups.load(cfg.data.matchups, region=cfg.data.region)
     from spectral_jax.simulate.lake.season import simulate_matchups
@@ -84,7 +88,7 @@ def _matchups(cfg: Finetune) -> Matchups:
     return simulate_matchups(cfg.data.lake.seed, stations=cfg.data.lake.stations, weeks=cfg.data.lake.weeks)
 
 
-def _climatology(cfg: Finetune) -> climatology.Climatology | None:
+def _climatology(cfg: Microcystin) -> climatology.Climatology | None:
     if cfg.data.climatology != SIMULATED:
         return climatology.read(cfg.data.climatology) if cfg.data.climatology else None
     from spectral_jax.simulate.lake.season import simulate_earlier_years
@@ -93,32 +97,30 @@ def _climatology(cfg: Finetune) -> climatology.Climatology | None:
     return climatology.build(np.full(len(day), climatology.EVERYWHERE), day, metrics.log10_label(toxin), fewest=len(day) + 1)
 
 
-def _compare(p: Problem, cfg: Finetune, embeddings: Embeddings, encoders: list, report: dict) -> list:
-    """Adds results and paired comparisons of one target to the report, and prints them as they come."""
+def _compare(
+    p: Problem, cfg: Microcystin, embeddings: Embeddings, encoders: list, report: dict
+) -> list[list[evaluate.OutOfFold]]:
+    """Adds results and paired comparisons of one target to the report, and prints them as they come; gives all runs."""
     done = []
-    for runs in compare.run(p, cfg.evaluation, embeddings, encoders if cfg.fine_tuning else []):
-        done.append(runs)
-        row = evaluate.row(p, runs, cfg.evaluation.seeds)
+    for of_seeds in compare.run(p, cfg.evaluation, embeddings, encoders if cfg.fine_tuning else []):
+        done.append(of_seeds)
+        row = evaluate.row(p, of_seeds, cfg.evaluation.seeds)
         report["results"].append(row)
-        print(
-            f"  {row['target']:<6s} {row['split']:<8s} {row['model']:<38s} R2 {_spell(row['r2_log10'])}  "
-            f"AUC {_spell(row['auc_1_6'])}  coverage {_spell(row['coverage_90'])}  n {row['n']}",
-            flush=True,
-        )
+        print(console.result(row), flush=True)
     for split in cfg.evaluation.splits:
         mine = [r for r in done if r[0].split == split]
-        ours = next(r for r in mine if r[0].model == OURS)
+        ours = next(r for r in mine if r[0].model == ENSEMBLE)
         report["comparisons"] += [evaluate.compare(p, ours, r) for r in mine if r[0].kind in ("baseline", "part")]
         ways = {r[0].model.removeprefix("frozen probe, "): r for r in mine if r[0].kind == "ablation"}
         if compare.TARGETED in ways:
-            for name, runs in ways.items():
+            for name, of_seeds in ways.items():
                 if name != compare.TARGETED:
-                    found = evaluate.compare(p, ways[compare.TARGETED], runs)
-                    report["masking"].append(found | {"model": compare.TARGETED, "baseline": name})
+                    difference = evaluate.compare(p, ways[compare.TARGETED], of_seeds)
+                    report["masking"].append(difference | {"model": compare.TARGETED, "baseline": name})
     return done
 
 
-def _fit_all(p: Problem, cfg: Finetune, embeddings: Embeddings) -> list[ensemble.Ensemble]:
+def _fit_all(p: Problem, cfg: Microcystin, embeddings: Embeddings) -> list[ensemble.Ensemble]:
     """The ensembles that predict new water: fitted on every labelled row, one an encoder."""
     rows = splits.labelled(p.data, p.target)
     encoders = embeddings[compare.TARGETED] if cfg.encoder_in_ensemble else [None]
@@ -138,7 +140,7 @@ def _attribution(p: Problem, members: list[ensemble.Ensemble]) -> dict:
 
     def predict(rrs):
         inputs = problem.inputs_of(data, p.target, rrs, season, None)
-        return np.mean([ensemble.predict(m, inputs).log10 for m in plain], axis=0)
+        return np.mean([ensemble.predict(m, inputs).middle for m in plain], axis=0)
 
     return attribution.importance(predict, p.rrs[rows], data.wavelength_nm, p.groups[rows], shortest_nm=features.SHORTEST_NM)
 
@@ -150,19 +152,6 @@ def _about(data: Matchups) -> dict:
         "left_out": dict(data.left_out), "weeks": len(np.unique(data.iso_week)), "stations": len(np.unique(data.station)),
         "scenes": len(np.unique(data.time)), "first": str(data.time.min())[:10], "last": str(data.time.max())[:10],
     }  # fmt: skip
-
-
-def _card(data: Matchups) -> str:
-    about = _about(data)
-    left_out = ", ".join(f"{n} {reason}" for reason, n in about["left_out"].items()) or "none"
-    return (
-        f"{'SIMULATED match-ups, no observations' if data.simulated else 'Match-ups of ' + data.source}: "
-        f"{about['rows']['now']} with a sample of now ({about['non_detects']['now']} non-detects), "
-        f"{about['rows']['ahead']} with one 8 days "
-        f"ahead ({about['non_detects']['ahead']}); {about['weeks']} ISO weeks, {about['stations']} stations, "
-        f"{about['scenes']} scenes. "
-        f"Rows left out: {left_out}."
-    )
 
 
 def _versions() -> dict:
@@ -177,33 +166,3 @@ def _write_csv(path: Path, rows: list[dict]) -> None:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
-
-
-def _spell(value: float | None) -> str:
-    return "  -  " if value is None else f"{value:5.3f}"
-
-
-def _close(report: dict, workdir: Path, page: Path) -> None:
-    print(f"\n{'SIMULATED data. ' if report['simulated'] else ''}Leave one ISO week out, log10 of microcystin:")
-    for target in TARGETS:
-        rows = [r for r in report["results"] if r["target"] == target and r["split"] == "week"]
-        ours = next((r for r in rows if r["kind"] == "ours"), None)
-        others = [r for r in rows if r["kind"] == "baseline" and r["r2_log10"] is not None]
-        if ours is None or not others:
-            continue
-        best = max(others, key=lambda r: r["r2_log10"])
-        pair = next(
-            c
-            for c in report["comparisons"]
-            if c["target"] == target and c["split"] == "week" and c["baseline"] == best["model"]
-        )
-        print(
-            f"  {target}: R2 {ours['r2_log10']:.3f}, 90 % intervals hold {ours['coverage_90']:.1%}; best baseline "
-            f"{best['model']} "
-            f"{best['r2_log10']:.3f}, difference {pair['delta_r2_log10']:+.3f} ({pair['low']:+.3f} to {pair['high']:+.3f})"
-        )
-    print(
-        f"\nWhat to do next:\n  look at    {page}\n"
-        f"  predict    python experiments/finetune_microcystin.py --predict=FILE.npz --checkpoint={workdir} "
-        f"--out=predictions.csv"
-    )

@@ -5,6 +5,7 @@ import dataclasses
 from spectral_jax.config import Config
 from spectral_jax.matchups import REGION
 from spectral_jax.microcystin.splits import SPLITS
+from spectral_jax.sentences import unknown
 
 SIMULATED = "simulated"
 # Names of baselines: estimates that look at no spectrum, and models that learn from spectra.
@@ -54,10 +55,10 @@ class Evaluation:
     def __post_init__(self):
         for name in self.splits:
             if name not in SPLITS:
-                raise ValueError(f"evaluation.splits: expected some of {', '.join(SPLITS)}, got {name!r}.")
+                raise unknown("evaluation.splits", "split", name, SPLITS)
         for name in self.baselines:
             if name not in BASELINES:
-                raise ValueError(f"evaluation.baselines: expected some of {', '.join(BASELINES)}, got {name!r}.")
+                raise unknown("evaluation.baselines", "baseline", name, BASELINES)
         if self.seeds < 1 or not self.splits:
             raise ValueError("evaluation: expected at least one seed and one split.")
         if any(not 0 < f <= 1 for f in self.label_fractions):
@@ -65,7 +66,7 @@ class Evaluation:
 
 
 @dataclasses.dataclass(frozen=True)
-class Finetune:
+class Microcystin:
     """A whole microcystin run.
 
     Attributes:

@@ -10,6 +10,7 @@ from spectral_jax.batch import Batch
 from spectral_jax.config import Config
 from spectral_jax.data.loader import Loader
 from spectral_jax.model.encoder import encode
+from spectral_jax.sentences import needs
 
 ALPHAS = tuple(10.0**p for p in range(-3, 6))
 
@@ -42,12 +43,10 @@ def probe(params: dict, cfg: Config, loader: Loader) -> ProbeResult:
       ValueError: the store has no ground parameters, or too few locations.
       ImportError: scikit-learn is not installed.
     """
-    try:
+    with needs("scikit-learn", "eval", "the linear probe"):
         from sklearn.linear_model import RidgeCV
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
-    except ImportError as error:
-        raise ImportError("the linear probe needs scikit-learn; install the extra spectral-jax[eval].") from error
 
     embeddings, truth = embed_locations(params, cfg, loader)
     train, test = _split(len(truth), cfg)

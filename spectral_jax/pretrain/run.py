@@ -103,10 +103,10 @@ def _close(
 ) -> None:
     if jax.process_index() != 0:
         return
-    if summary.last is None:
+    first, last = summary.first, summary.last
+    if first is None or last is None:
         print(f"Nothing was left to do: step {summary.started_at} of {cfg.train.steps} is the last.")
     else:
-        first, last = summary.first, summary.last
         print(f"Loss {first['loss']:.4f} at step {first['step']}, {last['loss']:.4f} at step {last['step']}.")
     if untrained and trained:
         print("\nR2 on held-out locations of the simulated store   untrained  trained")

@@ -21,6 +21,7 @@ from spectral_jax.data.loader import Loader
 from spectral_jax.train import partition
 from spectral_jax.train.checkpoint import Checkpoints
 from spectral_jax.train.record import Progress, Recorder, draw_curves
+from spectral_jax.train.state import State
 
 
 class NonFiniteLoss(RuntimeError):
@@ -45,7 +46,7 @@ class Summary:
       first: first logged row of this run, and `last` the last one; None when there was nothing left to do.
     """
 
-    state: object
+    state: State
     started_at: int
     first: dict | None
     last: dict | None

@@ -11,7 +11,7 @@ from made import tiny_run
 import spectral_jax
 from spectral_jax import configure
 from spectral_jax.adapt.settings import Adapt
-from spectral_jax.microcystin.settings import Finetune
+from spectral_jax.microcystin.settings import Microcystin
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "experiments" / "configs").glob("*.py"))
 
@@ -32,7 +32,7 @@ def test_every_config_file_makes_an_encoder_and_survives_json(file):
     assert configure.from_json(configure.to_json(cfg), kind=type(cfg)) == cfg
     if isinstance(cfg, Adapt):
         return  # its encoders depend on a task's bands; tests/test_adapting.py makes them
-    if isinstance(cfg, Finetune):
+    if isinstance(cfg, Microcystin):
         cfg = cfg.pretrain or pytest.skip("this fine-tuning uses no encoder")
     shapes = jax.eval_shape(lambda key: spectral_jax.init(key, cfg), jax.random.key(0))
     assert set(shapes) == {"encoder", "projector"} | ({"spectm"} if cfg.objective.spectm else set())

@@ -24,9 +24,11 @@ def test_the_table_of_lake_erie_peaks_in_late_summer():
     assert may < -0.8 < 0.0 < august
 
 
-def test_an_unknown_table_names_the_closest(tmp_path):
-    with pytest.raises(FileNotFoundError, match="the closest are erie_microcystin"):
+def test_an_unknown_table_and_a_missing_or_other_file_are_sentences(tmp_path):
+    with pytest.raises(ValueError, match="data.climatology: no table is called 'erie'; .* closest first: erie_microcystin"):
         climatology.read("erie")
+    with pytest.raises(FileNotFoundError, match="data.climatology: .*none.csv does not exist"):
+        climatology.read(str(tmp_path / "none.csv"))
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match="expected columns day_of_year"):
         climatology.read(str(tmp_path / "bad.csv"))

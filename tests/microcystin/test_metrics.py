@@ -1,23 +1,54 @@
+import sys
+
 import numpy as np
 import pytest
 
 from spectral_jax.microcystin import metrics
 
 
-def test_ranking_metrics_agree_with_scikit_learn(rng):
-    sklearn = pytest.importorskip("sklearn.metrics")
+@pytest.fixture
+def ranked(rng):
+    """200 samples, some positive, and scores with ties."""
     positive = rng.random(200) < 0.3
-    score = np.round(rng.normal(size=200) + positive, 1)  # with ties
-    assert metrics.auc(positive, score) == pytest.approx(sklearn.roc_auc_score(positive, score), abs=1e-12)
-    assert metrics.average_precision(positive, score) == pytest.approx(
-        sklearn.average_precision_score(positive, score), abs=1e-12
-    )
+    return positive, np.round(rng.normal(size=200) + positive, 1)
 
 
-def test_spearman_agrees_with_scipy(rng):
-    stats = pytest.importorskip("scipy.stats")
+def mean_ranks(x):
+    """From 1; ties at their mean."""
+    return np.array([1 + np.sum(x < v) + (np.sum(x == v) - 1) / 2 for v in x])
+
+
+def test_the_area_under_the_curve_is_the_share_of_pairs_in_the_right_order(ranked):
+    positive, score = ranked
+    apart = score[positive][:, None] - score[~positive]
+    assert metrics.auc(positive, score) == pytest.approx(np.mean((apart > 0) + 0.5 * (apart == 0)), abs=1e-12)
+
+
+def test_average_precision_sums_over_falling_bounds(ranked):
+    positive, score = ranked
+    expected, before = 0.0, 0.0
+    for bound in sorted(set(score), reverse=True):
+        called = score >= bound
+        recall = np.sum(positive & called) / positive.sum()
+        expected += (recall - before) * np.mean(positive[called])
+        before = recall
+    assert metrics.average_precision(positive, score) == pytest.approx(expected, abs=1e-12)
+
+
+def test_spearman_is_the_correlation_of_mean_ranks(rng):
     a, b = np.round(rng.normal(size=(2, 60)), 1)
-    assert metrics.spearman(a, b) == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-12)
+    assert metrics.spearman(a, b) == pytest.approx(np.corrcoef(mean_ranks(a), mean_ranks(b))[0, 1], abs=1e-12)
+
+
+def test_r2_is_one_minus_residual_over_total(rng):
+    y, p = rng.normal(size=(2, 50))
+    assert metrics.r2(y, p) == pytest.approx(1 - np.sum((y - p) ** 2) / np.sum((y - y.mean()) ** 2), abs=1e-12)
+
+
+def test_without_scikit_learn_a_sentence_says_what_to_install(ranked, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(ImportError, match=r"scoring predictions needs scikit-learn.*pip install 'spectral-jax\[eval\]'"):
+        metrics.auc(*ranked)
 
 
 def test_values_of_a_hand_made_case():
@@ -47,6 +78,12 @@ def test_a_non_detect_is_held_by_an_interval_that_reaches_below_the_limit():
     assert (found["coverage_90"], found["coverage_90_detected"], found["coverage_90_non_detected"]) == (0.5, 0.5, 0.5)
 
 
+def test_what_is_constant_has_no_correlation_and_no_r2():
+    assert np.isnan(metrics.spearman(np.ones(3), np.arange(3.0)))
+    assert np.isnan(metrics.r2(np.ones(3), np.arange(3.0)))
+
+
 def test_without_both_classes_there_is_no_auc():
+    assert np.isnan(metrics.auc(np.ones(3, bool), np.arange(3.0)))
     assert np.isnan(metrics.auc(np.zeros(3, bool), np.arange(3.0)))
     assert np.isnan(metrics.average_precision(np.zeros(3, bool), np.arange(3.0)))

@@ -10,8 +10,8 @@ from made import pace_files, tiny_matchups
 
 from spectral_jax import configure, matchups
 from spectral_jax.microcystin import predict, predictor_file
-from spectral_jax.microcystin.run import finetune
-from spectral_jax.microcystin.settings import Evaluation, Finetune, MatchupData
+from spectral_jax.microcystin.run import compare_and_fit
+from spectral_jax.microcystin.settings import Evaluation, MatchupData, Microcystin
 
 pytest.importorskip("sklearn")
 
@@ -20,11 +20,11 @@ pytest.importorskip("sklearn")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("microcystin")
     matchups.save(folder / "m.npz", tiny_matchups.make())
-    cfg = Finetune(
+    cfg = Microcystin(
         "tiny", MatchupData(str(folder / "m.npz"), climatology="erie_microcystin"),
         Evaluation(seeds=2, baselines=("mean", "season", "ridge"), label_fractions=(0.5, 1.0), workers=1),
     )  # fmt: skip
-    return folder, cfg, finetune(cfg, folder / "run")
+    return folder, cfg, compare_and_fit(cfg, folder / "run")
 
 
 @pytest.mark.slow
@@ -114,7 +114,7 @@ def test_a_saved_predictor_is_the_same(run):
     data = tiny_matchups.make(seed=2)
     for target in matchups.TARGETS:
         a, b = (predictor_file.predict(m, data, None)[target] for m in (made, again))
-        np.testing.assert_array_equal(a.log10, b.log10)
+        np.testing.assert_array_equal(a.middle, b.middle)
     assert again.climatology.stations == made.climatology.stations
 
 
@@ -132,16 +132,18 @@ def test_no_predictor_and_a_broken_one_are_sentences(run, tmp_path):
 @pytest.mark.slow
 def test_the_config_comes_back_and_a_config_of_another_job_is_refused(run):
     folder, cfg, _ = run
-    assert configure.read(str(folder / "run" / "config.json"), kind=Finetune) == cfg
+    assert configure.read(str(folder / "run" / "config.json"), kind=Microcystin) == cfg
     changed = configure.override(cfg, "--config.data.region=none", "--config.evaluation.seeds=3")
     assert changed.data.region is None
     assert changed.evaluation.seeds == 3
-    with pytest.raises(ValueError, match="expected some of week, station, random, got 'year'"):
+    with pytest.raises(ValueError, match="evaluation.splits: no split is called 'year'; the names are, closest first: "):
         configure.override(cfg, "--config.evaluation.splits=year")
+    with pytest.raises(ValueError, match="no baseline is called 'rigde'; the names are, closest first: ridge, .* in all"):
+        configure.override(cfg, "--config.evaluation.baselines=rigde")
     with pytest.raises(ValueError, match="'simulated' goes with simulated match-ups alone, and data.matchups is .*m.npz"):
         configure.override(cfg, "--config.data.climatology=simulated")
-    with pytest.raises(ValueError, match="makes a Config, and this command takes a Finetune"):
-        configure.read("experiments/configs/quickstart.py", kind=Finetune)
+    with pytest.raises(ValueError, match="makes a Config, and this command takes a Microcystin"):
+        configure.read("experiments/configs/quickstart.py", kind=Microcystin)
 
 
 @pytest.mark.parametrize("level", [2, 3])
@@ -175,7 +177,7 @@ def test_an_image_becomes_a_map(run, tmp_path, level):
         one = dataclasses.replace(one, rrs=spectra.reshape(30, 1, 1, -1).astype(np.float32), station=np.arange(30).astype(str))
         alone = predictor_file.predict(predictor_file.load(folder / "run" / predictor_file.FILE), one.take([8]), None)[
             "now"
-        ].log10
+        ].middle
         # The map is of one day in July; season and rounding of the packing are all that differ from the row alone.
         assert np.log10(layers["mc_now"][1, 2]) == pytest.approx(alone[0], abs=0.5)
 

@@ -51,7 +51,7 @@ def test_the_random_split_depends_on_the_seed_alone():
 
 
 def test_bad_input_is_a_sentence():
-    with pytest.raises(ValueError, match="expected one of week, station, random, got 'year'"):
+    with pytest.raises(ValueError, match="split: no split of match-ups is called 'year'; the names are, closest first: week"):
         splits.folds(tiny_matchups.make(), "now", "year")
     with pytest.raises(ValueError, match=r"4 labelled rows in 1 part\(s\); at least two are needed"):
         splits.folds(tiny_matchups.make(weeks=1), "now", "week")

@@ -7,6 +7,8 @@ import numpy as np
 from spectral_jax.microcystin.maps import grid
 from spectral_jax.microcystin.maps.grid import MapPrediction
 from spectral_jax.microcystin.metrics import log10_label
+from spectral_jax.pages import style
+from spectral_jax.sentences import needs
 
 __all__ = ["MapPrediction", "write_geotiff", "write_png"]
 # Field of `MapPrediction` -> unit of its band, in the order of the file.
@@ -45,12 +47,8 @@ def write_geotiff(path: Path, prediction: MapPrediction) -> str:
       ImportError: rasterio is not installed.
       ValueError: the grid cannot be mapped; see `maps.grid`.
     """
-    try:
+    with needs("rasterio", "geo", "writing a GeoTIFF"):
         import rasterio
-    except ImportError as error:
-        raise ImportError(
-            "writing a GeoTIFF needs rasterio, and it is not installed; install the extra: spectral-jax[geo]."
-        ) from error
     made, how = grid.north_up(prediction)
     step_lon, step_lat = grid.steps(made)
     valid = np.isfinite(made.mc_now)
@@ -87,11 +85,11 @@ def write_png(path: Path, prediction: MapPrediction, title: str) -> str:
       ImportError: matplotlib is not installed.
       ValueError: the grid cannot be mapped; see `maps.grid`.
     """
-    from spectral_jax.pages import style
-
     made, how = grid.north_up(prediction)
-    rows = [("", made.mc_now, made.lower, made.upper, made.p_exceed_1_6)]
-    if made.mc_ahead is not None:
+    rows: list[tuple[str, np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]] = [
+        ("", made.mc_now, made.lower, made.upper, made.p_exceed_1_6)
+    ]
+    if made.mc_ahead is not None and made.ahead_lower is not None and made.ahead_upper is not None:  # all or none
         rows.append((", 8 days ahead", made.mc_ahead, made.ahead_lower, made.ahead_upper, None))
     shape = np.ptp(made.lat) / (np.ptp(made.lon) * np.cos(np.deg2rad(made.lat.mean())))
     height = float(np.clip((PANEL_IN - 0.7) * shape, 1.5, 7.5))
@@ -141,7 +139,7 @@ def _concentration(figure, axes, made: MapPrediction, value: np.ndarray, title: 
         bar.ax.axvline(threshold, color=line["colors"], linewidth=line["linewidths"], linestyle=line["linestyles"])
 
 
-_LINES = (
+_LINES: tuple[dict, ...] = (
     {"colors": "black", "linewidths": 1.1, "linestyles": "dashed"},
     {"colors": "#c4007a", "linewidths": 1.6, "linestyles": "solid"},
 )

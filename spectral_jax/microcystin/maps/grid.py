@@ -81,9 +81,8 @@ def _check_shapes(made: MapPrediction) -> None:
     shapes = (made.lat.shape, made.lon.shape)
     if shapes not in (((rows,), (columns,)), ((rows, columns), (rows, columns))):
         raise ValueError(
-            f"map: fields lat and lon have shapes {shapes[0]} and {shapes[1]}; expected ({rows},) and ({columns},) of "
-            f"a grid, or "
-            f"({rows}, {columns}) both of a swath."
+            f"map: fields lat and lon have shapes {shapes[0]} and {shapes[1]}; expected ({rows},) and ({columns},) of a grid, "
+            f"or ({rows}, {columns}) both of a swath."
         )
 
 

@@ -53,8 +53,9 @@ def deviation(spread: Spread, predicted: np.ndarray, limit: float = -1.0) -> np.
 
 
 def interval(spread: Spread, predicted: np.ndarray, limit: float = -1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Ends [N] of the 90 % interval, log10. The lower may lie below the limit; the upper does not: no sample is reported
-    lower.
+    """Ends [N] of the 90 % interval about predictions [N], log10.
+
+    The lower may lie below the limit; the upper does not, as no sample is reported below it.
     """
     half = spread.factor * deviation(spread, predicted, limit)
     return predicted - half, np.maximum(predicted + half, limit)

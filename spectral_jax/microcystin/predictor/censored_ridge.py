@@ -19,7 +19,7 @@ DEEPEST = 1.5
 
 
 class Ridge(NamedTuple):
-    """A fitted line in standardised features: mean and deviation [F], weights [F], intercept and residual deviation."""
+    """A fitted linear expert in standardised features: their mean, deviation and weights [F], intercept, residual deviation."""
 
     mean: np.ndarray
     deviation: np.ndarray
@@ -57,43 +57,44 @@ def fit(
     mean, deviation = features.mean(0), features.std(0) + 1e-12
     z = (features - mean) / deviation
     values, vectors = np.linalg.eigh(z @ z.T / z.shape[1])
-    best = None
+    best: tuple[float, Ridge, np.ndarray] | None = None
     for strength in STRENGTHS:
         inverse = (vectors / (np.maximum(values, 0.0) + strength)) @ vectors.T
         dual, intercept, left_out, sigma = _turns(inverse, y, members, below, limit)
         predicted = expected(left_out, sigma, limit) if below is not None else np.maximum(left_out, limit)
-        error = np.sum((predicted - y) ** 2)
+        error = float(np.sum((predicted - y) ** 2))
         if best is None or error < best[0]:
-            line = Ridge(mean, deviation, z.T @ dual / z.shape[1], intercept, sigma, below is not None, strength)
-            best = error, line, predicted
-    return best[1], best[2]
+            ridge = Ridge(mean, deviation, z.T @ dual / z.shape[1], intercept, sigma, below is not None, strength)
+            best = error, ridge, predicted
+    assert best is not None  # there is a strength
+    return best[1:]
 
 
-def latent(line: Ridge, features: np.ndarray) -> np.ndarray:
-    """Prediction [N] of features [N F] before the detection limit."""
-    return (features - line.mean) / line.deviation @ line.weights + line.intercept
+def latent(ridge: Ridge, features: np.ndarray) -> np.ndarray:
+    """Prediction [N] of features [N F] before the detection limit, log10."""
+    return (features - ridge.mean) / ridge.deviation @ ridge.weights + ridge.intercept
 
 
-def predict(line: Ridge, features: np.ndarray, limit: float = -1.0) -> np.ndarray:
-    """Expected log10 [N] of what is reported, where everything below the limit is reported as the limit."""
-    raw = latent(line, features)
-    return expected(raw, line.sigma, limit) if line.censored else np.maximum(raw, limit)
+def predict(ridge: Ridge, features: np.ndarray, limit: float = -1.0) -> np.ndarray:
+    """Expected log10 [N] of what is reported, where everything below the limit is reported as the limit; features [N F]."""
+    raw = latent(ridge, features)
+    return expected(raw, ridge.sigma, limit) if ridge.censored else np.maximum(raw, limit)
 
 
 def expected(mean: np.ndarray, sigma: float, limit: float) -> np.ndarray:
-    """E[max(Y, limit)] of a normal Y."""
+    """E[max(Y, limit)] of normal Y with means [N] and deviation `sigma`; [N]."""
     a = (mean - limit) / sigma
     return limit + sigma * (a * ndtr(a) + _density(a))
 
 
 def _turns(inverse, y, members, below, limit):
-    one = inverse.sum(1)
+    column_sums = inverse.sum(1)
     blocks = np.zeros_like(inverse)  # A_gg^-1 of every group, so that a turn is two products
     for rows in members:
         blocks[np.ix_(rows, rows)] = np.linalg.inv(inverse[np.ix_(rows, rows)])
     z, sigma = y.copy(), 0.4
     for _ in range(1 if below is None else TURNS):
-        intercept = one @ z / one.sum()
+        intercept = column_sums @ z / column_sums.sum()
         dual = inverse @ (z - intercept)
         left_out = z - blocks @ dual
         detected = slice(None) if below is None else ~below

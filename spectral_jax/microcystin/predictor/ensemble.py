@@ -17,14 +17,14 @@ from spectral_jax.microcystin.predictor.censored_ridge import Ridge
 LIMIT = float(metrics.log10_label(np.zeros(1))[0])
 # Pull of the mixing weights toward equal ones, in units of squared error (log10 ug/L)^2. Few weeks decide otherwise.
 TOWARD_EQUAL = 0.05
-# No prediction exceeds twice the highest sample that was ever fitted: a line has no meaning beyond.
+# No prediction exceeds twice the highest sample that was ever fitted: a linear expert means nothing beyond.
 BEYOND_HIGHEST = float(np.log10(2.0))
 # Images of one station this many days apart show one bloom; a prediction is averaged with those of the days before.
 CONTEXT_DAYS = 3.2
 SEASON = "season"
 
 
-class Inputs(NamedTuple):
+class ExpertInputs(NamedTuple):
     """What is known of N rows without any label.
 
     Attributes:
@@ -40,7 +40,7 @@ class Inputs(NamedTuple):
     station: np.ndarray
     time: np.ndarray
 
-    def take(self, rows: np.ndarray) -> "Inputs":
+    def take(self, rows: np.ndarray) -> "ExpertInputs":
         """Some rows."""
         season = None if self.season is None else self.season[rows]
         return self._replace(
@@ -55,7 +55,7 @@ class Ensemble(NamedTuple):
     """What `fit` leaves.
 
     Attributes:
-      experts: name -> line.
+      experts: name -> linear expert.
       weights: [E] of the experts, the last that of the season where there is one.
       spread: about the mixture.
       highest: log10 of the highest prediction that is given.
@@ -69,16 +69,25 @@ class Ensemble(NamedTuple):
     context_days: float
 
 
-class Prediction(NamedTuple):
-    """log10 ug/L: prediction [N], ends of the 90 % interval [N]; probabilities [N] of exceeding the thresholds, ug/L."""
+class Interval(NamedTuple):
+    """What is predicted of N rows, log10 ug/L.
 
-    log10: np.ndarray
-    lower: np.ndarray
-    upper: np.ndarray
+    Attributes:
+      low: [N] lower end of the 90 % interval.
+      middle: [N] the prediction.
+      high: [N] upper end.
+      exceedance: threshold, ug/L -> probability [N] of exceeding it.
+    """
+
+    low: np.ndarray
+    middle: np.ndarray
+    high: np.ndarray
     exceedance: dict[float, np.ndarray]
 
 
-def fit(inputs: Inputs, y: np.ndarray, below: np.ndarray, groups: np.ndarray, context_days: float = CONTEXT_DAYS) -> Ensemble:
+def fit(
+    inputs: ExpertInputs, y: np.ndarray, below: np.ndarray, groups: np.ndarray, context_days: float = CONTEXT_DAYS
+) -> Ensemble:
     """Fits experts, mixes them, and calibrates.
 
     Args:
@@ -97,42 +106,41 @@ def fit(inputs: Inputs, y: np.ndarray, below: np.ndarray, groups: np.ndarray, co
     return Ensemble(experts, weights, calibration.fit(left_out, y, below, LIMIT), y.max() + BEYOND_HIGHEST, context_days)
 
 
-def left_out_error(inputs: Inputs, y: np.ndarray, below: np.ndarray, groups: np.ndarray) -> float:
+def left_out_error(inputs: ExpertInputs, y: np.ndarray, below: np.ndarray, groups: np.ndarray) -> float:
     """Mean squared error of the mixture on left-out groups of the rows it is given; arguments as in `fit`."""
     _, columns = _experts(inputs, y, below, groups)
     return float(np.mean((columns @ _mix(columns, y) - y) ** 2))
 
 
-def predict(fitted: Ensemble, inputs: Inputs) -> Prediction:
+def predict(fitted: Ensemble, inputs: ExpertInputs) -> Interval:
     """Predicts rows; NaN where a row has no valid spectrum. A row's context are the rows of `inputs` at its station."""
-    columns = [_line(line, inputs.features[name], fitted.highest) for name, line in fitted.experts.items()]
+    columns = [
+        np.minimum(censored_ridge.predict(expert, inputs.features[name], LIMIT), fitted.highest)
+        for name, expert in fitted.experts.items()
+    ]
     if inputs.season is not None:
         columns.append(np.maximum(inputs.season, LIMIT))
     mixed = np.stack(columns, axis=1) @ fitted.weights
     return of_log10(fitted.spread, _context(mixed, inputs.station, inputs.time, fitted.context_days))
 
 
-def of_log10(spread: Spread, log10: np.ndarray) -> Prediction:
+def of_log10(spread: Spread, log10: np.ndarray) -> Interval:
     """Interval and probabilities about predictions [N]."""
-    lower, upper = calibration.interval(spread, log10, LIMIT)
-    over = {t: calibration.exceedance(spread, log10, np.log10(t), LIMIT) for t in metrics.THRESHOLDS_UG_L}
-    return Prediction(log10, lower, upper, over)
+    low, high = calibration.interval(spread, log10, LIMIT)
+    exceedance = {t: calibration.exceedance(spread, log10, np.log10(t), LIMIT) for t in metrics.THRESHOLDS_UG_L}
+    return Interval(low, log10, high, exceedance)
 
 
-def _experts(inputs: Inputs, y, below, groups) -> tuple[dict[str, Ridge], np.ndarray]:
-    """Fitted lines, and left-out predictions [N E] of them and of the season."""
+def _experts(inputs: ExpertInputs, y, below, groups) -> tuple[dict[str, Ridge], np.ndarray]:
+    """Fitted experts, and left-out predictions [N E] of them and of the season."""
     experts, columns = {}, []
     for name, values in inputs.features.items():
-        kept = below if inputs.censored[name] else None
-        experts[name], left_out = censored_ridge.fit(values, y, groups, below=kept, limit=LIMIT)
+        censored = below if inputs.censored[name] else None
+        experts[name], left_out = censored_ridge.fit(values, y, groups, below=censored, limit=LIMIT)
         columns.append(left_out)
     if inputs.season is not None:
         columns.append(np.maximum(inputs.season, LIMIT))
     return experts, np.stack(columns, axis=1)
-
-
-def _line(line: Ridge, features: np.ndarray, highest: float) -> np.ndarray:
-    return np.minimum(censored_ridge.predict(line, features, LIMIT), highest)
 
 
 def _mix(columns: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -151,8 +159,9 @@ def _mix(columns: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _context(log10: np.ndarray, keys: np.ndarray, time: np.ndarray, days: float) -> np.ndarray:
-    """[N] mean of the predictions with the same key from up to `days` before, itself included; of one scene, all its
-    granules.
+    """Mean [N] of the predictions of the same key from up to `days` before, each itself included.
+
+    Of one scene all granules count.
     """
     at = time.astype("datetime64[s]").astype(float) / 86400.0
     out = log10.copy()

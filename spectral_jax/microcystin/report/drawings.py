@@ -4,7 +4,7 @@ import numpy as np
 
 from spectral_jax.microcystin.metrics import THRESHOLDS_UG_L
 from spectral_jax.microcystin.report import figures, spectra, words
-from spectral_jax.microcystin.report.predictions import Book, Predictions
+from spectral_jax.microcystin.report.predictions import Book, OutOfFoldSamples
 from spectral_jax.microcystin.report.tables import FEWEST_POSITIVES, compared
 from spectral_jax.pages import html
 from spectral_jax.pages.html import Words, number
@@ -15,11 +15,11 @@ NO_ROWS = "Left out: out_of_fold.csv holds no predictions of the model with one 
 MOST_EXAMPLES = 4
 
 
-def _ours(report: dict, book: Book) -> dict[str, Predictions]:
-    """Target -> predictions of our model, one week left out at a time."""
-    ours = words.our_name(report)
-    found = {target: p for (target, split, model), p in book.items() if (split, model) == ("week", ours)}
-    return dict(sorted(found.items(), key=lambda item: item[0] != "now"))
+def _ours(report: dict, book: Book) -> tuple[str, dict[str, OutOfFoldSamples]]:
+    """Name of our model, and target -> its predictions with one week left out at a time, `now` first."""
+    ours = words.our_name(report) or ""
+    samples = {target: p for (target, split, model), p in book.items() if (split, model) == ("week", ours)}
+    return ours, dict(sorted(samples.items(), key=lambda item: item[0] != "now"))
 
 
 def all_looks(report: dict, book: Book) -> dict[str, Look]:
@@ -35,18 +35,18 @@ def all_looks(report: dict, book: Book) -> dict[str, Look]:
 
 def against_observed(report: dict, book: Book) -> str:
     """Predicted against observed."""
-    found, look, simulated = _ours(report, book), all_looks(report, book), bool(report.get("simulated"))
-    if not found:
+    ours, by_target = _ours(report, book)
+    if not by_target:
         return html.absent(NO_ROWS)
-    ours = words.our_name(report)
+    look, simulated = all_looks(report, book), bool(report.get("simulated"))
     drawn = [
         html.figure(
-            lambda p=p, t=t: figures.predicted_against_observed(p, look[ours], words.TARGETS.get(t, t), simulated=simulated),
-            f"predicted against observed microcystin, {words.TARGETS.get(t, t)}",
+            lambda p=p, t=t: figures.predicted_against_observed(p, look[ours], words.target_name(t), simulated=simulated),
+            f"predicted against observed microcystin, {words.target_name(t)}",
             f"{ours}, {words.SPLITS['week']}: {len(p.observed)} samples"
             + (f", predictions averaged over {p.seeds} seeds." if p.seeds > 1 else "."),
         )
-        for t, p in found.items()
+        for t, p in by_target.items()
     ]
     return html.grid(drawn) + html.note(
         "Both axes are logarithmic. Open triangles are non-detects: the sample lies somewhere below 0.1 µg/L, and they are "
@@ -56,10 +56,11 @@ def against_observed(report: dict, book: Book) -> str:
 
 def over_time(report: dict, book: Book) -> str:
     """Time series of every station."""
-    found, look, simulated = _ours(report, book), all_looks(report, book), bool(report.get("simulated"))
-    if not found:
+    ours, by_target = _ours(report, book)
+    if not by_target:
         return html.absent(NO_ROWS)
-    colour = look[words.our_name(report)]
+    look, simulated = all_looks(report, book), bool(report.get("simulated"))
+    colour = look[ours]
     parts = [
         html.note(
             "Black dots: samples; open triangles: non-detects, somewhere below 0.1 µg/L. Blue dashes: predictions, with bars "
@@ -67,15 +68,15 @@ def over_time(report: dict, book: Book) -> str:
             "without images are cut out."
         )
     ]
-    for target, p in found.items():
+    for target, p in by_target.items():
         date = " (at the date of the image)" if target == "ahead" else ""
-        parts.append(html.heading(f"{words.TARGETS.get(target, target)}{date}"))
+        parts.append(html.heading(f"{words.target_name(target)}{date}"))
         highest = 1.5 * max(10.0, p.observed.max(), np.nanmax(np.append(p.upper, 0.0)))
         parts.append(
             html.grid(
                 html.figure(
                     lambda p=p, s=s, high=highest: figures.station_series(p, s, p.time, high, colour, simulated=simulated),
-                    f"microcystin over time at station {s}, {words.TARGETS.get(target, target)}",
+                    f"microcystin over time at station {s}, {words.target_name(target)}",
                 )
                 for s in np.unique(p.station)
             )
@@ -85,12 +86,13 @@ def over_time(report: dict, book: Book) -> str:
 
 def warnings(report: dict, book: Book) -> str:
     """ROC curves and reliability diagrams at the thresholds."""
-    found, look, simulated = _ours(report, book), all_looks(report, book), bool(report.get("simulated"))
-    if not found:
+    ours, by_target = _ours(report, book)
+    if not by_target:
         return html.absent(NO_ROWS)
-    ours, parts = words.our_name(report), []
-    for target, p in found.items():
-        name = words.TARGETS.get(target, target)
+    look, simulated = all_looks(report, book), bool(report.get("simulated"))
+    parts = []
+    for target, p in by_target.items():
+        name = words.target_name(target)
         for threshold in THRESHOLDS_UG_L:
             above = int((p.observed >= threshold).sum())
             below = len(p.observed) - above
@@ -125,7 +127,7 @@ def warnings(report: dict, book: Book) -> str:
     return "".join(parts)
 
 
-def _complete(p: Predictions, threshold: float) -> bool:
+def _complete(p: OutOfFoldSamples, threshold: float) -> bool:
     return bool(np.isfinite(p.exceedance(threshold)).all())
 
 
@@ -137,7 +139,7 @@ def efficiency(report: dict, book: Book) -> str:
     look, simulated = all_looks(report, book), bool(report.get("simulated"))
     drawn, tables = [], []
     for target in dict.fromkeys(row["target"] for row in rows):
-        name = words.TARGETS.get(target, target)
+        name = words.target_name(target)
         mine = [row for row in rows if row["target"] == target]
         drawn.append(
             html.figure(
@@ -170,21 +172,21 @@ def masking(report: dict, book: Book) -> str:
             "worse": "excludes 0: targeted masking is WORSE",
             "cannot be told apart": "includes 0: no difference is shown",
         }[words.verdict(row)]
-        name = words.TARGETS.get(row["target"], row["target"])
+        name = words.target_name(row["target"])
         against = f"{row.get('model', 'targeted')} minus {row['baseline']}"
         parts.append(html.paragraph(f"{name[0].upper() + name[1:]}, {against}: {words.interval(row)}. The interval {said}."))
-    made = {}
+    tables: dict[str, list[dict]] = {}
     for row in rows:
-        where = f"{words.TARGETS.get(row['target'], row['target'])}; {words.SPLITS.get(row.get('split'), '')}"
-        made.setdefault(where, []).append(row)
-    return "".join([*parts, *(compared(some, where) for where, some in made.items())])
+        where = f"{words.target_name(row['target'])}; {words.split_name(row.get('split'))}"
+        tables.setdefault(where, []).append(row)
+    return "".join([*parts, *(compared(some, where) for where, some in tables.items())])
 
 
 def reconstruction(report: dict, book: Book) -> str:
     """Hidden regions: numbers by region and method, and examples."""
-    found = report.get("reconstruction") or {}
-    regions = [r for r in found.get("regions") or [] if r.get("r") or r.get("rmse_sr1")]
-    examples = [e for e in found.get("examples") or [] if e.get("observed") and e.get("predicted")]
+    part = report.get("reconstruction") or {}
+    regions = [r for r in part.get("regions") or [] if r.get("r") or r.get("rmse_sr1")]
+    examples = [e for e in part.get("examples") or [] if e.get("observed") and e.get("predicted")]
     parts = [html.paragraph(words.reconstruction_verdict(regions))] if regions else []
     if regions:
         methods = list(dict.fromkeys(m for r in regions for m in (*(r.get("r") or {}), *(r.get("rmse_sr1") or {}))))
@@ -197,7 +199,8 @@ def reconstruction(report: dict, book: Book) -> str:
                 *(number((region.get("r") or {}).get(m), 4) for m in methods), *(number(rmse.get(m), 2) for m in methods),
             ])  # fmt: skip
         parts.append(html.table(header, cells))
-    drawn = [made for one in examples if (made := _example(found, one, all_looks(report, book), bool(report.get("simulated"))))]
+    looks_of, simulated = all_looks(report, book), bool(report.get("simulated"))
+    drawn = [figure for example in examples if (figure := _example(part, example, looks_of, simulated))]
     if drawn:
         parts.append(html.grid(drawn[:MOST_EXAMPLES]))
         parts.append(
@@ -206,19 +209,19 @@ def reconstruction(report: dict, book: Book) -> str:
                 "the two best methods; a line that leaves the frame is further off."
             )
         )
-    if found.get("note"):
-        parts.append(html.note(found["note"]))
+    if part.get("note"):
+        parts.append(html.note(part["note"]))
     return "".join(parts) or html.absent("Left out: report.json holds no reconstruction of masked regions.")
 
 
-def _example(found: dict, one: dict, look: dict[str, Look], simulated: bool) -> str | None:
+def _example(part: dict, example: dict, look: dict[str, Look], simulated: bool) -> str | None:
     """One spectrum with its reconstructions; None where bands and numbers do not fit, or nothing hidden was observed."""
-    nm, hidden = np.array(found.get("wavelength_nm") or [], float), np.array(found.get("hidden") or [], bool)
-    predicted = {name: np.array(v, float) for name, v in one["predicted"].items() if v and len(v) == len(nm)}
-    observed = np.array(one["observed"], float)
+    nm, hidden = np.array(part.get("wavelength_nm") or [], float), np.array(part.get("hidden") or [], bool)
+    predicted = {name: np.array(v, float) for name, v in example["predicted"].items() if v and len(v) == len(nm)}
+    observed = np.array(example["observed"], float)
     if not predicted or not len(nm) == len(hidden) == len(observed) or not np.isfinite(observed[hidden]).any():
         return None
-    label = str(one.get("label") or "")
+    label = str(example.get("label") or "")
     return html.figure(
         lambda: spectra.reconstruction(nm, hidden, observed, predicted, look, label, simulated=simulated),
         f"reconstructed spectrum, {label}",
@@ -228,11 +231,11 @@ def _example(found: dict, one: dict, look: dict[str, Look], simulated: bool) -> 
 def wavelengths(report: dict, book: Book) -> str:
     """Which wavelengths drive the prediction, against known absorption features."""
     parts, simulated = [], bool(report.get("simulated"))
-    for target, found in (report.get("attribution") or {}).items():
-        if not found or not found.get("wavelength_nm") or not found.get("importance"):
+    for target, part in (report.get("attribution") or {}).items():
+        if not part or not part.get("wavelength_nm") or not part.get("importance"):
             continue
-        name = words.TARGETS.get(target, target)
-        features = found.get("features") or []
+        name = words.target_name(target)
+        features = part.get("features") or []
         cells = [
             (
                 Words(f.get("name") or ""), f"{f['low_nm']:g}-{f['high_nm']:g}", number(f.get("mean_importance")),
@@ -241,7 +244,7 @@ def wavelengths(report: dict, book: Book) -> str:
             for f in features if f.get("low_nm") is not None and f.get("high_nm") is not None
         ]  # fmt: skip
         drawn = html.figure(
-            lambda f=found, n=name: spectra.attribution(f, n, simulated=simulated),
+            lambda f=part, n=name: spectra.attribution(f, n, simulated=simulated),
             f"importance of wavelengths, {name}",
             "Shaded: phycocyanin absorption (PC), chlorophyll-a red absorption (Chl a), red edge and scattering peak.",
         )
@@ -249,7 +252,7 @@ def wavelengths(report: dict, book: Book) -> str:
         parts.append(f"<div>{html.heading(name)}{drawn}{html.paragraph(words.attribution_verdict(features))}{table}</div>")
     if not parts:
         return html.absent("Left out: report.json holds no attribution.")
-    methods = dict.fromkeys(found["method"] for found in report["attribution"].values() if found and found.get("method"))
+    methods = dict.fromkeys(part["method"] for part in report["attribution"].values() if part and part.get("method"))
     said = "".join(f"Importance: {method}. " for method in methods)
     return html.grid(parts) + html.note(
         f"{said}The band about the line is a 95 % interval. Importance says what the model uses, not what makes the toxin."

@@ -3,8 +3,8 @@
 import numpy as np
 
 from spectral_jax.matchups import DETECTION_LIMIT_UG_L
-from spectral_jax.microcystin.metrics import THRESHOLDS_UG_L
-from spectral_jax.microcystin.report.predictions import Predictions, reliability, roc
+from spectral_jax.microcystin.metrics import THRESHOLDS_UG_L, auc
+from spectral_jax.microcystin.report.predictions import OutOfFoldSamples, reliability, roc
 from spectral_jax.pages.style import BLUE, GREY, INK, SMALL_PT, Look, concentration_axis, new_figure, tidy
 
 WIDTH_IN = 4.9
@@ -18,28 +18,28 @@ DIFFERENCE_RANGE = (-0.5, 1.0)
 LOWEST_R2 = -0.5
 
 
-def predicted_against_observed(found: Predictions, look: Look, title: str, *, simulated: bool = False):
+def predicted_against_observed(samples: OutOfFoldSamples, look: Look, title: str, *, simulated: bool = False):
     """Log axes, ug/L; non-detects at the limit as open triangles, spread to the left; 90 % intervals as whiskers."""
     figure = new_figure(WIDTH_IN, WIDTH_IN, simulated=simulated)
     axes = figure.subplots()
-    high = 1.5 * max(10.0, found.observed.max(), found.predicted.max())
-    limit, seen = DETECTION_LIMIT_UG_L, ~found.censored
+    high = 1.5 * max(10.0, samples.observed.max(), samples.predicted.max())
+    limit, seen = DETECTION_LIMIT_UG_L, ~samples.censored
     # Non-detects share one place; a golden-ratio sequence spreads them evenly inside the strip below the limit.
-    x = found.observed.copy()
-    spread = (np.arange(found.censored.sum()) * 0.618034) % 1.0
-    x[found.censored] = limit * (LOWEST_UG_L / limit) ** (0.9 * spread)
+    x = samples.observed.copy()
+    spread = (np.arange(samples.censored.sum()) * 0.618034) % 1.0
+    x[samples.censored] = limit * (LOWEST_UG_L / limit) ** (0.9 * spread)
     axes.axvspan(LOWEST_UG_L, limit, color="#f1f1f1", zorder=0)
-    low = np.maximum(found.lower, LOWEST_UG_L)
-    axes.vlines(x[seen], low[seen], found.upper[seen], color=look.colour, alpha=0.3, linewidth=1.0, label="90 % interval")
-    axes.vlines(x[~seen], low[~seen], found.upper[~seen], color=look.colour, alpha=0.12, linewidth=0.8)
+    low = np.maximum(samples.lower, LOWEST_UG_L)
+    axes.vlines(x[seen], low[seen], samples.upper[seen], color=look.colour, alpha=0.3, linewidth=1.0, label="90 % interval")
+    axes.vlines(x[~seen], low[~seen], samples.upper[~seen], color=look.colour, alpha=0.12, linewidth=0.8)
     axes.plot([LOWEST_UG_L, high], [LOWEST_UG_L, high], color=INK, linewidth=1.0, label="equal")
     for threshold, line in zip(THRESHOLDS_UG_L, ("--", ":"), strict=True):
         axes.axhline(threshold, color=GREY, linestyle=line, linewidth=0.9)
         axes.axvline(threshold, color=GREY, linestyle=line, linewidth=0.9, label=f"{threshold:g} µg/L")
     dots = {"linestyle": "none", "color": look.colour, "markersize": 4.5}
-    axes.plot(x[seen], found.predicted[seen], "o", alpha=0.75, markeredgewidth=0, label=f"detected ({seen.sum()})", **dots)
-    name = f"below {limit:g} µg/L ({found.censored.sum()})"
-    axes.plot(x[~seen], found.predicted[~seen], "^", markerfacecolor="none", markeredgewidth=0.8, label=name, **dots)
+    axes.plot(x[seen], samples.predicted[seen], "o", alpha=0.75, markeredgewidth=0, label=f"detected ({seen.sum()})", **dots)
+    name = f"below {limit:g} µg/L ({samples.censored.sum()})"
+    axes.plot(x[~seen], samples.predicted[~seen], "^", markerfacecolor="none", markeredgewidth=0.8, label=name, **dots)
     tidy(axes, title, "observed, µg/L", "predicted, µg/L")
     for which in "xy":
         concentration_axis(axes, which, LOWEST_UG_L, high)
@@ -49,12 +49,12 @@ def predicted_against_observed(found: Predictions, look: Look, title: str, *, si
 
 
 def station_series(
-    found: Predictions, station: str, span: np.ndarray, highest_ug_l: float, look: Look, *, simulated: bool = False
+    samples: OutOfFoldSamples, station: str, span: np.ndarray, highest_ug_l: float, look: Look, *, simulated: bool = False
 ):
     """Predictions of one station with 90 % intervals, and the samples, over time.
 
     Args:
-      found: all stations; those of `station` are drawn.
+      samples: of all stations; those of `station` are drawn.
       station: its name.
       span: all times of the report, so that stations share their axis; long gaps are cut out of it.
       highest_ug_l: upper end of the axis, shared.
@@ -62,7 +62,7 @@ def station_series(
       simulated: named on the figure.
     """
     figure = new_figure(WIDTH_IN, 2.3, simulated=simulated)
-    here = found.take(found.station == station)
+    here = samples.take(samples.station == station)
     seasons = _seasons(span)
     days = np.array([(b - a) / np.timedelta64(1, "D") for a, b in seasons])
     panels = figure.subplots(1, len(seasons), sharey=True, squeeze=False, width_ratios=np.maximum(days, 0.16 * days.sum()))[0]
@@ -109,15 +109,17 @@ def _date_axis(axes, start: np.datetime64, end: np.datetime64) -> None:
     axes.set_xlabel(f"{start.astype(object).year}", fontsize=SMALL_PT)
 
 
-def roc_curves(models: dict[str, Predictions], looks: dict[str, Look], threshold_ug_l: float, title: str, *, simulated=False):
+def roc_curves(
+    models: dict[str, OutOfFoldSamples], looks: dict[str, Look], threshold_ug_l: float, title: str, *, simulated=False
+):
     """Hit rate over false-alarm rate of each model's probability of exceeding a threshold."""
     figure = new_figure(WIDTH_IN, WIDTH_IN, simulated=simulated)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.9, linestyle=":", label="chance")
-    for name, found in models.items():
-        alarms, hits = roc(found.observed >= threshold_ug_l, found.exceedance(threshold_ug_l))
-        area = float(np.sum(np.diff(alarms) * (hits[1:] + hits[:-1]) / 2))
-        look = looks[name]
+    for name, samples in models.items():
+        above, probability = samples.observed >= threshold_ug_l, samples.exceedance(threshold_ug_l)
+        alarms, hits = roc(above, probability)
+        area, look = auc(above, probability), looks[name]
         axes.plot(alarms, hits, color=look.colour, linestyle=look.line, linewidth=1.8, label=f"{name}, area {area:.3f}")
     tidy(axes, title, "false alarms, share of samples below", "hits, share of samples at or above")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
@@ -125,12 +127,12 @@ def roc_curves(models: dict[str, Predictions], looks: dict[str, Look], threshold
     return figure
 
 
-def reliability_diagram(found: Predictions, look: Look, threshold_ug_l: float, title: str, *, simulated: bool = False):
+def reliability_diagram(samples: OutOfFoldSamples, look: Look, threshold_ug_l: float, title: str, *, simulated: bool = False):
     """Share of samples that exceeded, by the probability forecast, with Wilson 95 % intervals; below it, samples a bin."""
     figure = new_figure(WIDTH_IN, WIDTH_IN * 1.1, simulated=simulated)
     axes, counts = figure.subplots(2, 1, height_ratios=(3.4, 1), sharex=True)
-    probability = found.exceedance(threshold_ug_l)
-    bins = reliability(found.observed >= threshold_ug_l, probability, EDGES)
+    probability = samples.exceedance(threshold_ug_l)
+    bins = reliability(samples.observed >= threshold_ug_l, probability, EDGES)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.9, linestyle=":", label="perfectly reliable")
     reach = np.stack([bins.observed - bins.low, bins.high - bins.observed]).clip(0)
     axes.errorbar(
@@ -140,7 +142,7 @@ def reliability_diagram(found: Predictions, look: Look, threshold_ug_l: float, t
     tidy(axes, title, "", "share of samples that exceeded")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=2, fontsize=SMALL_PT, frameon=False)
-    number, _ = np.histogram(probability, EDGES)
+    number, _ = np.histogram(probability, EDGES)  # of every bin, the empty ones too
     counts.bar(EDGES[:-1], number, np.diff(EDGES), align="edge", color=look.colour, alpha=0.45, edgecolor="white")
     for left, width, n in zip(EDGES[:-1], np.diff(EDGES), number, strict=True):
         counts.annotate(
@@ -155,7 +157,7 @@ def label_efficiency(rows: list[dict], looks: dict[str, Look], title: str, *, si
     """R2 over the share of training labels that a model was given, with the deviation over seeds."""
     figure = new_figure(WIDTH_IN, 4.2, simulated=simulated)
     axes = figure.subplots()
-    labels = {}
+    labels: dict[float, float | None] = {}
     for k, name in enumerate(dict.fromkeys(row["model"] for row in rows)):
         mine = sorted((row for row in rows if row["model"] == name), key=lambda row: row["fraction"])
         x, y = (np.array([row[key] for row in mine], float) for key in ("fraction", "r2_log10"))

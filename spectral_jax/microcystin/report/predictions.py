@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import binned_statistic, binomtest
+
+from spectral_jax.sentences import needs
 
 FILE = "out_of_fold.csv"
 COLUMNS = (
@@ -13,11 +16,9 @@ COLUMNS = (
 )  # fmt: skip
 # Smallest concentration that has a logarithm here, ug/L; a choice, far below every detection limit.
 _SMALLEST_UG_L = 1e-6
-# Upper and lower end of a 95 % interval of the normal distribution, in deviations.
-_Z_95 = 1.959964
 
 
-class Predictions(NamedTuple):
+class OutOfFoldSamples(NamedTuple):
     """One model's predictions of one target on one split, [N] samples in order of time.
 
     `observed`, `predicted`, `lower` and `upper` are ug/L (the detection limit where `censored`), `exceed_1_6` and `exceed_8`
@@ -40,13 +41,13 @@ class Predictions(NamedTuple):
         """Probability [N] of exceeding 1.6 or 8 ug/L."""
         return {1.6: self.exceed_1_6, 8.0: self.exceed_8}[threshold_ug_l]
 
-    def take(self, rows: np.ndarray) -> "Predictions":
+    def take(self, rows: np.ndarray) -> "OutOfFoldSamples":
         """Some samples, in the order given (numbers, or a bool mask)."""
-        return Predictions(*(field[rows] for field in self[:-1]), self.seeds)
+        return self._replace(**{name: getattr(self, name)[rows] for name in self._fields if name != "seeds"})
 
 
-# (target, split, model) -> predictions
-Book = dict[tuple[str, str, str], Predictions]
+# (target, split, model) -> its samples
+Book = dict[tuple[str, str, str], OutOfFoldSamples]
 
 
 def read(path: Path) -> Book:
@@ -74,16 +75,16 @@ def read(path: Path) -> Book:
                 raise ValueError(f"{path}, line {reader.line_num}: expected numbers and an ISO time ({error}).") from error
             where = (row["target"], row["split"], row["model"])
             groups.setdefault(where, []).append((row["station"], time, row["iso_week"], *numbers))
-    return {where: made for where, rows in groups.items() if len((made := _averaged(rows)).observed)}
+    return {where: samples for where, rows in groups.items() if len((samples := _averaged(rows)).observed)}
 
 
 def _number(cell: str) -> float:
     return float(cell) if cell else np.nan
 
 
-def _averaged(rows: list[tuple]) -> Predictions:
-    station, time, week, number, seed, *values = (np.array(column) for column in zip(*rows, strict=True))
-    values = np.array(values, float)  # observed, censored, predicted, lower, upper, and the two probabilities
+def _averaged(rows: list[tuple]) -> OutOfFoldSamples:
+    station, time, week, number, seed, *columns = (np.array(column) for column in zip(*rows, strict=True))
+    values = np.array(columns, float)  # observed, censored, predicted, lower, upper, and the two probabilities
     concentrations = [0, 2, 3, 4]
     values[concentrations] = np.log10(np.maximum(values[concentrations], _SMALLEST_UG_L))
     _, first, at = np.unique(number, return_index=True, return_inverse=True)
@@ -92,8 +93,11 @@ def _averaged(rows: list[tuple]) -> Predictions:
     keep = np.flatnonzero(np.isfinite(mean[0]) & np.isfinite(mean[2]))
     keep = keep[np.lexsort((station[first][keep], time[first][keep]))]
     observed, censored, predicted, lower, upper, p_1_6, p_8 = mean[:, keep]
-    names = (field[first][keep] for field in (station, time, week))
-    return Predictions(*names, observed, censored > 0.5, predicted, lower, upper, p_1_6, p_8, len(np.unique(seed)))
+    return OutOfFoldSamples(
+        station=station[first][keep], time=time[first][keep], iso_week=week[first][keep], observed=observed,
+        censored=censored > 0.5, predicted=predicted, lower=lower, upper=upper, exceed_1_6=p_1_6, exceed_8=p_8,
+        seeds=len(np.unique(seed)),
+    )  # fmt: skip
 
 
 def roc(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -102,21 +106,24 @@ def roc(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray
     Args:
       positive: [N] bool, with both kinds in it.
       score: [N].
+
+    Raises:
+      ImportError: scikit-learn is not installed.
     """
-    order = np.argsort(-score, kind="stable")
-    last = np.append(np.diff(score[order]) != 0, True)
-    hits, alarms = np.cumsum(positive[order])[last], np.cumsum(~positive[order])[last]
-    return np.append(0.0, alarms / alarms[-1]), np.append(0.0, hits / hits[-1])
+    with needs("scikit-learn", "eval", "drawing ROC curves"):
+        from sklearn.metrics import roc_curve
+    alarms, hits, _ = roc_curve(positive, score, drop_intermediate=False)
+    return alarms, hits
 
 
 class Reliability(NamedTuple):
-    """Bins [B] that hold samples: mean probability forecast, share that exceeded with its 95 % interval, and count."""
+    """Bins [B] that hold samples: mean probability forecast, share that exceeded with its 95 % interval, and samples."""
 
     forecast: np.ndarray
     observed: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    count: np.ndarray
+    samples: np.ndarray
 
 
 def reliability(positive: np.ndarray, probability: np.ndarray, edges: np.ndarray) -> Reliability:
@@ -129,12 +136,11 @@ def reliability(positive: np.ndarray, probability: np.ndarray, edges: np.ndarray
 
     The interval is Wilson's (1927), which stays inside 0 to 1 and does not shrink to nothing where no sample exceeded.
     """
-    at = np.clip(np.searchsorted(edges, probability, side="right") - 1, 0, len(edges) - 2)
-    count = np.bincount(at, minlength=len(edges) - 1)
-    some = count > 0
-    n = count[some]
-    share = np.bincount(at, positive, len(edges) - 1)[some] / n
-    forecast = np.bincount(at, probability, len(edges) - 1)[some] / n
-    centre = (share + _Z_95**2 / (2 * n)) / (1 + _Z_95**2 / n)
-    half = _Z_95 / (1 + _Z_95**2 / n) * np.sqrt(share * (1 - share) / n + _Z_95**2 / (4 * n**2))
-    return Reliability(forecast, share, centre - half, centre + half, n)
+    samples, _ = np.histogram(probability, edges)
+    shares, _, _ = binned_statistic(probability, (probability, positive), "mean", edges)
+    forecast, observed = shares[:, samples > 0]
+    samples = samples[samples > 0]
+    tests = [binomtest(round(share * n), int(n)) for share, n in zip(observed, samples, strict=True)]
+    ends = [test.proportion_ci(0.95, "wilson") for test in tests]
+    low, high = (np.array([getattr(interval, end) for interval in ends]) for end in ("low", "high"))
+    return Reliability(forecast, observed, low, high, samples)

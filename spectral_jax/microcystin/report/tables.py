@@ -69,13 +69,13 @@ def data_card(report: dict, book: Book) -> str:
     for target, count in (data.get("rows") or {}).items():
         below = (data.get("non_detects") or {}).get(target)
         share = f", of them {below} non-detects ({percent(below / count)})" if below is not None and count else ""
-        rows.append((f"samples {words.TARGETS.get(target, target)}", Words(f"{count}{share}")))
+        rows.append((f"samples {words.target_name(target)}", Words(f"{count}{share}")))
     for target in words.targets(report):
-        found = next((p for (t, *_), p in book.items() if t == target), None)
-        if found is not None:
-            above = ", ".join(f"{(found.observed >= t).sum()} at {t:g} µg/L or more" for t in THRESHOLDS_UG_L)
-            spread = f"median {np.median(found.observed):.2g}, highest {found.observed.max():.3g} µg/L; {above}"
-            rows.append((f"observed {words.TARGETS.get(target, target)}", Words(spread)))
+        samples = next((p for (t, *_), p in book.items() if t == target), None)
+        if samples is not None:
+            above = ", ".join(f"{(samples.observed >= t).sum()} at {t:g} µg/L or more" for t in THRESHOLDS_UG_L)
+            spread = f"median {np.median(samples.observed):.2g}, highest {samples.observed.max():.3g} µg/L; {above}"
+            rows.append((f"observed {words.target_name(target)}", Words(spread)))
     left_out = data.get("left_out") or {}
     listed = "; ".join(f"{count} {reason}" for reason, count in left_out.items())
     rows.append(("rows left out", Words(listed or "none")))
@@ -108,7 +108,8 @@ def _results_table(report: dict, book: Book, target: str, split: str, wanted: tu
     best = {c.key: min(c.rank(row[c.key]) for row in rows if row.get(c.key) is not None) for c in columns if c.rank}
     cells = []
     for row in rows:
-        line = [Words(row["model"]), Words(KINDS.get(row.get("kind"), row.get("kind") or ""))]
+        kind = row.get("kind") or ""
+        line: list[str] = [Words(row["model"]), Words(KINDS.get(kind, kind))]
         for column in columns:
             value, sd = row.get(column.key), row.get(column.key + "_sd")
             text = html.NOTHING if value is None else column.write(value)
@@ -119,14 +120,14 @@ def _results_table(report: dict, book: Book, target: str, split: str, wanted: tu
         cells.append(line)
     n = next((row["n"] for row in rows if row.get("n") is not None), None)
     seeds = max((row.get("seeds") or 1 for row in rows), default=1)
-    caption = f"{words.SPLITS.get(split, split)}; {n} samples, {seeds} seed{'s' * (seeds != 1)}"
+    caption = f"{words.split_name(split)}; {n} samples, {seeds} seed{'s' * (seeds != 1)}"
     return html.table(("model", "kind", *(c.name for c in columns)), cells, caption, lambda line: line[1] == "ours")
 
 
 def _too_few(key: str, book: Book, target: str) -> bool:
     """Whether a metric of exceeding 8 ug/L stands on too few samples to be shown."""
-    found = next((p for (t, *_), p in book.items() if t == target), None)
-    return key.endswith("_8") and found is not None and (found.observed >= 8.0).sum() < FEWEST_POSITIVES
+    samples = next((p for (t, *_), p in book.items() if t == target), None)
+    return key.endswith("_8") and samples is not None and (samples.observed >= 8.0).sum() < FEWEST_POSITIVES
 
 
 def comparisons(report: dict, book: Book) -> str:
@@ -136,12 +137,12 @@ def comparisons(report: dict, book: Book) -> str:
         return html.absent("Left out: report.json holds no paired comparisons.")
     drawn, tables, more = [], [], []
     for target in dict.fromkeys(row["target"] for row in rows):
-        name = words.TARGETS.get(target, target)
+        name = words.target_name(target)
         for split in dict.fromkeys(row["split"] for row in rows if row["target"] == target):
             mine = [row for row in rows if (row["target"], row["split"]) == (target, split)]
-            made = compared(mine, f"{name}; {words.SPLITS.get(split, split)}")
+            table = compared(mine, f"{name}; {words.split_name(split)}")
             if split == "week":
-                tables.append(made)
+                tables.append(table)
                 drawn.append(
                     html.figure(
                         lambda mine=mine, name=name: figures.differences(
@@ -153,7 +154,7 @@ def comparisons(report: dict, book: Book) -> str:
                     )
                 )
             else:
-                more.append(made)
+                more.append(table)
     said = html.paragraph(
         "Each row compares two models on the same samples. The interval comes from drawing whole ISO weeks again with "
         "replacement. p-values are not corrected for how many comparisons there are: among twenty, one below 0.05 is no news."
@@ -185,7 +186,7 @@ def attempts(report: dict, book: Book) -> str:
         return html.absent("Left out: report.json lists no attempts.")
     cells = [
         (
-            Words(row["what"]), Words(words.TARGETS.get(row.get("target"), row.get("target") or "")),
+            Words(row["what"]), Words(words.target_name(row.get("target"))),
             number(row.get("r2_log10")), Words(row.get("note") or ""),
         )
         for row in rows

@@ -22,6 +22,16 @@ NO_PROOF = (
 )
 
 
+def target_name(target: str | None) -> str:
+    """What a target is called in a sentence: an unknown one as it is, nothing as nothing."""
+    return TARGETS.get(target or "", target or "")
+
+
+def split_name(split: str | None) -> str:
+    """As `target_name`, of a split."""
+    return SPLITS.get(split or "", split or "")
+
+
 def rows_of(report: dict, name: str, *needed: str) -> list[dict]:
     """The rows of a list in the report that have all the numbers needed."""
     return [row for row in report.get(name) or [] if all(row.get(key) is not None for key in needed)]
@@ -49,6 +59,13 @@ def results(report: dict, target: str, split: str) -> list[dict]:
     """Results of a target and a split, best R2 first, those without R2 last."""
     found = [r for r in rows_of(report, "results", "target", "split", "model") if (r["target"], r["split"]) == (target, split)]
     return sorted(found, key=lambda row: -row["r2_log10"] if row.get("r2_log10") is not None else float("inf"))
+
+
+def pair(report: dict, row: dict, baseline: str) -> dict | None:
+    """The comparison, on left-out weeks, of a row of the results with a baseline; None where there is none."""
+    wanted = (row["target"], "week", row["model"], baseline)
+    rows = rows_of(report, "comparisons", "delta_r2_log10", "low", "high")
+    return next((r for r in rows if tuple(r.get(key) for key in ("target", "split", "model", "baseline")) == wanted), None)
 
 
 def verdict(row: dict) -> str:
@@ -112,23 +129,15 @@ def _against_best(report: dict, mine: dict, rows: list[dict]) -> str:
     if best is None:
         return "It was compared with no baseline, so it is not known whether something simpler does as well."
     text = f"The best baseline, {best['model']}, reaches R² = {number(best['r2_log10'])}."
-    wanted = (mine["target"], "week", mine["model"], best["model"])
-    pair = next(
-        (
-            row
-            for row in rows_of(report, "comparisons", "delta_r2_log10", "low", "high")
-            if tuple(row.get(key) for key in ("target", "split", "model", "baseline")) == wanted
-        ),
-        None,
-    )
-    if pair is None:
+    difference = pair(report, mine, best["model"])
+    if difference is None:
         return f"{text} The two were not compared sample by sample."
     said = {
         "better": "the interval excludes 0: the model beats the best baseline",
         "worse": "the interval excludes 0 on the wrong side: the model is WORSE than the best baseline",
         "cannot be told apart": "the interval includes 0: the model does NOT demonstrably beat the best baseline",
-    }[verdict(pair)]
-    return f"{text} The difference is {interval(pair)}; {said}."
+    }[verdict(difference)]
+    return f"{text} The difference is {interval(difference)}; {said}."
 
 
 def attribution_verdict(features: list[dict]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 # Half the window, nm: an absorption feature of a pigment is 20 to 40 nm wide.
 HALF_NM = 12.0
-# Known features of cyanobacteria (spec/spectm.md, 1.1): name, from, to, nm.
+# Known features of cyanobacteria, the regions that SpecTM (arXiv 2603.22097) masks: name, from, to, nm.
 FEATURES = (
     ("phycocyanin absorption", 615.0, 640.0),
     ("chlorophyll-a red absorption", 660.0, 680.0),
@@ -50,16 +50,16 @@ def importance(
     mean, nm = change.mean(0), wavelength_nm[at]
     known = np.any([(low <= nm) & (nm <= high) for _, low, high in FEATURES], axis=0)
     rest = mean[~known].mean()
-    found = []
+    features = []
     for name, low, high in FEATURES:
         inside = (low <= nm) & (nm <= high)
         if inside.any():
             level = float(mean[inside].mean())
-            found.append(
+            features.append(
                 {"name": name, "low_nm": low, "high_nm": high, "mean_importance": level, "ratio_to_rest": level / rest}
             )
     return {
-        "method": METHOD, "wavelength_nm": nm.tolist(), "importance": mean.tolist(), "features": found,
+        "method": METHOD, "wavelength_nm": nm.tolist(), "importance": mean.tolist(), "features": features,
         "low": np.quantile(spread, 0.025, axis=0).tolist(), "high": np.quantile(spread, 0.975, axis=0).tolist(),
     }  # fmt: skip
 

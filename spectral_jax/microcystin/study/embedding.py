@@ -12,7 +12,7 @@ from spectral_jax.matchups import Matchups
 from spectral_jax.microcystin import features
 from spectral_jax.model.encoder import encode, spectral_heads
 from spectral_jax.objective import spectm
-from spectral_jax.sensors import CENTRE_TOLERANCE_NM
+from spectral_jax.sensors import CENTRE_TOLERANCE_NM, nearest_bands
 
 # Rows a call: one compiled program serves any number of rows.
 AT_ONCE = 64
@@ -26,16 +26,16 @@ def patches(cfg: Config, data: Matchups) -> tuple[str, np.ndarray, np.ndarray]:
       data: N rows of K x K pixels, K not above the encoder's patch.
 
     Returns:
-      Sensor key; Rrs, sr^-1, float32 [N H W C] in the sensor's used bands, the patch in the upper left corner; validity [N H
-      W]. Gaps in a spectrum are interpolated, as they are for the other models; pixels without any band are invalid.
+      Sensor key; Rrs, sr^-1, float32 [N H W C] in the sensor's used bands, the patch in the upper left corner; and whether a
+      pixel is valid, bool [N H W]. Gaps in a spectrum are interpolated, as they are for the other models; pixels without any
+      band are invalid.
 
     Raises:
       ValueError: a band of the sensor is missing, or the patch is larger than the encoder's.
     """
     sensor = _optical(cfg)
     centre = np.asarray(sensor.spec.centre_nm)
-    at = np.abs(data.wavelength_nm[:, None] - centre).argmin(axis=0)
-    away = np.abs(data.wavelength_nm[at] - centre)
+    at, away = nearest_bands(data.wavelength_nm, centre)
     if (away > CENTRE_TOLERANCE_NM).any():
         i = int(np.argmax(away))
         raise ValueError(
@@ -56,7 +56,7 @@ def patches(cfg: Config, data: Matchups) -> tuple[str, np.ndarray, np.ndarray]:
 def embed(params: dict, cfg: Config, data: Matchups) -> np.ndarray:
     """Embedding of every row, float64 [N D]: the pooled one beside the mean stage-1 token; 0 where a row has no valid pixel.
 
-    Stage 1 keeps what the pooled embedding, made for a whole patch, has given up; heads of the evaluation protocols read both.
+    Stage 1 keeps what the pooled embedding, made for a whole patch, has given up; probes and fine-tuned heads read both.
     """
     key, pixels, valid = patches(cfg, data)
     run = partial(_embed, params, cfg=cfg, key=key)
@@ -79,9 +79,9 @@ def guess_hidden(params: dict, cfg: Config, data: Matchups) -> tuple[np.ndarray,
     key, pixels, valid = patches(cfg, data)
     spec = cfg.sensor(key).spec
     hidden = np.asarray(spectm.masks.targeted(spec.centre_nm, spectm.regions(cfg)))
-    found = np.concatenate([_guess(params, *part, hidden, cfg=cfg, key=key) for part in _parts(pixels, valid)])[: len(data)]
+    guessed = np.concatenate([_guess(params, *part, hidden, cfg=cfg, key=key) for part in _parts(pixels, valid)])[: len(data)]
     mean, std = (np.asarray(x or default) for x, default in ((spec.mean, (0.0,)), (spec.std, (1.0,))))
-    return (found * std + mean) * (spec.high - spec.low) + spec.low, np.asarray(spec.centre_nm), hidden
+    return (guessed * std + mean) * (spec.high - spec.low) + spec.low, np.asarray(spec.centre_nm), hidden
 
 
 def _optical(cfg: Config) -> SensorInput:

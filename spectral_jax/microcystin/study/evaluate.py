@@ -1,14 +1,15 @@
 """Out-of-fold predictions of models on splits and seeds, their metrics, and paired comparisons."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from spectral_jax.microcystin import metrics, splits
-from spectral_jax.microcystin.predictor.ensemble import Prediction
+from spectral_jax.microcystin.predictor.ensemble import Interval
 from spectral_jax.microcystin.problem import Problem
-from spectral_jax.microcystin.study.baselines import Predictor
+from spectral_jax.microcystin.study.baselines import FitPredict
+from spectral_jax.sentences import needs
 
 RESAMPLES = 2000
 
@@ -21,59 +22,96 @@ class OutOfFold(NamedTuple):
     model: str
     kind: str
     seed: int
-    prediction: Prediction
+    prediction: Interval
 
 
-def out_of_fold(problem: Problem, split: str, model: str, kind: str, predictor: Predictor, seed: int) -> OutOfFold:
-    """Runs a predictor over all folds of a split."""
-    parts = splits.folds(problem.data, problem.target, split, seed)
-    found = [predictor(problem, f.train, f.test, seed) for f in parts]
-    return assemble(problem, split, model, kind, seed, parts, found)
+def out_of_fold(
+    problem: Problem,
+    split: str,
+    model: str,
+    kind: str,
+    fit_predict: FitPredict,
+    seeds: Sequence[int],
+    workers: int = 1,
+) -> list[OutOfFold]:
+    """Runs a model over all folds of a split, once a seed.
+
+    Args:
+      problem: the rows and their labels.
+      split: of `splits.SPLITS`.
+      model: its name in the report.
+      kind: what it is there; see `compare.Compared`.
+      fit_predict: what is run.
+      seeds: of the model, and of the folds where the split is random.
+      workers: processes that share the folds of all seeds.
+
+    Returns:
+      One a seed.
+    """
+    folds = [splits.folds(problem.data, problem.target, split, seed) for seed in seeds]
+    jobs = [(problem, fold.train, fold.test, seed) for seed, parts in zip(seeds, folds, strict=True) for fold in parts]
+    predicted = iter(spread(workers, fit_predict, jobs))
+    runs = []
+    for seed, parts in zip(seeds, folds, strict=True):
+        whole = _whole(problem, parts, [next(predicted) for _ in parts])
+        runs.append(OutOfFold(problem.target, split, model, kind, seed, whole))
+    return runs
 
 
-def assemble(
-    problem: Problem, split: str, model: str, kind: str, seed: int, parts: list[splits.Fold], found: list[Prediction]
-) -> OutOfFold:
-    """Puts the predictions of the folds' test rows into one."""
-    n = len(problem.y)
-    blank = [np.full(n, np.nan) for _ in range(3)]
-    made = Prediction(*blank, {t: np.full(n, np.nan) for t in metrics.THRESHOLDS_UG_L})
-    for fold, prediction in zip(parts, found, strict=True):
-        for whole, part in zip(_leaves(made), _leaves(prediction), strict=True):
-            whole[fold.test] = part
-    return OutOfFold(problem.target, split, model, kind, seed, made)
+def spread(workers: int, function: Callable, jobs: Iterable[tuple]) -> list:
+    """Results of `function(*job)` for every job, in order, by that many processes; one is this process itself.
+
+    Raises:
+      ImportError: joblib is not installed, and there is more than one process.
+    """
+    if workers == 1:
+        return [function(*job) for job in jobs]
+    with needs("joblib", "eval", "sharing folds among processes"):
+        from joblib import Parallel, delayed
+    return Parallel(workers)(delayed(function)(*job) for job in jobs)
 
 
-def _leaves(prediction: Prediction) -> list[np.ndarray]:
-    return [prediction.log10, prediction.lower, prediction.upper, *prediction.exceedance.values()]
+def _whole(problem: Problem, folds: list[splits.Fold], predicted: list[Interval]) -> Interval:
+    """Predictions of the folds' test rows as one of all rows."""
+    low, middle, high, *exceedance = np.full((3 + len(metrics.THRESHOLDS_UG_L), len(problem.y)), np.nan)
+    whole = Interval(low, middle, high, dict(zip(metrics.THRESHOLDS_UG_L, exceedance, strict=True)))
+    for fold, part in zip(folds, predicted, strict=True):
+        for to, values in zip(_leaves(whole), _leaves(part), strict=True):
+            to[fold.test] = values
+    return whole
 
 
-def score(problem: Problem, found: OutOfFold) -> dict[str, float]:
-    """All metrics of one seed."""
-    p = found.prediction
-    rows = np.flatnonzero(np.isfinite(p.log10))
+def _leaves(interval: Interval) -> list[np.ndarray]:
+    return [interval.low, interval.middle, interval.high, *interval.exceedance.values()]
+
+
+def score(problem: Problem, run: OutOfFold) -> dict[str, float]:
+    """All metrics of one seed; see `metrics.all_metrics`."""
+    p = run.prediction
+    rows = np.flatnonzero(np.isfinite(p.middle))
     return metrics.all_metrics(
         10.0 ** problem.y[rows],
-        10.0 ** p.log10[rows],
+        10.0 ** p.middle[rows],
         censored=problem.below[rows],
         exceedance={t: x[rows] for t, x in p.exceedance.items()},
-        lower=10.0 ** p.lower[rows],
-        upper=10.0 ** p.upper[rows],
+        lower=10.0 ** p.low[rows],
+        upper=10.0 ** p.high[rows],
     )
 
 
 def row(problem: Problem, runs: list[OutOfFold], seeds: int) -> dict:
-    """One row of the results: mean and deviation over seeds. A model without randomness has one run, the same for every
-    seed.
+    """One row of the results: mean and deviation over seeds.
+
+    A model without randomness has one run, the same for every seed.
     """
     scores = [score(problem, run) for run in runs]
     first = runs[0]
-    out = {"target": first.target, "split": first.split, "model": first.model, "kind": first.kind}
+    out: dict = {"target": first.target, "split": first.split, "model": first.model, "kind": first.kind}
     for name in scores[0]:
         values = np.array([s[name] for s in scores])
         out[name] = _number(values.mean())
         out[name + "_sd"] = _number(values.std(ddof=1) if len(values) > 1 else 0.0)
-    out |= {"n": int(np.isfinite(first.prediction.log10).sum()), "seeds": seeds, "deterministic": len(runs) == 1}
+    out |= {"n": int(np.isfinite(first.prediction.middle).sum()), "seeds": seeds, "deterministic": len(runs) == 1}
     return out | {"per_seed": {"r2_log10": [_number(s["r2_log10"]) for s in scores]}}
 
 
@@ -83,9 +121,7 @@ def compare(problem: Problem, ours: list[OutOfFold], theirs: list[OutOfFold], se
     Seeds are averaged inside a row's squared error before weeks are drawn, so the interval is about weeks, and seeds of the
     two sides need not match in number.
     """
-    errors = []
-    for runs in (ours, theirs):
-        errors.append(np.mean([(r.prediction.log10 - problem.y) ** 2 for r in runs], axis=0))
+    errors = [np.mean([(r.prediction.middle - problem.y) ** 2 for r in runs], axis=0) for runs in (ours, theirs)]
     rows = np.flatnonzero(np.isfinite(errors[0]) & np.isfinite(errors[1]))
     weeks, at = np.unique(problem.groups[rows], return_inverse=True)
     a, b, y = errors[0][rows], errors[1][rows], problem.y[rows]
@@ -109,18 +145,18 @@ def compare(problem: Problem, ours: list[OutOfFold], theirs: list[OutOfFold], se
 
 def table(problem: Problem, runs: Iterable[OutOfFold]) -> list[dict]:
     """Rows of the out-of-fold file, ug/L."""
-    data, out = problem.data, []
-    for run in runs:
-        p = run.prediction
-        for i in np.flatnonzero(np.isfinite(p.log10)):
-            out.append({
-                "target": run.target, "split": run.split, "model": run.model, "seed": run.seed, "row": int(i),
-                "station": str(data.station[i]), "time": str(data.time[i]), "iso_week": str(problem.groups[i]),
-                "observed_ug_l": 10.0 ** problem.y[i], "censored": int(problem.below[i]),
-                "predicted_ug_l": 10.0 ** p.log10[i], "lower_ug_l": 10.0 ** p.lower[i], "upper_ug_l": 10.0 ** p.upper[i],
-                "p_exceed_1_6": p.exceedance[1.6][i], "p_exceed_8": p.exceedance[8.0][i],
-            })  # fmt: skip
-    return out
+    return [_sample(problem, run, int(i)) for run in runs for i in np.flatnonzero(np.isfinite(run.prediction.middle))]
+
+
+def _sample(problem: Problem, run: OutOfFold, i: int) -> dict:
+    data, p = problem.data, run.prediction
+    return {
+        "target": run.target, "split": run.split, "model": run.model, "seed": run.seed, "row": i,
+        "station": str(data.station[i]), "time": str(data.time[i]), "iso_week": str(problem.groups[i]),
+        "observed_ug_l": 10.0 ** problem.y[i], "censored": int(problem.below[i]),
+        "predicted_ug_l": 10.0 ** p.middle[i], "lower_ug_l": 10.0 ** p.low[i], "upper_ug_l": 10.0 ** p.high[i],
+        "p_exceed_1_6": p.exceedance[1.6][i], "p_exceed_8": p.exceedance[8.0][i],
+    }  # fmt: skip
 
 
 def _number(value: float) -> float | None:

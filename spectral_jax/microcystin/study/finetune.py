@@ -1,8 +1,8 @@
 """Fine-tuning of a pretrained encoder on labelled match-ups, in part or in full, with non-detects censored.
 
-The head is a line on the embedding that probes read. It starts as the frozen probe's, so training begins where probing ends;
-then head and encoder follow the likelihood of a normal about the line, of which a non-detect only says that it lies below the
-limit.
+The head is linear in the embedding that probes read. It starts as the frozen probe's, so training begins where probing ends;
+then head and encoder follow the likelihood of a normal about what the head gives, of which a non-detect only says that it lies
+below the limit.
 """
 
 from functools import partial
@@ -16,9 +16,11 @@ import optax
 from spectral_jax.config import Config
 from spectral_jax.microcystin import splits
 from spectral_jax.microcystin.predictor import calibration, censored_ridge, ensemble
-from spectral_jax.microcystin.predictor.ensemble import LIMIT, Prediction
+from spectral_jax.microcystin.predictor.ensemble import LIMIT, Interval
 from spectral_jax.microcystin.problem import Problem
 from spectral_jax.microcystin.study import embedding
+from spectral_jax.microcystin.study.baselines import FitPredict
+from spectral_jax.sentences import unknown
 
 # Parts of the encoder that move: those behind the sensors' branches, or everything.
 DEPTHS = {"partial": ("fuse", "stage3", "norm"), "full": None}
@@ -38,8 +40,8 @@ class Recipe(NamedTuple):
 RECIPE = Recipe()
 
 
-def predictor(encoders: list[tuple[Config, dict]], depth: str, recipe: Recipe = RECIPE):
-    """A function (problem, train rows, test rows, seed) -> `Prediction`, as the baselines are.
+def fine_tuned(encoders: list[tuple[Config, dict]], depth: str, recipe: Recipe = RECIPE) -> FitPredict:
+    """Fine-tuning as a model of the comparison, called as the baselines are.
 
     Args:
       encoders: config and parameters, one a seed.
@@ -50,29 +52,30 @@ def predictor(encoders: list[tuple[Config, dict]], depth: str, recipe: Recipe = 
       ValueError: an unknown depth.
     """
     if depth not in DEPTHS:
-        raise ValueError(f"fine-tuning: expected a depth of {', '.join(DEPTHS)}, got {depth!r}.")
+        raise unknown("fine-tuning", "depth", depth, DEPTHS)
 
-    def fit_predict(problem: Problem, train: np.ndarray, test: np.ndarray, seed: int) -> Prediction:
+    def fit_predict(problem: Problem, train: np.ndarray, test: np.ndarray, seed: int) -> Interval:
         cfg, params = encoders[seed]
         key, pixels, valid = embedding.patches(cfg, problem.data)
-        fitted_rows, held = _hold_back(problem, train, seed)
+        fitted, calibrating = _hold_back(problem, train, seed)
         start = embedding.embed(params, cfg, problem.data)
-        line, _ = censored_ridge.fit(start[fitted_rows], problem.y[fitted_rows], problem.groups[fitted_rows], limit=LIMIT)
+        ridge, _ = censored_ridge.fit(start[fitted], problem.y[fitted], problem.groups[fitted], limit=LIMIT)
         head = {
-            "weights": jnp.asarray(line.weights / line.deviation, jnp.float32),
-            "bias": jnp.asarray(line.intercept - line.mean @ (line.weights / line.deviation), jnp.float32),
-            "log_sigma": jnp.log(jnp.float32(line.sigma)),
+            "weights": jnp.asarray(ridge.weights / ridge.deviation, jnp.float32),
+            "bias": jnp.asarray(ridge.intercept - ridge.mean @ (ridge.weights / ridge.deviation), jnp.float32),
+            "log_sigma": jnp.log(jnp.float32(ridge.sigma)),
         }
         share = np.zeros(len(problem.y), np.float32)
-        share[fitted_rows] = 1.0
-        found = _fit(
+        share[fitted] = 1.0
+        outputs = _fit(
             params["encoder"], head, pixels, valid, np.nan_to_num(problem.y, nan=LIMIT).astype(np.float32), problem.below,
             share, jax.random.key(seed), cfg=cfg, sensor=key, depth=depth, recipe=recipe,
         )  # fmt: skip
-        mean, sigma = np.asarray(found[0], np.float64), float(found[1])
+        mean, sigma = np.asarray(outputs[0], np.float64), float(outputs[1])
         highest = problem.y[train].max() + ensemble.BEYOND_HIGHEST
         predicted = np.clip(censored_ridge.expected(mean, sigma, LIMIT), LIMIT, highest)
-        return ensemble.of_log10(calibration.fit(predicted[held], problem.y[held], problem.below[held], LIMIT), predicted[test])
+        y, below = problem.y[calibrating], problem.below[calibrating]
+        return ensemble.of_log10(calibration.fit(predicted[calibrating], y, below, LIMIT), predicted[test])
 
     return fit_predict
 
@@ -80,9 +83,9 @@ def predictor(encoders: list[tuple[Config, dict]], depth: str, recipe: Recipe = 
 def _hold_back(problem: Problem, train: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Training rows to fit on and those of some weeks to calibrate on, which share no sample."""
     weeks = np.random.default_rng(seed).permutation(np.unique(problem.groups[train]))
-    held = train[np.isin(problem.groups[train], weeks[: max(1, round(HELD_BACK * len(weeks)))])]
-    rest = train[~np.isin(train, held)]
-    return splits.without_shared_samples(problem.data, problem.target, rest, held), held
+    calibrating = train[np.isin(problem.groups[train], weeks[: max(1, round(HELD_BACK * len(weeks)))])]
+    rest = train[~np.isin(train, calibrating)]
+    return splits.without_shared_samples(problem.data, problem.target, rest, calibrating), calibrating
 
 
 def negative_log_likelihood(mean, sigma, y, below):
@@ -112,7 +115,7 @@ def _fit(encoder, head, pixels, valid, y, below, share, key, *, cfg: Config, sen
         sigma = jnp.exp(params["head"]["log_sigma"])
         return jnp.mean(negative_log_likelihood(mean_of(params, rows), sigma, y[rows], below[rows]))
 
-    def one(carry, step_key):
+    def step(carry, step_key):
         params, state = carry
         rows = jax.random.choice(step_key, pixels.shape[0], (recipe.batch,), p=share / share.sum())
         grads = jax.grad(loss)(params, rows)
@@ -121,5 +124,5 @@ def _fit(encoder, head, pixels, valid, y, below, share, key, *, cfg: Config, sen
         return (optax.apply_updates(params, updates), state), None
 
     params = {"encoder": encoder, "head": head}
-    (params, _), _ = jax.lax.scan(one, (params, optimiser.init(params)), jax.random.split(key, recipe.steps))
+    (params, _), _ = jax.lax.scan(step, (params, optimiser.init(params)), jax.random.split(key, recipe.steps))
     return mean_of(params, None), jnp.exp(params["head"]["log_sigma"])

@@ -208,8 +208,8 @@ def test_a_single_row_a_date_line_and_a_huge_grid_are_sentences():
 
 def test_an_absent_library_is_named_with_its_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "rasterio", None)
-    with pytest.raises(ImportError, match=r"needs rasterio.*spectral-jax\[geo\]"):
+    with pytest.raises(ImportError, match=r"writing a GeoTIFF needs rasterio.*spectral-jax\[geo\]"):
         draw.write_geotiff(tmp_path / "m.tif", make())
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"need matplotlib.*spectral-jax\[plot\]"):
+    with pytest.raises(ImportError, match=r"drawing figures needs matplotlib.*spectral-jax\[plot\]"):
         draw.write_png(tmp_path / "m.png", make(), "Erie")

@@ -18,8 +18,8 @@ def made(table):
 
 
 def test_it_predicts_left_out_weeks_and_its_intervals_hold(made):
-    run = evaluate.out_of_fold(made, "week", "ensemble", "ours", compare.mixture, 0)
-    row = evaluate.row(made, [run], 5)
+    runs = evaluate.out_of_fold(made, "week", "ensemble", "ours", compare.mixture, [0])
+    row = evaluate.row(made, runs, 5)
     assert row["r2_log10"] > 0.8
     assert 0.8 <= row["coverage_90"] <= 1.0
     assert row["n"] == 64
@@ -36,27 +36,27 @@ def test_labels_of_the_test_rows_do_not_reach_the_prediction(made):
     below = made.below.copy()
     below[test] = ~below[test]
     again = compare.mixture(made._replace(y=y, below=below), train, test, 0)
-    np.testing.assert_array_equal(again.log10, first.log10)
-    np.testing.assert_array_equal(again.upper, first.upper)
+    np.testing.assert_array_equal(again.middle, first.middle)
+    np.testing.assert_array_equal(again.high, first.high)
 
 
 def test_nothing_is_predicted_beyond_twice_the_highest_sample(made):
     inputs = problem.inputs(made)
     fitted = ensemble.fit(inputs, made.y, made.below, made.groups, context_days=0.0)
     far = inputs._replace(features={k: 50 * v for k, v in inputs.features.items()}, season=np.full(64, made.y.max()))
-    assert ensemble.predict(fitted, far).log10.max() <= made.y.max() + np.log10(2) + 1e-9
+    assert ensemble.predict(fitted, far).middle.max() <= made.y.max() + np.log10(2) + 1e-9
 
 
 def test_context_is_the_mean_of_the_days_before_at_that_station(made):
     inputs = problem.inputs(made).take(np.array([0, 1, 4, 8]))
     fitted = ensemble.fit(problem.inputs(made), made.y, made.below, made.groups)
-    alone = ensemble.predict(fitted._replace(context_days=0.0), inputs).log10
+    alone = ensemble.predict(fitted._replace(context_days=0.0), inputs).middle
     start = inputs.time[0]
     near = inputs._replace(
         station=np.array(["WE2", "WE4", "WE2", "WE2"]), time=start + np.array([0, 86400, 2 * 86400, 9 * 86400]).astype("m8[s]")
     )
     np.testing.assert_allclose(
-        ensemble.predict(fitted, near).log10, [alone[0], alone[1], (alone[0] + alone[2]) / 2, alone[3]], atol=1e-12
+        ensemble.predict(fitted, near).middle, [alone[0], alone[1], (alone[0] + alone[2]) / 2, alone[3]], atol=1e-12
     )
 
 
@@ -75,7 +75,8 @@ def test_conformal_intervals_hold_nine_of_ten_new_samples(rng):
 
 
 def test_a_paired_comparison_with_itself_is_nothing_and_a_better_model_wins(made):
-    runs = {n: [evaluate.out_of_fold(made, "week", n, "ours", p, 0)] for n, p in (("a", compare.mixture), ("mean", _mean))}
+    models = {"a": compare.mixture, "mean": _mean}
+    runs = {name: evaluate.out_of_fold(made, "week", name, "ours", model, [0]) for name, model in models.items()}
     same = evaluate.compare(made, runs["a"], runs["a"])
     assert (same["delta_r2_log10"], same["low"], same["high"]) == (0.0, 0.0, 0.0)
     found = evaluate.compare(made, runs["a"], runs["mean"])

@@ -197,7 +197,7 @@ def test_without_matplotlib_a_sentence_stands_for_each_figure(tmp_path, monkeypa
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     made = written(tmp_path, tiny_report.report())
     assert "<img" not in made
-    assert made.count("it is not installed; install the extra: spectral-jax[plot].") == 26
+    assert made.count("drawing figures needs matplotlib, and it is not installed; install the extra plot: pip install") == 26
     assert "Left out" not in made
 
 
@@ -252,7 +252,7 @@ def test_reliability_counts_and_has_an_interval_where_nothing_happened():
     positive = np.array([False] * 10 + [True, False])
     probability = np.array([0.1] * 10 + [0.7, 1.0])
     found = reliability(positive, probability, np.array([0.0, 0.5, 1.0]))
-    np.testing.assert_array_equal(found.count, [10, 2])
+    np.testing.assert_array_equal(found.samples, [10, 2])
     np.testing.assert_allclose(found.forecast, [0.1, 0.85])
     np.testing.assert_allclose(found.observed, [0.0, 0.5])
     # Wilson, 0 of 10: from 0 to z2 / (n + z2) with z2 = 3.8415.
