@@ -239,7 +239,7 @@ def nearest_bands(centre_nm: np.ndarray, wanted_nm: np.ndarray) -> tuple[np.ndar
       wanted_nm: nm [K].
 
     Returns:
-      Position [K] in `centre_nm` of the band nearest to each, the first of two that are as near; and how far away it is, nm [K].
+      Position [K] in `centre_nm` of the band nearest to each, the first of two that are as near; and its distance, nm [K].
     """
     away = np.abs(np.asarray(centre_nm)[:, None] - np.asarray(wanted_nm))
     return away.argmin(axis=0), away.min(axis=0)
