@@ -147,11 +147,12 @@ def load(path: Path) -> Predictor:
         about = json.loads(str(arrays["about"]))
     except (ValueError, KeyError, OSError) as error:
         raise ValueError(
-            f"--checkpoint: {path} is no predictor ({error}); it may be cut off. Run the fine-tuning again."
+            f"--checkpoint: {path} is no predictor ({error}); it may be cut off. Run finetune_microcystin.py again."
         ) from error
     if about["format"] != FORMAT:
         raise ValueError(
-            f"--checkpoint: {path} has format {about['format']}; this version reads {FORMAT}. Run the fine-tuning again."
+            f"--checkpoint: {path} has format {about['format']}; this version reads {FORMAT}. Run finetune_microcystin.py "
+            "again."
         )
     members: dict[str, list[Ensemble]] = {}
     for target, fitted in about["members"].items():

@@ -1,6 +1,5 @@
 """A microcystin run from config to report: match-ups, encoders, the comparison, the predictor, and the pages about it."""
 
-import csv
 import json
 import platform
 import time
@@ -73,7 +72,7 @@ def compare_and_fit(cfg: Microcystin, workdir: Path, command: str = "") -> dict:
     rrs = features.filled(data.mean_rrs())
     low, high = predictor_file.training_range(rrs, data.wavelength_nm)
     predictor_file.save(workdir / predictor_file.FILE, Predictor(members, table, data.wavelength_nm, low, high, data.simulated))
-    _write_csv(workdir / predictions.FILE, rows)
+    predictions.write(workdir / predictions.FILE, rows)
     report |= {"seconds": time.monotonic() - started, "machine": platform.platform(), "versions": _versions()}
     (workdir / write.NUMBERS).write_text(json.dumps(report, indent=1))
     print(console.closing(report, workdir, write.write(workdir)), flush=True)
@@ -159,10 +158,3 @@ def _versions() -> dict:
 
     names = ("spectral-jax", "jax", "numpy", "scikit-learn")
     return {"python": platform.python_version()} | {n: metadata.version(n) for n in names}
-
-
-def _write_csv(path: Path, rows: list[dict]) -> None:
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)

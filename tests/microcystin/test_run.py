@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -51,6 +52,13 @@ def test_out_of_fold_rows_give_the_reported_number(run):
     y, p = (np.log10([max(float(r[k]), 0.1) for r in rows]) for k in ("observed_ug_l", "predicted_ug_l"))
     reported = next(r for r in report["results"] if (r["target"], r["model"]) == ("now", "ensemble"))["r2_log10"]
     assert 1 - ((y - p) ** 2).sum() / ((y - y.mean()) ** 2).sum() == pytest.approx(reported, abs=1e-4)
+
+
+def test_a_run_without_scikit_learn_says_so_before_it_begins(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(ImportError, match=r"comparing models needs scikit-learn.*pip install 'spectral-jax\[eval\]'"):
+        compare_and_fit(Microcystin("none"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def unlabelled(path, data):

@@ -78,6 +78,14 @@ def read(path: Path) -> Book:
     return {where: samples for where, rows in groups.items() if len((samples := _averaged(rows)).observed)}
 
 
+def write(path: Path, rows: list[dict]) -> None:
+    """Writes out_of_fold.csv; a row has a value for each of `COLUMNS`."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+
+
 def _number(cell: str) -> float:
     return float(cell) if cell else np.nan
 

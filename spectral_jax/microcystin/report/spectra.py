@@ -15,21 +15,21 @@ GAP_NM = 12.0
 MARGIN_NM = 30.0
 
 
-def attribution(found: dict, title: str, *, simulated: bool = False):
+def attribution(part: dict, title: str, *, simulated: bool = False):
     """Importance by wavelength with its 95 % interval; known absorption features are shaded and named."""
     figure = new_figure(WIDTH_IN, 3.6, simulated=simulated)
     axes = figure.subplots()
-    nm, mean = (np.array(found[key], float) for key in ("wavelength_nm", "importance"))
+    nm, mean = (np.array(part[key], float) for key in ("wavelength_nm", "importance"))
     for (_, low, high), tint, name in zip(FEATURES, TINTS, SHORT, strict=True):
         axes.axvspan(low, high, color=tint, zorder=0)
         axes.text(
             (low + high) / 2, 1.01, name, transform=axes.get_xaxis_transform(), ha="center", va="bottom", fontsize=SMALL_PT
         )
-    for part in _runs(nm):
-        if found.get("low") and found.get("high"):
-            low, high = (np.array(found[key], float)[part] for key in ("low", "high"))
-            axes.fill_between(nm[part], low, high, color=BLUE, alpha=0.25, linewidth=0)
-        axes.plot(nm[part], mean[part], color=BLUE, linewidth=1.7)
+    for run in _runs(nm):
+        if part.get("low") and part.get("high"):
+            low, high = (np.array(part[key], float)[run] for key in ("low", "high"))
+            axes.fill_between(nm[run], low, high, color=BLUE, alpha=0.25, linewidth=0)
+        axes.plot(nm[run], mean[run], color=BLUE, linewidth=1.7)
     axes.set_ylim(bottom=0.0)
     axes.set_xlim(nm.min() - 3, max(nm.max(), FEATURES[-1][2]) + 3)
     tidy(axes, "", "wavelength, nm", "change of log10 µg/L")
@@ -55,9 +55,9 @@ def reconstruction(
     figure = new_figure(WIDTH_IN, 4.6, simulated=simulated)
     axes, off = figure.subplots(2, 1, height_ratios=(2.2, 1), sharex=True)
     blocks = [part for part in _runs(wavelength_nm, ~hidden) if hidden[part].all()]
-    for one in (axes, off):
+    for panel in (axes, off):
         for part in blocks:
-            one.axvspan(wavelength_nm[part[0]], wavelength_nm[part[-1]], color="#ececec", zorder=0)
+            panel.axvspan(wavelength_nm[part[0]], wavelength_nm[part[-1]], color="#ececec", zorder=0)
     for part in _runs(wavelength_nm):
         axes.plot(wavelength_nm[part], 1e3 * observed[part], color=INK, linewidth=1.4)
     axes.plot([], [], color=INK, linewidth=1.4, label="observed")

@@ -45,20 +45,20 @@ def our_name(report: dict) -> str | None:
 
 def targets(report: dict) -> list[str]:
     """Targets that have results, `now` first."""
-    found = dict.fromkeys(row["target"] for row in rows_of(report, "results", "target", "split", "model"))
-    return sorted(found, key=lambda target: (list(TARGETS).index(target) if target in TARGETS else 99, target))
+    names = dict.fromkeys(row["target"] for row in rows_of(report, "results", "target", "split", "model"))
+    return sorted(names, key=lambda target: (list(TARGETS).index(target) if target in TARGETS else 99, target))
 
 
 def splits(report: dict, target: str) -> list[str]:
     """Splits of a target's results, the honest default first and the optimistic one last."""
-    found = dict.fromkeys(r["split"] for r in rows_of(report, "results", "target", "split", "model") if r["target"] == target)
-    return sorted(found, key=lambda split: list(SPLITS).index(split) if split in SPLITS else 1)
+    names = dict.fromkeys(r["split"] for r in rows_of(report, "results", "target", "split", "model") if r["target"] == target)
+    return sorted(names, key=lambda split: list(SPLITS).index(split) if split in SPLITS else 1)
 
 
 def results(report: dict, target: str, split: str) -> list[dict]:
     """Results of a target and a split, best R2 first, those without R2 last."""
-    found = [r for r in rows_of(report, "results", "target", "split", "model") if (r["target"], r["split"]) == (target, split)]
-    return sorted(found, key=lambda row: -row["r2_log10"] if row.get("r2_log10") is not None else float("inf"))
+    rows = [r for r in rows_of(report, "results", "target", "split", "model") if (r["target"], r["split"]) == (target, split)]
+    return sorted(rows, key=lambda row: -row["r2_log10"] if row.get("r2_log10") is not None else float("inf"))
 
 
 def pair(report: dict, row: dict, baseline: str) -> dict | None:

@@ -43,14 +43,14 @@ def write(workdir: Path) -> Path:
     workdir = Path(workdir)
     report = read(workdir / NUMBERS)
     book = predictions.read(workdir / predictions.FILE)
-    made = html.page(
+    page = html.page(
         str(report.get("title") or "Microcystin"),
         _banner(report),
         "".join(html.paragraph(text) for text in words.headline(report)),
         {name: section(report, book) for name, section in SECTIONS.items()},
     )
     out = workdir / PAGE
-    out.write_text(made, encoding="utf-8")
+    out.write_text(page, encoding="utf-8")
     return out
 
 
@@ -64,19 +64,21 @@ def read(path: Path) -> dict:
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; give the work folder of a finished run of finetune_microcystin.py.")
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        report = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} is no whole JSON file ({error}); it may be cut off. Run the fine-tuning again.") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"{path}: expected a JSON object with results, got a {type(found).__name__}.")
-    return _finite(found)
+        raise ValueError(
+            f"{path} is no whole JSON file ({error}); it may be cut off. Run finetune_microcystin.py again."
+        ) from error
+    if not isinstance(report, dict):
+        raise ValueError(f"{path}: expected a JSON object with results, got a {type(report).__name__}.")
+    return _finite(report)
 
 
 def _finite(value):
     if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
+        return {key: _finite(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_finite(one) for one in value]
+        return [_finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

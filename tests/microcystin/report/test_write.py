@@ -241,6 +241,11 @@ def test_seeds_are_averaged_row_by_row(tmp_path):
     np.testing.assert_allclose(found.exceed_1_6, [0.4])
 
 
+def test_targets_and_splits_have_names_and_unknown_ones_keep_theirs():
+    assert [words.target_name(t) for t in ("ahead", "next year", None)] == ["8 days ahead", "next year", ""]
+    assert [words.split_name(s) for s in ("week", "year", None)] == ["one ISO week left out at a time", "year", ""]
+
+
 def test_roc_moves_ties_together():
     positive = np.array([True, False, True, False])
     alarms, hits = roc(positive, np.array([0.9, 0.5, 0.5, 0.1]))
@@ -257,6 +262,8 @@ def test_reliability_counts_and_has_an_interval_where_nothing_happened():
     np.testing.assert_allclose(found.observed, [0.0, 0.5])
     # Wilson, 0 of 10: from 0 to z2 / (n + z2) with z2 = 3.8415.
     np.testing.assert_allclose([found.low[0], found.high[0]], [0.0, 3.8415 / 13.8415], atol=1e-4)
+    # 1 of 2: 1/2 -+ z sqrt(1/8 + z2/16) / (1 + z2/2).
+    np.testing.assert_allclose([found.low[1], found.high[1]], [0.0945, 0.9055], atol=1e-4)
 
 
 @pytest.fixture(scope="module")
