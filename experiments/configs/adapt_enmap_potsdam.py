@@ -3,9 +3,11 @@
     uv run python experiments/adapt.py --config=experiments/configs/adapt_enmap_potsdam.py \
         --config.data.root=DATA/enmap_potsdam --workdir=/tmp/potsdam
 
-Two CPU cores, under thirty minutes. All tiles are of one scene, so only ground can be kept apart: a tile is in one part only,
-and seed s has its own block-disjoint split, drawn with seed s, so that the spread over seeds holds that of the split. Tiles of
-one split touch (see the leakage report): the numbers say how well a model fills gaps in this scene.
+Two CPU cores, under thirty minutes. Expect: the pixel-wise baseline above every encoder (macro IoU 0.39 against 0.28 to
+0.33), and no shown difference between all bands and twelve. All tiles are of one scene, so only ground can be kept apart: a
+tile is in one part only, and seed s has its own block-disjoint split, drawn with seed s, so that the spread over seeds
+holds that of the split. Tiles of one split touch (see the leakage report): the numbers say how well a model fills gaps in
+this scene.
 
 The protocol is the TerraMind study's, with what 14 tiles and two cores need changed: encoders are 96 wide and 4 deep, with
 tokens of 2 x 2 pixels on tiles of 32 pixels, and start from random numbers (no published weights are in this repository; name

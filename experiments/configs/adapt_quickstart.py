@@ -2,8 +2,10 @@
 
     uv run python experiments/adapt.py --config=experiments/configs/adapt_quickstart.py --workdir=/tmp/adapt
 
-Two CPU cores, under three minutes. Ten simulated EnMAP scenes of 480 m, three seeds, encoders of random initialisation at
-toy size. Every page says so; the scores say nothing about the Earth, nor about pretrained encoders.
+Two CPU cores, about a minute, three where nothing is compiled yet. Ten simulated EnMAP scenes of 480 m, three seeds,
+encoders of random initialisation at toy size. Expect: the pixel-wise model far above every encoder (macro IoU about 0.55
+against 0.3), and no difference between encoders that its interval would show. The scores say nothing about the Earth, nor
+about pretrained encoders.
 """
 
 import dataclasses

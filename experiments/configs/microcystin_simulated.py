@@ -2,7 +2,8 @@
 
     uv run python experiments/finetune_microcystin.py --workdir=/tmp/lake
 
-Two CPU cores, under three minutes. Every page says that the data is simulated; its scores say nothing about real water.
+Two CPU cores, under three minutes. Expect: a line for every model as it is done, R2 about 0.7 for both targets, and
+report.html, every page of which says that the data are simulated. Its scores say nothing about real water.
 """
 
 from pathlib import Path

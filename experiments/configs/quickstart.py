@@ -3,8 +3,11 @@
     uv run python experiments/pretrain.py --config=experiments/configs/quickstart.py --workdir=/tmp/quickstart
 
 Needs two CPU cores, 4 GB and three minutes. It simulates a store (called simulated everywhere), trains for 400 steps, and
-prints how well a linear probe reads the scenes' known ground parameters off the frozen embedding before and after. It shows
-that the job runs and that the encoder learns; what it learned is worth nothing outside the simulation.
+prints how well a linear probe reads the scenes' known ground parameters off the frozen embedding before and after.
+
+Expect: the loss falls from about 2 to 0.2 while the effective rank stays above 4 (a rank near 1 is a collapse), and the probe's
+mean R2 rises from about 0.17 to 0.3. The job runs and the encoder learns; what it learned is worth nothing outside the
+simulation.
 """
 
 import dataclasses

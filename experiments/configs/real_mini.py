@@ -1,11 +1,13 @@
 r"""Real data, small: EnMAP tiles and Sentinel-2/Sentinel-1 chips cut into 960 m patches.
 
-    uv run python tools/build_store.py --enmap=DIR --sentinel2=DIR --sentinel1=DIR --footprint_m=960 --out=OUT/real.zarr
+    uv run python tools/build_store.py --product=enmap:DIR --product=sentinel2:DIR,unit=b --product=sentinel1:DIR \
+        --footprint_m=960 --out=OUT/real.zarr
     uv run python experiments/pretrain.py --config=experiments/configs/real_mini.py \
         --config.data.store=OUT/real.zarr --workdir=OUT
 
-Shows that the job runs on observations: it is far too little data for an encoder that is worth keeping. The store has two
-groups, EnMAP alone and Sentinel-2 with Sentinel-1, so the step is compiled twice.
+Two CPU cores, a few minutes, most of them for compiling: the store has two groups, EnMAP alone and Sentinel-2 with
+Sentinel-1, and each has a step of its own. Expect: 100 steps at batch 8, the loss finite and falling from about 1.7 to 0.7.
+It shows that the job runs on observations; it is far too little data for an encoder that is worth keeping.
 """
 
 from spectral_jax.config import Config, Data, Optim, SensorInput, Train, Views, model_size

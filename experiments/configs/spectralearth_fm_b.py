@@ -3,8 +3,12 @@ r"""SpectralEarth-FM, size b, on an archive in the layout of SpectralEarth-MM: t
     python experiments/pretrain.py --config=experiments/configs/spectralearth_fm_b.py \
         --config.data.store=PATH --config.train.fsdp=8 --workdir=DIR
 
-Seven sensors, 3.84 km patches, global batch 240, lr 1e-5, weight decay 0.05, 50 epochs of about 8,590 steps (arXiv 2605.21075
-and the public code of its group). bfloat16 with rematerialised branches. Not run here: no archive and no pod were at hand.
+Seven sensors, 3.84 km patches, global batch 240, lr 1e-5, weight decay 0.05, 50 epochs of about 8,590 steps (arXiv
+2605.21075 and the public code of its group). bfloat16 with rematerialised branches; parameters sharded over eight devices.
+On several hosts start the same command on each, with --distributed or --coordinator.
+
+Never run by us, so there is no time to state and no curve to expect: no archive and no pod were at hand. What is tested is the
+architecture (156.15 M parameters, token grids 64, 32, 16), the loader and the step at small sizes.
 """
 
 from spectral_jax.config import Config, Data, Optim, Train, model_size, spectralearth_sensors
