@@ -6,6 +6,7 @@ import runpy
 import types
 import typing
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -19,7 +20,7 @@ FREE = ("train.log_every", "train.save_every", "train.keep", "train.fsdp", "trai
         "data.prefetch", "data.cache_bytes", "probe.", "name")  # fmt: skip
 
 
-def read(path: str, overrides: list[str] | tuple[str, ...] = (), kind: type = Config):
+def read(path: str, overrides: list[str] | tuple[str, ...] = (), kind: type = Config) -> Any:
     """Reads a config file and applies overrides.
 
     Args:
@@ -66,7 +67,7 @@ def parse_flags(argv: list[str]) -> list[str]:
     return [*flags.FLAGS(own), *overrides]
 
 
-def override(cfg: Config, *texts: str) -> Config:
+def override(cfg: Any, *texts: str) -> Any:
     """Applies all of `--config.a.b=value` together; each value is read as the type its field is annotated with.
 
     Together, so that fields that are checked against each other can be changed in any order.
@@ -85,7 +86,7 @@ def to_json(cfg: object) -> str:
     return json.dumps(_encode(cfg), indent=1)
 
 
-def from_json(text: str, where: str = "config", kind: type = Config):
+def from_json(text: str, where: str = "config", kind: type = Config) -> Any:
     """The inverse of `to_json`; `kind` is the dataclass that was written.
 
     Raises:
@@ -179,7 +180,7 @@ def _decode(kind, data, where: str):
         kind = next(k for k in typing.get_args(kind) if k is not types.NoneType)
     if kind is SensorSpec:
         return SensorSpec.from_dict(data)
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = _hints(kind)
         strangers = sorted(set(data) - set(hints))
         if strangers:
@@ -187,7 +188,7 @@ def _decode(kind, data, where: str):
         return kind(**{k: _decode(hints[k], v, f"{where}.{k}") for k, v in data.items()})
     if typing.get_origin(kind) is tuple:
         kinds = typing.get_args(kind)
-        kinds = [kinds[0]] * len(data) if kinds[-1] is Ellipsis else kinds
+        kinds = (kinds[0],) * len(data) if kinds[-1] is Ellipsis else kinds
         return tuple(_decode(k, v, where) for k, v in zip(kinds, data, strict=True))
     return data
 

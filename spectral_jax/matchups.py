@@ -298,8 +298,10 @@ def _without_unusable(found: Matchups) -> Matchups:
 
 def _repeats(found: Matchups) -> np.ndarray:
     """[N] True for a row whose station, time and numbers an earlier row has: one granule listed twice."""
-    seen, out = set(), np.zeros(len(found), bool)
+    seen: set[tuple] = set()
+    out = np.zeros(len(found), bool)
     for i in range(len(found)):
         key = (str(found.station[i]), str(found.time[i]), found.rrs[i].tobytes())
-        out[i], _ = key in seen, seen.add(key)
+        out[i] = key in seen
+        seen.add(key)
     return out

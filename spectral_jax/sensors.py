@@ -317,7 +317,7 @@ def _validate(spec: SensorSpec) -> None:
             fail(f"radar band {band.name} has no polarisation; give VV, VH, HH or HV.")
         if spec.kind != "radar" and (band.centre_nm is None or band.fwhm_nm is None):
             fail(f"band {band.name} lacks centre_nm or fwhm_nm; both are needed to identify it.")
-        if band.centre_nm is not None and not (100.0 < band.centre_nm < 1e6 and 0.0 < band.fwhm_nm < 1e5):
+        if band.centre_nm is not None and not (100.0 < band.centre_nm < 1e6 and 0.0 < (band.fwhm_nm or 0.0) < 1e5):
             fail(
                 f"band {band.name} has centre {band.centre_nm} and FWHM {band.fwhm_nm}; expected nanometres "
                 f"(a value below 100 is probably in micrometres: multiply by 1000)."

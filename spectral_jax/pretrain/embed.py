@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from spectral_jax import api
@@ -135,6 +136,7 @@ def _patches(strips: Iterator[np.ndarray], columns: int, batch: int) -> Iterator
 def _embedded(embed, params: dict, key: str, pixels: np.ndarray) -> np.ndarray:
     """Embeddings [B D] of one call, NaN where no token of a patch holds data."""
     size = len(pixels)
-    out = embed(params, Batch({key: SensorData(pixels, np.ones(size, bool), np.zeros(size, np.float32))}))
-    seen = np.asarray(out.valid).any(axis=1)
-    return np.where(seen[:, None], np.asarray(out.pooled), np.nan)
+    data = SensorData(jnp.asarray(pixels), jnp.ones(size, bool), jnp.zeros(size))
+    out = embed(params, Batch({key: data}))
+    seen = np.asarray(out.valid).any(axis=1, keepdims=True)
+    return np.where(seen, np.asarray(out.pooled), np.nan)

@@ -18,7 +18,7 @@ from spectral_jax.adapt.settings import Adapt
 from spectral_jax.data.loader import Loader
 from spectral_jax.data.store import open_store
 from spectral_jax.microcystin.predict import predict_file
-from spectral_jax.microcystin.settings import Finetune
+from spectral_jax.microcystin.settings import Microcystin
 from spectral_jax.sensors import differences
 from spectral_jax.train import loop
 
@@ -83,7 +83,7 @@ def test_a_predictor_gives_the_numbers_that_it_gave(before, tmp_path):
 
 
 def test_configs_of_all_three_products_are_read(before):
-    water = configure.from_json((before / "microcystin" / "config.json").read_text(), where="a", kind=Finetune)
+    water = configure.from_json((before / "microcystin" / "config.json").read_text(), where="a", kind=Microcystin)
     assert (water.name, water.evaluation.seeds, water.data.climatology) == ("tiny", 1, "erie_microcystin")
     run = configure.from_json((before / "run" / "config.json").read_text(), where="b")
     assert (run.name, run.train.steps, [s.key for s in run.sensors]) == ("tiny", 4, ["HSI", "MSI", "SAR"])
