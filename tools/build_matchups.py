@@ -73,12 +73,12 @@ def _run() -> None:
         _say(f"  mended: {count} samples, {what}")
     for path, row, column, cell in samples.unknown:
         _say(f"  unknown code: {path}, row {row}, column {column!r}: {cell!r}")
-    made = build.build(files, samples, rules, report=lambda line: _say(f"  {line}"))
-    matchups.save(out, made)
-    for reason, count in made.left_out.items():
+    table = build.build(files, samples, rules, report=lambda line: _say(f"  {line}"))
+    matchups.save(out, table)
+    for reason, count in table.left_out.items():
         _say(f"  left out: {count} {reason}")
-    now, ahead = (int(np.isfinite(label).sum()) for label in (made.mc_now, made.mc_ahead))
-    _say(f"{out}: {len(made)} match-ups, {now} with a label of now and {ahead} with one 6 to 10 days ahead.")
+    now, ahead = (int(np.isfinite(label).sum()) for label in (table.mc_now, table.mc_ahead))
+    _say(f"{out}: {len(table)} match-ups, {now} with a label of now and {ahead} with one 6 to 10 days ahead.")
 
 
 def _region() -> tuple[float, float, float, float]:

@@ -15,5 +15,5 @@ def facts(name: str) -> dict:
     """
     path = sensors.folder().parent / "products" / f"{name}.toml"
     if not path.is_file():
-        raise FileNotFoundError(f"no product is called {name!r}: {path} does not exist; reinstall spectral_jax.")
+        raise FileNotFoundError(f"{path} does not exist: the facts of {name} are missing; reinstall spectral_jax.")
     return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -18,7 +18,7 @@ from spectral_jax.ingest.pace.place import OutsideRegionError
 from spectral_jax.ingest.pace.read import Granule
 from spectral_jax.matchups import REGION, Matchups, check_unit
 
-# Of HAB-F's match-ups: a PACE pixel at nadir.
+# A PACE pixel at nadir is so wide, and the public match-ups called HAB-F take the same limit.
 MOST_KM = 1.2
 # Version 3.2 writes 348.5 nm where earlier ones write the nominal 348; neighbouring bands are 1.25 nm apart.
 _SAME_BAND_NM = 0.6

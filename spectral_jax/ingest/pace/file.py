@@ -137,22 +137,22 @@ def _product(file, path: Path, title: str) -> str:
         if find(file, f"{layout['group']}/{layout['variable']}".lstrip("/")) is not None:
             return product
     group = file.groups.get("geophysical_data", file)
-    held = ", ".join(sorted(group.variables)[:6]) or "nothing"
+    names = ", ".join(sorted(group.variables)[:6]) or "nothing"
     raise ValueError(
         f"{path}: expected PACE OCI Level-2 AOP (geophysical_data/Rrs), Level-2 SFREFL (geophysical_data/rhos) or Level-3 "
-        f"mapped Rrs; this file's title is {title!r} and it holds {held}."
+        f"mapped Rrs; this file's title is {title!r} and it holds {names}."
     )
 
 
 def _version(file, path: Path, granule: str) -> str:
     said = text(file.attrs.get("processing_version"))
-    found = re.match(r"\s*[vV]?(\d+)(?:[._](\d+))?", said) or _NAME_VERSION.search(granule)
-    if found is None:
+    parts = re.match(r"\s*[vV]?(\d+)(?:[._](\d+))?", said) or _NAME_VERSION.search(granule)
+    if parts is None:
         raise ValueError(
             f"{path}: expected the attribute 'processing_version' or a name with .V3_0., got {said!r} and {granule!r}; the "
             "layout depends on the version."
         )
-    major, minor = int(found[1]), int(found[2] or 0)
+    major, minor = int(parts[1]), int(parts[2] or 0)
     known = facts("pace_oci")["major_versions"]
     if major not in known:
         raise ValueError(

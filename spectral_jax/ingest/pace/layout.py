@@ -35,10 +35,10 @@ def bands(file, who: Identity):
     # In this order: beside the data (3.2 and Level 3), and in the table of bands (before). Its `wavelength` has all 286 bands.
     places = [*(f"{layout['group']}/{n}".lstrip("/") for n in (own, "wavelength")), f"sensor_band_parameters/{own}"]
     places = list(dict.fromkeys([*places, "sensor_band_parameters/wavelength_3d"]))
-    found = {place: x for place in places if (x := find(file, place)) is not None}
-    fitting = [x for x in found.values() if x.shape == (count,)]
+    tables = {place: x for place in places if (x := find(file, place)) is not None}
+    fitting = [x for x in tables.values() if x.shape == (count,)]
     if not fitting:
-        there = ", ".join(f"{place} with {x.shape[0]}" for place, x in found.items()) or "none of them"
+        there = ", ".join(f"{place} with {x.shape[0]}" for place, x in tables.items()) or "none of them"
         raise ValueError(
             f"{who.path}: {name} has {count} bands, and no wavelengths for them: looked for {', '.join(places)}, found "
             f"{there}. Bands are never known by position; fetch the file anew."

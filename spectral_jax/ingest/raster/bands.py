@@ -54,15 +54,15 @@ def by_wavelength(centre_nm: np.ndarray, fwhm_nm: np.ndarray, spec: SensorSpec, 
     distance = np.abs(ours[:, None] - centre_nm[None, :])
     cost = distance + np.nan_to_num(np.abs(widths[:, None] - fwhm_nm[None, :]))
     # A pair out of tolerance is never worth a better width elsewhere.
-    _, found = linear_sum_assignment(cost + np.where(distance > CENTRE_TOLERANCE_NM, 1e6, 0.0))
-    off = distance[np.arange(len(ours)), found]
+    _, picked = linear_sum_assignment(cost + np.where(distance > CENTRE_TOLERANCE_NM, 1e6, 0.0))
+    off = distance[np.arange(len(ours)), picked]
     if off.max() > CENTRE_TOLERANCE_NM:
         i = int(off.argmax())
         raise ValueError(
             f"{path}: expected a band near {ours[i]:g} nm ({spec.name}, {spec.bands[i].name}), and the nearest that is left is "
-            f"at {centre_nm[found[i]]:g} nm; bands match within {CENTRE_TOLERANCE_NM:g} nm. Is this file of another sensor?"
+            f"at {centre_nm[picked[i]]:g} nm; bands match within {CENTRE_TOLERANCE_NM:g} nm. Is this file of another sensor?"
         )
-    return tuple(int(i) + 1 for i in found), float(off.max())
+    return tuple(int(i) + 1 for i in picked), float(off.max())
 
 
 def by_name(descriptions: tuple[str | None, ...], spec: SensorSpec, path) -> tuple[int, ...] | None:
@@ -72,25 +72,25 @@ def by_name(descriptions: tuple[str | None, ...], spec: SensorSpec, path) -> tup
       ValueError: some bands are named and others not, or two have one name.
     """
     known = {alias: b.name for b in spec.bands for alias in (b.name, re.sub(r"^B0", "B", b.name), b.polarisation) if alias}
-    found: dict[str, int] = {}
+    band_of: dict[str, int] = {}
     for i, text in enumerate(descriptions):
         tokens = re.split(r"[^A-Z0-9]+", (text or "").upper())
         names = sorted({known[t] for t in tokens if t in known})
         if len(names) == 1:
-            if names[0] in found:
+            if names[0] in band_of:
                 raise ValueError(
-                    f"{path}: bands {found[names[0]]} and {i + 1} are both called {names[0]}; correct the descriptions."
+                    f"{path}: bands {band_of[names[0]]} and {i + 1} are both called {names[0]}; correct the descriptions."
                 )
-            found[names[0]] = i + 1
-    if not found:
+            band_of[names[0]] = i + 1
+    if not band_of:
         return None
-    missing = [b.name for b in spec.bands if b.name not in found]
+    missing = [b.name for b in spec.bands if b.name not in band_of]
     if missing:
         raise ValueError(
             f"{path}: expected bands {', '.join(b.name for b in spec.bands)}, and no band is called {missing[0]}; correct the "
             "descriptions, or remove them all if the bands are in the product's order."
         )
-    return tuple(found[b.name] for b in spec.bands)
+    return tuple(band_of[b.name] for b in spec.bands)
 
 
 def _wavelength(dataset, band: int) -> tuple[float, float] | None:
