@@ -1,4 +1,5 @@
-import dataclasses
+"""Batches of a store: pure functions of config, seed and number; every refusal a sentence."""
+
 import os
 import pickle
 import subprocess
@@ -10,11 +11,9 @@ import numpy as np
 import pytest
 from made.tiny_store import HY, MS, SENSORS, TH, build, config, same, sensor
 
-from spectral_jax.data import store_read
 from spectral_jax.data.loader import Loader
 from spectral_jax.data.schedule import words
 from spectral_jax.measure import throughput
-from spectral_jax.sensors import SensorSpec
 
 
 @pytest.fixture(scope="module")
@@ -107,14 +106,6 @@ def test_shares_of_processes_make_up_the_batch_of_one(sample, processes, footpri
                 np.testing.assert_array_equal(joined, getattr(data, leaf))
 
 
-def test_dates_are_drawn_evenly():
-    valid = np.tile(np.array([[1, 0, 1, 1]], bool), (3000, 1))
-    present, dates = store_read.choose_dates(valid, words(0, "date of S2", 0, 3000))
-    assert present.all()
-    # 1000 expected each; five standard deviations of a binomial are 129.
-    np.testing.assert_allclose(np.bincount(dates, minlength=4), [1000, 0, 1000, 1000], atol=129)
-
-
 def test_crops_are_one_square_of_ground_for_all_sensors(tmp_path):
     """Pixels that hold their own place on the ground: tokens are 120 m, the footprint has 240 m of 480 m."""
     made, _ = build(tmp_path / "s", {"g": 5}, valid_share=1.0, dates=1)
@@ -155,16 +146,6 @@ def test_only_the_chosen_date_is_read(tmp_path):
         loader.store.groups["g"].read("HY", 0, 0)
 
 
-@pytest.mark.parametrize("reduced", [True, False])
-def test_store_may_hold_all_bands_or_the_used_ones(tmp_path, reduced):
-    stored = HY.without_bad_bands() if reduced else dataclasses.replace(HY, bad_intervals_nm=())
-    _, written = build(tmp_path / "s", {"g": 5}, keys={"g": ("HY",)}, specs={"HY": stored}, valid_share=1.0, dates=1)
-    batch = Loader(config(("HY",)), tmp_path / "s").batch(0)
-    kept = [0, 1, 2, 3] if reduced else [0, 1, 3, 4]
-    expected = np.moveaxis(written["g", "HY"][0][batch.location, 0], 1, -1)[..., kept]
-    np.testing.assert_array_equal(batch.sensors["HY"].pixels, expected)
-
-
 def test_float_products_fill_absent_samples_with_nan_only_without_nodata(tmp_path):
     spec = sensor(30.0, 2, "float32", -9999.0)
     build(tmp_path / "s", {"g": 6}, keys={"g": ("HY", "MS")}, specs={"HY": spec}, valid_share=0.2, seed=2)
@@ -174,25 +155,6 @@ def test_float_products_fill_absent_samples_with_nan_only_without_nodata(tmp_pat
     assert len(absent)
     assert (absent == -9999.0).all()
     assert all(np.isfinite(b.sensors["HY"].time).all() for b in batches)
-
-
-def different(**changes) -> SensorSpec:
-    return dataclasses.replace(HY, **changes)
-
-
-@pytest.mark.parametrize(
-    ("stored", "text"),
-    [
-        (different(scale=1e-4), r"sensor HY: the config expects tiny30 .* which differ in scale 1.0 against 0.0001"),
-        (different(unit="K"), "unit '1' against 'K'"),
-        (different(bands=HY.bands[::-1]), "the order of bands: 4 of 4 bands"),
-        (different(bands=HY.bands[:4]), "4 used bands against 3"),
-    ],
-)
-def test_a_store_of_another_sensor_is_refused(tmp_path, stored, text):
-    build(tmp_path / "s", {"g": 4}, keys={"g": ("HY",)}, specs={"HY": stored})
-    with pytest.raises(ValueError, match=text):
-        Loader(config(("HY",)), tmp_path / "s")
 
 
 def test_wrong_settings_are_sentences(sample):
@@ -338,12 +300,3 @@ def test_memory_is_measured_in_bytes(sample):
     found = throughput.memory(config(), sample[0], batches=4, settled=2)
     assert found["batches"] == 4
     assert all(10**7 < found[k] < 10**11 for k in ("start", "settled", "end"))
-
-
-def test_the_later_date_is_the_one_nearest_to_the_middle_of_the_lead():
-    valid = np.array([[1, 1, 1, 1], [1, 0, 1, 1], [1, 1, 0, 0], [1, 1, 1, 1]], bool)
-    times = np.array([[0.0, 6, 9, 20], [0, 7, 20, 30], [0, 7.5, 9, 9], [0, 8, 16, 24]])
-    present, dates = np.array([True, True, True, False]), np.array([0, 0, 0, 0])
-    found, which = store_read.choose_later(valid, times, present, dates, (6.0, 10.0))
-    assert found.tolist() == [True, False, True, False]
-    assert which[found].tolist() == [2, 1]  # 9 days are nearer to 8 than 6 are
