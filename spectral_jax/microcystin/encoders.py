@@ -49,6 +49,9 @@ def train(cfg: Microcystin, workdir: Path, seeds: int) -> dict[str, list[tuple[C
 
     Returns:
       Way -> config and parameters, one a seed.
+
+    Raises:
+      ValueError, loop.Preempted, loop.NonFiniteLoss, CheckpointError: see `loop.train`.
     """
     if cfg.pretrain is None:
         return {}

@@ -47,6 +47,10 @@ def out_of_fold(
 
     Returns:
       One a seed.
+
+    Raises:
+      ValueError: an unknown split, or one without two parts.
+      ImportError: joblib is not installed, and there is more than one process.
     """
     folds = [splits.folds(problem.data, problem.target, split, seed) for seed in seeds]
     jobs = [(problem, fold.train, fold.test, seed) for seed, parts in zip(seeds, folds, strict=True) for fold in parts]
