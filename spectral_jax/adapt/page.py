@@ -8,7 +8,7 @@ import numpy as np
 from spectral_jax.adapt.score import tables
 from spectral_jax.pages import html, pictures
 from spectral_jax.pages.html import Best, Words, number
-from spectral_jax.tasks.spec import PER_PIXEL, TaskSpec
+from spectral_jax.tasks.spec import TaskSpec
 
 PAGE = "report.html"
 PER_CLASS = "iou_per_class/"
@@ -135,7 +135,7 @@ def _classes(report: dict) -> str:
 
 
 def _maps(centre_nm: np.ndarray, shown: Sequence[Sample], maps: dict[str, list], task: TaskSpec) -> str:
-    if task.kind not in PER_PIXEL or not shown:
+    if not task.kind.is_map or not shown:
         return html.absent("Left out: the task has no class for each pixel.")
     names = list(task.class_names or map(str, range(task.classes)))
     parts = [pictures.legend(names)]

@@ -23,7 +23,6 @@ from spectral_jax.adapt.parts.source import Source, source_of
 from spectral_jax.adapt.parts.splits import parts as split_parts
 from spectral_jax.adapt.parts.splits import read as read_task
 from spectral_jax.adapt.score import tables
-from spectral_jax.adapt.score.tally import HEADLINE, refuse_without_labels
 from spectral_jax.adapt.settings import Adapt
 from spectral_jax.tasks.samples import TaskData
 
@@ -56,7 +55,7 @@ def adapt(cfg: Adapt, workdir: Path, command: str = "") -> dict:
     parts = [_parts(cfg, data, source, split, kept) for split in splits]
     for of_seed in parts:
         for name, part in zip(blocks.PARTS, of_seed, strict=True):
-            refuse_without_labels(data.task, name, part.labels())
+            part.refuse_without_labels(name)
     workdir.mkdir(parents=True, exist_ok=True)
     report = _about(cfg, data, source, made, splits, command)
     _write(workdir, "config.json", json.loads(configure.to_json(cfg)))
@@ -135,7 +134,7 @@ def _card(data: TaskData, source: Source, report: dict) -> str:
 
 
 def _told(report: dict, row: str, data: TaskData, started: float) -> None:
-    headline = HEADLINE[data.task.kind]
+    headline = data.task.kind.headline
     mine = [r for r in report["results"] if (r["row"], r["metric"]) == (row, headline)]
     values = ", ".join("-" if r["value"] is None else f"{r['value']:.3f}" for r in mine)
     print(f"  {row:<32s} {headline} {values}  ({time.monotonic() - started:.0f} s)", flush=True)

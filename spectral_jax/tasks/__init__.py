@@ -2,6 +2,7 @@
 
 In the order in which they may import one another:
 
+  kinds: what is labelled, with what, and the metric that ranks
   spec: kind, classes or targets, channels, published protocol and layout of files
   samples: images, validity, labels, channels, scenes and places
   classes: from the raw codes of a label raster to class indices

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from spectral_jax.sentences import unknown
 from spectral_jax.tasks.readers import (
     hdf5,
     pairs,
@@ -18,7 +19,7 @@ from spectral_jax.tasks.readers import (
     zarr_groups,
 )
 from spectral_jax.tasks.samples import TaskData
-from spectral_jax.tasks.spec import SPLITS, TaskSpec
+from spectral_jax.tasks.spec import NOT_STATED, SPLITS, TaskSpec
 
 # Layouts whose samples are pairs of rasters, and those that are read at once.
 PAIRS = {
@@ -47,6 +48,7 @@ WHOLE = {
     "dynamic_earth_net": series_rasters.dynamic_earth_net,
     "biomassters": series_rasters.biomassters,
 }
+LAYOUTS = (*PAIRS, *WHOLE)
 
 
 def read(task: TaskSpec | str, folder: str | Path, parts: Sequence[str] = SPLITS) -> TaskData:
@@ -58,30 +60,34 @@ def read(task: TaskSpec | str, folder: str | Path, parts: Sequence[str] = SPLITS
       parts: published splits to read; sets without a published split are read whole.
 
     Raises:
-      FileNotFoundError: an unknown task, or missing files.
-      ValueError: files that do not fit the task, an empty split, or a task whose published layout is not known here.
+      FileNotFoundError: missing files.
+      ValueError: no such task or layout, files that do not fit the task, an empty split, or a task whose published layout is
+        not known here.
     """
     spec = TaskSpec.load(task) if isinstance(task, str) else task
     parts = pairs.split_names(parts)
-    if spec.layout == "unknown":
+    if spec.layout == NOT_STATED:
         raise ValueError(
             f"task {spec.name}: the layout of the published files is not known here; put pairs of GeoTIFFs, HDF5 files or "
             f"Zarr groups in {folder} and complete [layout] of {spec.path} (geotiff_pairs, split_lists, hdf5 or zarr)."
         )
+    if spec.layout not in LAYOUTS:
+        raise unknown(f"{spec.path or spec.name}: [layout]", "layout", spec.layout, LAYOUTS)
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"task {spec.name}: expected its files in the folder {folder}, and it does not exist.")
-    if spec.layout in PAIRS and spec.kind in ("classification", "image_regression"):
+    # Of label rasters an image can have the set of classes, and no single one.
+    if spec.layout in PAIRS and spec.kind.of == "images" and spec.kind.labels != "set":
         raise ValueError(
-            f"task {spec.name}: layout {spec.layout!r} has a label for each pixel, and a task of kind {spec.kind!r} one for "
-            f"each image; use hdf5 or zarr, or correct kind in {spec.path}."
+            f"task {spec.name}: layout {spec.layout!r} has a label for each pixel, and a task of kind {spec.kind.name!r} one "
+            f"for each image; use hdf5 or zarr, or correct kind in {spec.path}."
         )
     if spec.layout in WHOLE:
         data = WHOLE[spec.layout](spec, folder, parts)
     else:
-        found = PAIRS[spec.layout](spec, folder, parts)
-        notes = terramesh.decisions(found) if spec.layout == "terramesh" else ()
-        data = pairs.read_pairs(spec, found, folder, notes) if found else None
+        files = PAIRS[spec.layout](spec, folder, parts)
+        notes = terramesh.decisions(files) if spec.layout == "terramesh" else ()
+        data = pairs.read_pairs(spec, files, folder, notes) if files else None
     if not data:
         raise ValueError(f"task {spec.name}: no sample of {', '.join(parts)} in {folder}; read a split that has samples.")
     return data

@@ -9,23 +9,13 @@ import tomllib
 from pathlib import Path
 
 from spectral_jax import sensors
-from spectral_jax.sentences import closest
+from spectral_jax.sentences import unknown
+from spectral_jax.tasks.kinds import KINDS, Kind
 
-KINDS = (
-    "segmentation", "change", "pixel_regression", "pixel_multilabel", "image_regression", "multilabel", "classification",
-)  # fmt: skip
-# Kinds whose labels are a class index of each pixel.
-PER_PIXEL = ("segmentation", "change")
-WITH_CLASSES = ("segmentation", "multilabel", "classification", "change")
 OTHERS = ("error", "ignore", "last")
 SPLITS = ("train", "val", "test")
-# What `read.read` can read. `unknown`: no source that was read states how the published files lie on disk.
-LAYOUTS = (
-    "geotiff_pairs", "split_lists", "hls_burn_scars", "sen1floods11", "ai4smallfarms", "mados", "terramesh", "hyperview",
-    "hdf5", "fuel_moisture", "samson", "soil", "unknown",
-    "pastis", "south_sudan", "dynamic_earth_net", "biomassters",
-    "zarr", "patch_lists", "mineral_patches", "five_billion_pixels", "xview2", "spacenet7",
-)  # fmt: skip
+# Layout of a task of which no source that was read states how the published files lie on disk.
+NOT_STATED = "unknown"
 # What a task file may hold.
 FIELDS = (
     "title", "kind", "image_px", "dates", "loss", "metric", "averaging", "published_classes", "channels", "classes.codes",
@@ -57,7 +47,7 @@ class TaskSpec:
     Attributes:
       name: of its file.
       title: one line.
-      kind: of `KINDS`.
+      kind: of `kinds.KINDS`; its name will do.
       channels: groups of channels of one date.
       codes: raw codes of every class, in the order of the class index; several codes may make one class.
       class_names: as many as classes, or empty where they are not stated.
@@ -72,7 +62,7 @@ class TaskSpec:
       metric: of the published protocol.
       averaging: over classes, "micro" or "macro"; empty where it is not stated.
       published_classes: the number of classes that the source counts, where it counts ignored ones too.
-      layout: of `LAYOUTS`.
+      layout: of `read.LAYOUTS`, or `NOT_STATED`; `read.read` checks it.
       options: of the layout, as pairs.
       sources: field -> where its numbers are from.
       path: the file.
@@ -80,7 +70,7 @@ class TaskSpec:
 
     name: str
     title: str
-    kind: str
+    kind: Kind
     channels: tuple[ChannelGroup, ...] = ()
     codes: tuple[tuple[int, ...], ...] = ()
     class_names: tuple[str, ...] = ()
@@ -95,12 +85,16 @@ class TaskSpec:
     metric: str = ""
     averaging: str = ""
     published_classes: int | None = None
-    layout: str = "unknown"
+    layout: str = NOT_STATED
     options: tuple[tuple[str, object], ...] = ()
     sources: tuple[tuple[str, str], ...] = ()
     path: str = ""
 
     def __post_init__(self):
+        if not isinstance(self.kind, Kind):
+            if self.kind not in KINDS:
+                raise unknown(f"{self.path or self.name}: kind", "kind of task", self.kind, KINDS)
+            object.__setattr__(self, "kind", KINDS[self.kind])
         _validate(self)
 
     @classmethod
@@ -108,8 +102,8 @@ class TaskSpec:
         """Reads `data_specs/tasks/<name>.toml`, or the TOML file at the path `name`.
 
         Raises:
-          FileNotFoundError: there is no such task; the sentence names the closest first.
-          ValueError: the file breaks a rule of a task.
+          FileNotFoundError: there is no file at the path.
+          ValueError: there is no task of that name, or the file breaks a rule of a task.
         """
         return _load(_find(name))
 
@@ -148,14 +142,13 @@ def _find(name: str) -> Path:
         raise FileNotFoundError(
             f"expected a task file, and {name} does not exist; give its path, or one of {_listed(names())}."
         )
-    near = closest(name, names(), 3)
-    raise FileNotFoundError(f"no task is called {name!r}; the nearest are {near} (all: {_listed(names())}).")
+    raise unknown("task", "file of data_specs/tasks", name, names())
 
 
 @functools.cache
 def _load(path: Path) -> TaskSpec:
     data = tomllib.loads(path.read_text())
-    layout = dict(data.pop("layout", {"name": "unknown"}))
+    layout = dict(data.pop("layout", {"name": NOT_STATED}))
     classes, targets = data.pop("classes", {}), data.pop("targets", {})
     fields = {
         "channels": tuple(_group(row, path) for row in data.pop("channels", [])),
@@ -166,14 +159,13 @@ def _load(path: Path) -> TaskSpec:
         "targets": tuple(targets.pop("names", [])),
         "target_units": tuple(targets.pop("units", [])),
         "sizes": tuple(data.pop("split", {}).items()),
-        "layout": layout.pop("name", "unknown"),
+        "layout": layout.pop("name", NOT_STATED),
         "options": tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in layout.items()),
         "sources": tuple(data.pop("sources", {}).items()),
     }
-    unknown = [*(f"classes.{k}" for k in classes), *(f"targets.{k}" for k in targets), *(set(data) - set(FIELDS))]
-    if unknown:
-        near = closest(unknown[0], FIELDS, 1)
-        raise ValueError(f"{path}: unknown field {unknown[0]!r}; the closest is {near!r} (all: {_listed(FIELDS)}).")
+    strange = [*(f"classes.{k}" for k in classes), *(f"targets.{k}" for k in targets), *(set(data) - set(FIELDS))]
+    if strange:
+        raise unknown(str(path), "field of a task", strange[0], FIELDS)
     return TaskSpec(name=path.stem, path=str(path), **fields, **data)
 
 
@@ -193,7 +185,7 @@ def _validate(spec: TaskSpec) -> None:
     def fail(text):
         raise ValueError(f"{spec.path or spec.name}: {text}")
 
-    for field, known in (("kind", KINDS), ("others", OTHERS), ("layout", LAYOUTS), ("averaging", ("", "micro", "macro"))):
+    for field, known in (("others", OTHERS), ("averaging", ("", "micro", "macro"))):
         if getattr(spec, field) not in known:
             fail(f"{field} is {getattr(spec, field)!r}; expected one of {_listed(map(repr, known))}.")
     flat = [code for codes in spec.codes for code in codes] + list(spec.ignored)
@@ -202,10 +194,10 @@ def _validate(spec: TaskSpec) -> None:
         fail(f"code {twice[0]} stands in two classes or is ignored too; a code has one meaning.")
     if spec.class_names and len(spec.class_names) != spec.classes:
         fail(f"{len(spec.class_names)} class names for {spec.classes} classes; name all or none.")
-    if spec.kind in WITH_CLASSES and spec.layout != "unknown" and spec.classes < 2:
-        fail(f"a task of kind {spec.kind!r} needs at least two classes, got {spec.classes}; complete classes.codes.")
-    if spec.kind not in WITH_CLASSES and not spec.targets:
-        fail(f"a task of kind {spec.kind!r} needs targets; complete targets.names.")
+    if spec.kind.has_codes and spec.layout != NOT_STATED and spec.classes < 2:
+        fail(f"a task of kind {spec.kind.name!r} needs at least two classes, got {spec.classes}; complete classes.codes.")
+    if not spec.kind.has_codes and not spec.targets:
+        fail(f"a task of kind {spec.kind.name!r} needs targets; complete targets.names.")
     if len(spec.target_units) not in (0, len(spec.targets)):
         fail(f"{len(spec.target_units)} units for {len(spec.targets)} targets; give all or none.")
     if {part for part, _ in spec.sizes} - set(SPLITS):

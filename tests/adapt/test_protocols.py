@@ -8,11 +8,10 @@ from made import tiny_adapt
 from made.tiny_tasks import in_memory
 
 from spectral_jax.adapt import protocols
+from spectral_jax.adapt.fit.adapted import head_of, merging
 from spectral_jax.adapt.parts import label_fraction
 from spectral_jax.adapt.protocols import PANGAEA, SPECTRALEARTH_FM_FROZEN, TERRAMIND_STUDY
-from spectral_jax.adapt.score.tally import HEADLINE, head_of, merging
 from spectral_jax.model.heads.temporal import TemporalConfig
-from spectral_jax.tasks.spec import KINDS
 
 
 def test_the_terramind_study_is_as_published():
@@ -67,10 +66,6 @@ def test_heads_follow_the_kind_of_task():
     assert merging(change, PANGAEA, 2).kind == "concatenation"
     assert merging(tiny_adapt.SPEC, PANGAEA, 6) == TemporalConfig("ltae", 6)
     assert merging(tiny_adapt.SPEC, PANGAEA, 1) is None
-
-
-def test_every_kind_of_task_has_a_headline():
-    assert set(HEADLINE) == set(KINDS)
 
 
 def test_half_of_the_labels_keeps_the_share_of_each_kind_of_tile():

@@ -18,11 +18,11 @@ from spectral_jax import api, interop
 from spectral_jax.adapt import protocols
 from spectral_jax.adapt.fit import adapted, encoders
 from spectral_jax.adapt.fit.encoders import RANDOM
-from spectral_jax.adapt.fit.supervised import buffers_of, evaluate, fit, outputs_of
+from spectral_jax.adapt.fit.supervised import buffers_of, evaluate, fit, outputs_of, task_loss
 from spectral_jax.adapt.parts.part import Part
 from spectral_jax.adapt.parts.source import source_of
 from spectral_jax.adapt.run import adapt
-from spectral_jax.adapt.score import tables, tally
+from spectral_jax.adapt.score import tables
 from spectral_jax.adapt.settings import Weights
 from spectral_jax.batch import Batch, SensorData
 from spectral_jax.config import Config, SensorInput, model_size
@@ -453,14 +453,14 @@ def test_a_task_with_dice_as_its_loss_is_trained_on_it(kind):
     buffers = buffers_of(one.model, params, one.start.matrix, train)
     samples = val.batch(range(3), 4)
     outputs = outputs_of(one.model, params, buffers, samples, protocol)
-    total, count = tally.loss(spec, outputs, samples.labels, samples.counts, buffers)
+    total, count = task_loss(spec, outputs, samples.labels, samples.counts, buffers)
     assert (float(total), float(count)) == tuple(map(float, supervised.soft_dice(outputs, samples.labels)))
     assert float(count) == 2 + 1 + 2  # classes of the three tiles; what fills up the batch has none
     expected = dice_by_hand(np.asarray(outputs)[:3], samples.labels[:3])
     assert float(total / count) == pytest.approx(expected, rel=1e-5)
     assert evaluate(one.model, params, buffers, val, protocol)[0] == pytest.approx(expected, rel=1e-5)
     plain = dataclasses.replace(spec, loss="")
-    assert float(tally.loss(plain, outputs, samples.labels, samples.counts, buffers)[1]) == 3 * 64 - 16
+    assert float(task_loss(plain, outputs, samples.labels, samples.counts, buffers)[1]) == 3 * 64 - 16
     found = fit(one.model, params, buffers, train, val, protocol, 0)
     first = dice_by_hand(np.asarray(outputs_of(one.model, params, buffers, train.batch(range(4), 4), protocol)), labels[:4])
     assert found.history[0]["loss"] == pytest.approx(first, rel=1e-4)  # of the first step, before it moves

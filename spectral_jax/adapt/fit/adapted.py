@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from spectral_jax.adapt.bands import CONVOLUTIONAL, LINEAR, NONE
+from spectral_jax.adapt.protocols import Protocol
 from spectral_jax.config import Config
 from spectral_jax.model import projection
 from spectral_jax.model.encoder import encode
@@ -22,6 +23,7 @@ from spectral_jax.model.published.terramind import TerraMindConfig
 from spectral_jax.sensors import SensorSpec
 from spectral_jax.spectral import project
 from spectral_jax.spectral.project import Projection
+from spectral_jax.tasks.spec import TaskSpec
 
 Encoder = TerraMindConfig | SpectralEarthConfig | SpectralEarthResNetConfig | DofaConfig | Config
 
@@ -72,6 +74,23 @@ class Adapted:
     def bands(self) -> int:
         """How many bands the encoder sees."""
         return len(self.kept) if self.target else len(self.source.used)
+
+
+def head_of(task: TaskSpec, protocol: Protocol) -> HeadConfig:
+    """The head that a protocol puts on a task."""
+    outputs = task.classes or len(task.targets)
+    if task.kind.of == "pixels":
+        return HeadConfig(protocol.head, outputs, width=protocol.head_width, dropout=protocol.dropout)
+    if task.kind.labels == "numbers":
+        return HeadConfig("regression", outputs, width=protocol.regression_width, dropout=protocol.dropout)
+    return HeadConfig("classification", outputs, dropout=protocol.dropout)
+
+
+def merging(task: TaskSpec, protocol: Protocol, dates: int) -> TemporalConfig | None:
+    """How a protocol merges the dates of a task's samples; None where they have one."""
+    if dates == 1:
+        return None
+    return TemporalConfig(protocol.series if task.kind.dates == 1 else protocol.change, dates)
 
 
 def init(

@@ -14,9 +14,8 @@ from spectral_jax.adapt.lines import LINEAR_PROBE
 from spectral_jax.adapt.parts.part import Part
 from spectral_jax.adapt.score.tally import Tally
 from spectral_jax.means import IGNORED
-from spectral_jax.tasks.spec import PER_PIXEL, TaskSpec
+from spectral_jax.tasks.spec import TaskSpec
 
-PIXEL_NUMBERS = ("pixel_regression", "pixel_multilabel")
 # Inverse strengths of the logistic regression and strengths of the ridge regression that are tried, on standardised bands, and
 # how long lbfgs may look. Choices.
 INVERSE_STRENGTHS, MOST_ITERATIONS = (0.001, 0.01, 0.1), 100
@@ -38,9 +37,9 @@ class Baseline(NamedTuple):
 
 def of(task: TaskSpec) -> Baseline:
     """The baseline of a task."""
-    if task.kind in PER_PIXEL:
+    if task.kind.is_map:
         return Baseline("pixel logistic regression", "none", "pixel_logistic")
-    if task.kind in PIXEL_NUMBERS:
+    if task.kind.of == "pixels":
         return Baseline("pixel ridge regression", "none", "pixel_ridge")
     return Baseline("linear model of the mean spectrum", "none", LINEAR_PROBE)
 
@@ -62,9 +61,9 @@ def fit(train: Part, val: Part, test: Part) -> tuple[Tally, list[np.ndarray]]:
       ValueError: training pixels of one class alone.
     """
     task = train.data.task
-    if task.kind not in (*PER_PIXEL, *PIXEL_NUMBERS):
+    if task.kind.of == "images":
         return probe.score(LINEAR_PROBE, _mean_spectra(train), _mean_spectra(test), train, test), []
-    classes = task.kind in PER_PIXEL
+    classes = task.kind.is_map
     spectra, labels = _pixels(train)
     if classes and len(np.unique(labels)) < 2:
         raise ValueError(
@@ -79,7 +78,7 @@ def fit(train: Part, val: Part, test: Part) -> tuple[Tally, list[np.ndarray]]:
         if not classes:
             predicted = model.predict(image.reshape(-1, image.shape[-1])).reshape(label.shape)
             # What is present or absent is fitted as 1 and 0.
-            predicted = predicted - 0.5 if task.kind == "pixel_multilabel" else predicted
+            predicted = predicted - 0.5 if task.kind.labels == "set" else predicted
             tally.add(predicted, np.where(valid[..., None], label, np.nan))
             continue
         found = np.full(valid.shape, IGNORED, np.int32)
@@ -113,7 +112,7 @@ def _best(train, val, classes: bool):
 def _pixels(part: Part) -> tuple[np.ndarray, np.ndarray]:
     """Spectra [N C] and classes [N] or quantities [N K] of the pixels that count."""
     found = [_flat(part, at) for at in range(len(part))]
-    known = lambda label: label != IGNORED if label.dtype.kind == "i" else np.isfinite(label).all(axis=-1)  # noqa: E731
+    known = lambda label: label != IGNORED if label.dtype == np.int32 else np.isfinite(label).all(axis=-1)  # noqa: E731
     counted = [valid & known(label) for _, valid, label in found]
     spectra = np.concatenate([image[c] for (image, _, _), c in zip(found, counted, strict=True)])
     return spectra, np.concatenate([label[c] for (_, _, label), c in zip(found, counted, strict=True)])

@@ -10,10 +10,9 @@ import numpy as np
 
 from spectral_jax import api, interop
 from spectral_jax.adapt.bands import CONVOLUTIONAL, check_pair, fixed_projection
-from spectral_jax.adapt.fit.adapted import Adapted, Encoder
+from spectral_jax.adapt.fit.adapted import Adapted, Encoder, head_of, merging
 from spectral_jax.adapt.lines import Line
 from spectral_jax.adapt.parts.source import Source
-from spectral_jax.adapt.score import tally
 from spectral_jax.adapt.settings import Adapt
 from spectral_jax.config import Config, SensorInput, model_size
 from spectral_jax.interop import terramind_bands
@@ -79,9 +78,9 @@ def make(line: Line, cfg: Adapt, task: TaskSpec, source: Source) -> Made:
     if adaptation == CONVOLUTIONAL:
         # What it gives is no reflectance: statistics of the encoder's own bands do not belong to it.
         statistics = None
-    temporal = None if line.probe else tally.merging(task, line.protocol, source.dates)
+    temporal = None if line.probe else merging(task, line.protocol, source.dates)
     model = Adapted(
-        encoder, adaptation, source.sensor, target if start else None, kept, tally.head_of(task, line.protocol),
+        encoder, adaptation, source.sensor, target if start else None, kept, head_of(task, line.protocol),
         _taps(encoder), cfg.size.px, key, temporal,
     )  # fmt: skip
     if folder:

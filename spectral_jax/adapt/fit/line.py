@@ -10,7 +10,6 @@ from spectral_jax.adapt.fit import adapted, probe, supervised
 from spectral_jax.adapt.fit.encoders import Made
 from spectral_jax.adapt.lines import Line
 from spectral_jax.adapt.parts.part import Part
-from spectral_jax.tasks.spec import PER_PIXEL
 
 # Spectra that a convolutional adapter's norms start from.
 SPECTRA = 512
@@ -60,7 +59,7 @@ def fit(line: Line, made: Made, train: Part, val: Part, test: Part, seed: int, s
     found = supervised.fit(model, params, buffers, train, val, protocol, seed)
     _, tally = supervised.evaluate(model, found.params, buffers, test, protocol)
     maps = []
-    if shown and test.data.task.kind in PER_PIXEL:
+    if shown and test.data.task.kind.is_map:
         samples = test.batch(range(min(shown, len(test))), max(shown, 1))
         outputs = supervised.outputs_of(model, found.params, buffers, samples, protocol)
         maps = list(np.asarray(outputs).argmax(axis=-1)[samples.counts])

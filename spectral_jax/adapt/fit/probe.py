@@ -15,9 +15,9 @@ from spectral_jax.adapt.lines import KNN_PROBE
 from spectral_jax.adapt.parts.part import Part
 from spectral_jax.adapt.score.tally import Tally
 from spectral_jax.means import IGNORED
+from spectral_jax.tasks.kinds import KINDS
 
 NEIGHBOURS = 20
-KINDS = ("classification", "multilabel", "image_regression")
 
 
 def fit(probe: str, model: Adapted, params: dict, buffers: dict, train: Part, test: Part, batch: int) -> Tally:
@@ -36,10 +36,11 @@ def fit(probe: str, model: Adapted, params: dict, buffers: dict, train: Part, te
       ValueError: the task has labels of pixels, or what `fit.probe_models` refuses.
     """
     task = train.data.task
-    if task.kind not in KINDS:
+    if task.kind.of == "pixels":
+        names = ", ".join(kind.name for kind in KINDS.values() if kind.of == "images")
         raise ValueError(
-            f"task {task.name}: probes are of whole images ({', '.join(KINDS)}), and its kind is {task.kind!r}; take a "
-            "protocol with the head 'linear', which is the linear probe of pixels."
+            f"task {task.name}: probes are of whole images ({names}), and its kind is {task.kind.name!r}; take a protocol with "
+            "the head 'linear', which is the linear probe of pixels."
         )
     found, asked = (embeddings(model, params, buffers, part, batch) for part in (train, test))
     return score(probe, found, asked, train, test)
@@ -58,24 +59,26 @@ def score(probe: str, found: np.ndarray, asked: np.ndarray, train: Part, test: P
     task = train.data.task
     scenes = np.array(train.data.scene)[train.rows]
     labels, truth = np.stack(train.labels()), np.stack(test.labels())
-    tally = Tally(task, np.nanmean(labels, axis=0) if task.kind == "image_regression" else None)
-    if task.kind == "classification":
+    tally = Tally(task, np.nanmean(labels, axis=0) if task.kind.labels == "numbers" else None)
+    if task.kind.labels == "class":
         known = labels != IGNORED
         tally.add_classes(_classes(probe, found[known], labels[known], asked, scenes[known]), truth)
         return tally
     # Labels of which an image has several are fitted as numbers 0 and 1, and are there above one half.
     columns = labels.astype(np.float64)
     values = np.stack([_values(probe, found, column, asked, scenes) for column in columns.T], axis=1)
-    tally.add(values - 0.5 if task.kind == "multilabel" else values, truth)
+    tally.add(values - 0.5 if task.kind.labels == "set" else values, truth)
     return tally
 
 
 def embeddings(model: Adapted, params: dict, buffers: dict, part: Part, batch: int) -> np.ndarray:
     """The embedding of each sample [N D], float32; of several dates the mean over those that were seen."""
-    rows = []
-    for samples in part.chunks(batch):
-        rows.append(np.asarray(_embed(params, buffers, samples.images, samples.valid, model=model))[samples.counts])
-    return np.concatenate(rows)
+    return np.concatenate(
+        [
+            np.asarray(_embed(params, buffers, samples.images, samples.valid, model=model))[samples.counts]
+            for samples in part.chunks(batch)
+        ]
+    )
 
 
 @partial(jax.jit, static_argnames="model")

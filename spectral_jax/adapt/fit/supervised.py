@@ -18,12 +18,16 @@ from spectral_jax.adapt.fit.adapted import Adapted
 from spectral_jax.adapt.parts import batches
 from spectral_jax.adapt.parts.part import Part, Samples
 from spectral_jax.adapt.protocols import Protocol
-from spectral_jax.adapt.score.tally import HEADLINE, Tally, label_buffers, refuse_without_labels
-from spectral_jax.adapt.score.tally import loss as task_loss
+from spectral_jax.adapt.score.tally import Tally
 from spectral_jax.ingest.raster.tiled import plan
-from spectral_jax.means import global_mean
+from spectral_jax.means import IGNORED, global_mean
+from spectral_jax.objective.supervised import binary_cross_entropy, cross_entropy, soft_dice, squared_error
+from spectral_jax.tasks.kinds import Kind
 from spectral_jax.tasks.spec import TaskSpec
 from spectral_jax.train import loop
+
+# What a task file calls the loss of overlaps.
+DICE = "Dice"
 
 
 @jax.tree_util.register_dataclass
@@ -63,15 +67,14 @@ def fit(model: Adapted, params: dict, buffers: dict, train: Part, val: Part, pro
     """
     task = train.data.task
     for name, part in (("train", train), ("val", val)):
-        refuse_without_labels(task, name, part.labels())
-    kind = task.kind
+        part.refuse_without_labels(name)
     epoch_steps = -(-len(train) // protocol.batch)
     total = jnp.int32(epoch_steps * protocol.epochs)
     moving = _moving(params, protocol)
     state = FitState(jnp.int32(0), jnp.float32(1.0), params, _optimiser(protocol, model, params).init(moving))
     run = partial(_step, buffers=buffers, total=total, model=model, protocol=protocol, task=task)
     key, best, history = jax.random.key(seed), None, []
-    plateau = _schedule(protocol, kind) == "plateau"
+    plateau = _schedule(protocol, task.kind) == "plateau"
     stale = 0
     for epoch in range(1, protocol.epochs + 1):
         losses: list[float] = []
@@ -84,7 +87,7 @@ def fit(model: Adapted, params: dict, buffers: dict, train: Part, val: Part, pro
         if epoch % protocol.evaluate_every and epoch != protocol.epochs:
             continue
         val_loss, tally = evaluate(model, state.params, buffers, val, protocol)
-        metric = tally.metrics()[HEADLINE[kind]]
+        metric = tally.metrics()[task.kind.headline]
         row = {"epoch": epoch, "loss": float(np.mean(losses)), "val_loss": val_loss, "val_metric": metric}
         history.append(row | {"factor": float(state.factor)})
         better = -val_loss if protocol.monitor == "loss" else metric
@@ -114,7 +117,38 @@ def buffers_of(model: Adapted, params: dict, matrix: np.ndarray | None, train: P
     mean = total / max(count, 1)
     std = np.sqrt(np.maximum(squares / max(count, 1) - mean**2, 0.0))
     made |= {"mean": jnp.asarray(mean, jnp.float32), "std": jnp.asarray(np.where(std > 1e-6, std, 1.0), jnp.float32)}
-    return made | label_buffers(train.data.task.kind, train.labels())
+    return made | (label_buffers(train.labels()) if train.data.task.kind.labels == "numbers" else {})
+
+
+def label_buffers(labels: list[np.ndarray]) -> dict[str, jax.Array]:
+    """Mean and deviation [K] of the training labels of a regression [... K]."""
+    table = np.concatenate([np.asarray(label, np.float64).reshape(-1, label.shape[-1]) for label in labels])
+    std = np.nanstd(table, axis=0)
+    mean = np.nanmean(table, axis=0)
+    return {"label_mean": jnp.asarray(mean, jnp.float32), "label_std": jnp.asarray(np.where(std > 0, std, 1.0), jnp.float32)}
+
+
+def task_loss(
+    task: TaskSpec, outputs: jax.Array, labels: jax.Array, counts: jax.Array, buffers: dict
+) -> tuple[jax.Array, jax.Array]:
+    """Sum and count of the loss of a batch; pure.
+
+    Args:
+      task: of the labels; static. Tasks with a class for each pixel whose published loss is "Dice" have that.
+      outputs: of the head [B H W K] or [B K].
+      labels: see `TaskData.labels`; -1 and NaN do not count.
+      counts: bool [B], False for samples that fill up a batch.
+      buffers: regressions take `label_mean` and `label_std` [K]: they are trained on standardised targets.
+    """
+    if task.kind.labels == "class":
+        return soft_dice(outputs, labels) if task.kind.is_map and task.loss == DICE else cross_entropy(outputs, labels)
+    if task.kind.labels == "set":
+        if task.kind.of == "images":  # bool has no number for "not labelled", so `counts` tells what fills up the batch
+            labels = jnp.where(counts[:, None], labels.astype(jnp.float32), IGNORED)
+        return binary_cross_entropy(outputs, labels)
+    shape = (1,) * (labels.ndim - 1) + (labels.shape[-1],)
+    scaled = (labels - buffers["label_mean"].reshape(shape)) / buffers["label_std"].reshape(shape)
+    return squared_error(outputs, scaled)
 
 
 def evaluate(model: Adapted, params: dict, buffers: dict, part: Part, protocol: Protocol) -> tuple[float, Tally]:
@@ -195,8 +229,8 @@ def _moving(params: dict, protocol: Protocol) -> dict:
     return {name: part for name, part in params.items() if name != "encoder" or not protocol.frozen}
 
 
-def _schedule(protocol: Protocol, kind: str) -> str:
-    return protocol.regression_schedule if kind.endswith("regression") else protocol.schedule
+def _schedule(protocol: Protocol, kind: Kind) -> str:
+    return protocol.regression_schedule if kind.labels == "numbers" else protocol.schedule
 
 
 def _share(schedule: str, step: jax.Array, total: jax.Array, protocol: Protocol) -> jax.Array:

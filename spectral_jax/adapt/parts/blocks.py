@@ -157,10 +157,10 @@ def _assigned(shares: np.ndarray, wanted: np.ndarray, order: np.ndarray) -> tupl
 def _weights(data: TaskData) -> np.ndarray:
     """[N 1+K] what is to be balanced: each sample, and its pixels of each class or its third of the first target."""
     kind, classes = data.task.kind, data.task.classes
-    if kind == "multilabel":
+    if kind.labels == "class":
+        table = np.stack([_pixels_of_classes(np.asarray(label), classes) for label in data.labels])
+    elif kind.has_codes:
         table = np.asarray(data.labels, float)
-    elif classes:
-        table = np.stack([_pixels_of_classes(np.asarray(one), classes) for one in data.labels])
     else:
         first = np.array([np.nanmean(one) if np.isfinite(one).any() else np.nan for one in (_first(x) for x in data.labels)])
         edges = np.nanquantile(first, np.arange(1, BINS) / BINS) if np.isfinite(first).any() else []

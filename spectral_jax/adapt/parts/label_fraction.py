@@ -41,11 +41,11 @@ def draw(data: TaskData, rows: Sequence[int], fraction: float, seed: int) -> np.
 
 def _described(data: TaskData, row: int) -> np.ndarray:
     """What a sample is binned by: the share of each class, or its first target."""
-    label = np.asarray(data.labels[row])
-    if data.task.kind == "multilabel":
-        return label.astype(float)
-    if data.task.classes:
+    label, kind = np.asarray(data.labels[row]), data.task.kind
+    if kind.labels == "class":
         counts = np.bincount(label[label != IGNORED].ravel(), minlength=data.task.classes)
         return counts / max(1, counts.sum())
+    if kind.has_codes:
+        return label.astype(float)
     known = label[..., 0][np.isfinite(label[..., 0])]
     return np.array([known.mean() if known.size else np.nan])

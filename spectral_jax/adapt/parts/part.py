@@ -89,6 +89,20 @@ class Part:
         """The label of every sample, in order; no image is read."""
         return [_label(np.asarray(self.data.labels[int(row)])) for row in self.rows]
 
+    def refuse_without_labels(self, name: str) -> None:
+        """Raises ValueError where the part is empty, or none of its labels counts; `name` is what the split calls it."""
+        task, labels = self.data.task, self.labels()
+        if not labels:
+            raise ValueError(
+                f"task {task.name}: part {name!r} of the split is empty; change data.fractions, data.block_m or data.buffer_m, "
+                "or read a split that has samples."
+            )
+        if not any((x != IGNORED).any() if x.dtype == np.int32 else np.isfinite(x).any() for x in labels):
+            raise ValueError(
+                f"task {task.name}: all labels of the {len(labels)} samples of part {name!r} are ignored; nothing can be "
+                "learned or measured there. Change the split, or look at the labels."
+            )
+
     def _read(self, row: int):
         whole, there = np.asarray(self.data.images[row]), np.asarray(self.data.valid[row])
         stored = np.stack([whole[..., list(one)] for one in self.source.index])
@@ -121,9 +135,9 @@ def _resized(image: np.ndarray, seen: np.ndarray, label: np.ndarray, px: int):
 
 
 def _label(label: np.ndarray) -> np.ndarray:
-    if label.dtype.kind in "iu":
+    if np.issubdtype(label.dtype, np.integer):
         return label.astype(np.int32)
-    return label if label.dtype.kind == "b" else label.astype(np.float32)
+    return label if label.dtype == bool else label.astype(np.float32)
 
 
 def _filled(x: np.ndarray, extra: int, value) -> np.ndarray:

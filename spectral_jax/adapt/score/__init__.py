@@ -3,7 +3,7 @@
 In the order in which they may import one another:
 
   metrics: of label maps, label sets and regressions, from sums that add up exactly
-  tally: what each kind of task asks of a head, its loss, and its metrics
+  tally: what metrics are computed from, batch by batch
   seeds: mean, spread and interval, and paired comparisons
   tables: rows to statistics and to the table of the terminal
   ranks: several comparisons in one table, by average rank

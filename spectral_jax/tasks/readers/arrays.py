@@ -10,7 +10,7 @@ import numpy as np
 from spectral_jax.tasks import classes
 from spectral_jax.tasks.readers import rasters
 from spectral_jax.tasks.samples import Channel, FileSequence, TaskData
-from spectral_jax.tasks.spec import PER_PIXEL, TaskSpec
+from spectral_jax.tasks.spec import TaskSpec
 
 # From a path to its arrays by name. An array has a shape, takes a row number in brackets, and `np.asarray` reads it.
 Opened = Callable[[Path], AbstractContextManager[Mapping]]
@@ -51,7 +51,7 @@ def labelled(spec: TaskSpec, folder: Path, parts: Sequence[str], ending: str, op
         labels.append(_labels(raw, spec, path))
         where += [(path, i, name) for i, name in enumerate(names)]
         splits += [part] * count
-    if spec.kind in PER_PIXEL:
+    if spec.kind.is_map:
         classes.refuse_all_ignored([x for one in labels for x in one], spec, folder)
     read = functools.partial(
         _read,
@@ -74,7 +74,7 @@ def labelled(spec: TaskSpec, folder: Path, parts: Sequence[str], ending: str, op
 
 
 def _labels(raw: np.ndarray, spec: TaskSpec, path: Path) -> np.ndarray:
-    if spec.kind == "multilabel":
+    if spec.kind.labels == "set" and spec.kind.of == "images":
         if raw.shape[1:] != (spec.classes,):
             raise ValueError(f"{path}: expected labels [N {spec.classes}], one column a class, got {list(raw.shape)}.")
         return raw.astype(bool)

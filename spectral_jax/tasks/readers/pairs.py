@@ -13,7 +13,7 @@ from spectral_jax.ingest.raster.grid import check_same_grid
 from spectral_jax.tasks import classes
 from spectral_jax.tasks.readers import rasters
 from spectral_jax.tasks.samples import Channel, FileSequence, TaskData
-from spectral_jax.tasks.spec import PER_PIXEL, SPLITS, TaskSpec
+from spectral_jax.tasks.spec import SPLITS, TaskSpec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,7 +135,7 @@ def read_pairs(spec: TaskSpec, pairs: Sequence[Pair], folder: Path, notes: tuple
         labels.append(label)
         places.append(where)
         scenes.append(pair.scene or seen or pair.name)
-    if spec.kind in PER_PIXEL:
+    if spec.kind.is_map:
         classes.refuse_all_ignored(labels, spec, folder)
     sizes = {label.shape for label in labels}
     read = functools.partial(_read, missing=missing)
@@ -170,9 +170,9 @@ def _looked_at(spec: TaskSpec, pair: Pair) -> tuple[tuple[Channel, ...], object,
         found = _one_file_a_band(spec, pair)
     pattern = re.search(spec.option("scene", ""), pair.name)
     seen = (pattern.group(0) if pattern else "") or seen
-    if spec.kind in PER_PIXEL:
+    if spec.kind.is_map:
         return tuple(found), where, classes.class_index(numbers[0], spec, pair.label, ~valid[0]), seen
-    if spec.kind == "multilabel":
+    if spec.kind.has_codes:
         index = classes.class_index(numbers[0], spec, pair.label, ~valid[0])
         return tuple(found), where, np.isin(np.arange(spec.classes), index), seen
     if len(numbers) != len(spec.targets):

@@ -17,7 +17,7 @@ import numpy as np
 from spectral_jax.tasks import classes
 from spectral_jax.tasks.readers import rasters
 from spectral_jax.tasks.samples import Channel, FileSequence, Georeference, TaskData
-from spectral_jax.tasks.spec import PER_PIXEL, ChannelGroup, TaskSpec
+from spectral_jax.tasks.spec import ChannelGroup, TaskSpec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +67,7 @@ def task_data(
     Raises:
       ValueError: every pixel of every label raster is ignored.
     """
-    if samples and spec.kind in PER_PIXEL:
+    if samples and spec.kind.is_map:
         classes.refuse_all_ignored(labels, spec, folder)
     one_size = isinstance(labels, list) and len({label.shape for label in labels}) == 1
     image = functools.partial(_image, groups=spec.channels, read=read)

@@ -51,9 +51,8 @@ def dynamic_earth_net(spec: TaskSpec, folder: Path, parts: Sequence[str]) -> Tas
     samples = []
     for split in parts:
         path = rasters.existing(folder / LISTS / f"{split}.txt", spec, f"the list of {split} months")
-        for line in path.read_text().splitlines():
-            if line.strip():
-                samples.append(_month(spec, folder, line.split(), split, path))
+        lines = [line.split() for line in path.read_text().splitlines()]
+        samples += [_month(spec, folder, words, split, path) for words in lines if words]
     labels = FileSequence(tuple(samples), functools.partial(_marked_class, spec=spec))
     return series.task_data(spec, folder, samples, labels, functools.partial(_dates, missing=spec.option("missing", ())))
 
