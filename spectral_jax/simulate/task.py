@@ -8,6 +8,7 @@ import numpy as np
 
 from spectral_jax.sensors import SensorSpec
 from spectral_jax.simulate.scenes import layout, store
+from spectral_jax.tasks.kinds import KINDS
 from spectral_jax.tasks.samples import Channel, Georeference, TaskData
 from spectral_jax.tasks.spec import ChannelGroup, TaskSpec
 
@@ -20,7 +21,7 @@ def spec() -> TaskSpec:
     return TaskSpec(
         name=NAME,
         title="simulated EnMAP scenes, and the class that covers most of each pixel",
-        kind="segmentation",
+        kind=KINDS["segmentation"],
         channels=(ChannelGroup(SENSOR, unit="reflectance * 1e4"),),
         codes=tuple((code,) for code in range(1, len(layout.CLASSES) + 1)),
         class_names=tuple(name.replace("_", " ") for name in layout.CLASSES),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from spectral_jax.ingest.raster.earth import utm_epsg
+from spectral_jax.sentences import needs
 from spectral_jax.tasks.samples import Georeference, TaskData
 
 
@@ -29,9 +30,10 @@ def places(data: TaskData) -> tuple[Georeference, ...]:
 
 def metric_epsg(place: Georeference) -> int:
     """The image's own coordinate system where it is in metres, else the UTM zone (WGS 84) of its centre."""
-    from rasterio.crs import CRS
-    from rasterio.warp import transform
-
+    with needs("rasterio", "geo", "measuring distances between images"):
+        from rasterio.crs import CRS
+        from rasterio.warp import transform
+    assert place.epsg is not None  # `places` refuses others
     crs = CRS.from_epsg(place.epsg)
     if crs.is_projected and abs(crs.linear_units_factor[1] - 1.0) < 1e-9:
         return place.epsg
@@ -45,8 +47,8 @@ def boxes(where: Sequence[Georeference], epsg: int) -> np.ndarray:
 
     Images of another system are bounded by their corners and the middles of their sides.
     """
-    from rasterio.warp import transform
-
+    with needs("rasterio", "geo", "measuring distances between images"):
+        from rasterio.warp import transform
     bounds = np.array([place.bounds for place in where]).reshape(-1, 4)
     codes = np.array([place.epsg for place in where])
     out = bounds.copy()
@@ -72,7 +74,7 @@ def nearest_m(ours: Sequence[Georeference], theirs: Sequence[Georeference]) -> n
         rows = np.flatnonzero(systems == epsg)
         others = boxes(theirs, epsg)
         others = others[np.isfinite(others).all(axis=1)]
-        for row, box in zip(rows, boxes([ours[i] for i in rows], epsg), strict=True):
+        for row, box in zip(rows, boxes([ours[int(i)] for i in rows], epsg), strict=True):
             apart = np.maximum(0.0, np.maximum(others[:, :2] - box[2:], box[:2] - others[:, 2:]))
             out[row] = np.hypot(*apart.T).min(initial=np.inf)
     return out

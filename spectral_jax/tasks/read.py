@@ -63,6 +63,25 @@ def read(task: TaskSpec | str, folder: str | Path, parts: Sequence[str] = SPLITS
       FileNotFoundError: missing files.
       ValueError: no such task or layout, files that do not fit the task, an empty split, or a task whose published layout is
         not known here.
+
+    Example, a task of two quantities of spectra in one file:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from spectral_jax.tasks.kinds import KINDS
+    >>> from spectral_jax.tasks.spec import ChannelGroup
+    >>> task = TaskSpec(
+    ...     "mine", "soil in the laboratory", KINDS["image_regression"], (ChannelGroup("laboratory"),),
+    ...     targets=("clay", "ph"), layout="soil", options=(("file", "spectra.npz"),),
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.savez(
+    ...         f"{folder}/spectra.npz", spc=np.full((3, 700), 0.4), wavelength=np.linspace(350.0, 2500.0, 700),
+    ...         train=np.array([1, 1, 0]), clay=np.array([12.0, 30.0, 25.0]), ph=np.array([6.5, 7.0, np.nan]),
+    ...     )
+    ...     data = read(task, folder, ("train",))
+    >>> len(data), data.images.shape, data.labels.tolist()
+    (2, (2, 1, 1, 700), [[12.0, 6.5], [30.0, 7.0]])
     """
     spec = TaskSpec.load(task) if isinstance(task, str) else task
     parts = pairs.split_names(parts)

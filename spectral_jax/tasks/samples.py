@@ -3,12 +3,14 @@
 import collections.abc
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from spectral_jax.tasks.spec import TaskSpec
 
-# Class index of pixels that count neither in a loss nor in a metric: a one-hot encoding of it is all zeros.
+# Numbers of samples.
+Rows = Sequence[int] | np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,12 +64,12 @@ class FileSequence(collections.abc.Sequence):
     """Arrays that are read from their files when they are asked for; a set of tiles can be larger than memory."""
 
     files: tuple
-    read: Callable[[object], np.ndarray]
+    read: Callable[[Any], np.ndarray]
 
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, index: int) -> np.ndarray:
+    def __getitem__(self, index: int) -> np.ndarray:  # type: ignore[override]  # one file at a time, no slices
         return self.read(self.files[index])
 
 
@@ -94,9 +96,9 @@ class TaskData:
     """
 
     task: TaskSpec
-    images: Sequence
-    valid: Sequence
-    labels: Sequence
+    images: Sequence | np.ndarray
+    valid: Sequence | np.ndarray
+    labels: Sequence | np.ndarray
     channels: tuple[Channel, ...]
     names: tuple[str, ...]
     scene: tuple[str, ...]
@@ -140,14 +142,14 @@ class TaskData:
         ]
         return np.array(chosen, int)
 
-    def select(self, rows: Sequence[int]) -> "TaskData":
+    def select(self, rows: Rows) -> "TaskData":
         """The samples `rows`, in that order; files stay unread."""
         rows = [int(i) for i in rows]
         fields = ("images", "valid", "labels", "names", "scene", "block", "split", "georeference", "months")
         picked = {f: _picked(getattr(self, f), rows) for f in fields}
         return dataclasses.replace(self, **picked)
 
-    def stack(self, rows: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def stack(self, rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Samples as arrays: images [n H W C], valid [n H W C], labels [n ...].
 
         Raises:
@@ -164,13 +166,19 @@ class TaskData:
         return np.stack(images), np.stack(valid), np.stack([np.asarray(self.labels[int(i)]) for i in rows])
 
 
+def all_or_none(places: Sequence[Georeference | None]) -> tuple[Georeference, ...]:
+    """The places of all samples; none where one has none."""
+    known = tuple(place for place in places if place is not None)
+    return known if len(known) == len(places) else ()
+
+
 def usable(valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pixels [H W] and channels [C] that hold data, from a validity mask [H W C].
 
     A channel without any valid pixel is taken out first; a pixel then counts where all other channels are valid.
     """
-    channel = valid.any(axis=(0, 1))
-    return valid[..., channel].all(axis=-1) & channel.any(), channel
+    channel = np.asarray(valid.any(axis=(0, 1)))
+    return np.asarray(valid[..., channel].all(axis=-1)) & channel.any(), channel
 
 
 def _picked(value, rows: list[int]):

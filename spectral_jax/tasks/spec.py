@@ -93,7 +93,7 @@ class TaskSpec:
     def __post_init__(self):
         if not isinstance(self.kind, Kind):
             if self.kind not in KINDS:
-                raise unknown(f"{self.path or self.name}: kind", "kind of task", self.kind, KINDS)
+                raise unknown(f"{self.path or self.name}: kind", "kind of task", self.kind, KINDS, most=len(KINDS))
             object.__setattr__(self, "kind", KINDS[self.kind])
         _validate(self)
 
@@ -165,7 +165,7 @@ def _load(path: Path) -> TaskSpec:
     }
     strange = [*(f"classes.{k}" for k in classes), *(f"targets.{k}" for k in targets), *(set(data) - set(FIELDS))]
     if strange:
-        raise unknown(str(path), "field of a task", strange[0], FIELDS)
+        raise unknown(str(path), "field of a task", strange[0], FIELDS, most=len(FIELDS))
     return TaskSpec(name=path.stem, path=str(path), **fields, **data)
 
 

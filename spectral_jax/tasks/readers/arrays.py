@@ -39,7 +39,8 @@ def labelled(spec: TaskSpec, folder: Path, parts: Sequence[str], ending: str, op
         raise FileNotFoundError(
             f"task {spec.name}: expected {' or '.join(f'{p}{ending}' for p in parts)} in {folder}, and none is there."
         )
-    labels, where, scenes, blocks, splits, channels = [], [], [], [], [], None
+    labels, where, scenes, blocks, splits = [], [], [], [], []
+    channels: tuple[Channel, ...] = ()
     for part, path in files.items():
         with opened(path) as held:
             count = _array(held, path, spec.option("images")).shape[0]
@@ -52,7 +53,7 @@ def labelled(spec: TaskSpec, folder: Path, parts: Sequence[str], ending: str, op
         where += [(path, i, name) for i, name in enumerate(names)]
         splits += [part] * count
     if spec.kind.is_map:
-        classes.refuse_all_ignored([x for one in labels for x in one], spec, folder)
+        classes.refuse_all_ignored([label for of_part in labels for label in of_part], spec, folder)
     read = functools.partial(
         _read,
         opened=opened,

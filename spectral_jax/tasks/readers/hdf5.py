@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from spectral_jax.sentences import needs
 from spectral_jax.tasks.readers import arrays
 from spectral_jax.tasks.samples import TaskData
 from spectral_jax.tasks.spec import TaskSpec
@@ -20,8 +21,6 @@ def hdf5(spec: TaskSpec, folder: Path, parts: Sequence[str]) -> TaskData:
 
 
 def _opened(path: Path):
-    try:
+    with needs("h5py", "pace", "reading HDF5 tasks"):
         import h5py
-    except ImportError as error:
-        raise ImportError("reading HDF5 tasks needs h5py; install the extra spectral-jax[pace].") from error
     return h5py.File(path, "r")

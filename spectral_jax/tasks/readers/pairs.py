@@ -12,7 +12,7 @@ from spectral_jax.ingest.raster import geotiff
 from spectral_jax.ingest.raster.grid import check_same_grid
 from spectral_jax.tasks import classes
 from spectral_jax.tasks.readers import rasters
-from spectral_jax.tasks.samples import Channel, FileSequence, TaskData
+from spectral_jax.tasks.samples import Channel, FileSequence, Georeference, TaskData, all_or_none
 from spectral_jax.tasks.spec import SPLITS, TaskSpec
 
 
@@ -123,7 +123,9 @@ def read_pairs(spec: TaskSpec, pairs: Sequence[Pair], folder: Path, notes: tuple
         first one.
     """
     missing = tuple(float(x) for x in spec.option("missing", ()))
-    labels, places, scenes, first = [], [], [], None
+    labels, scenes = [], []
+    places: list[Georeference | None] = []
+    first: tuple[Channel, ...] = ()
     for pair in pairs:
         found, where, label, seen = _looked_at(spec, pair)
         first = first or found
@@ -149,14 +151,15 @@ def read_pairs(spec: TaskSpec, pairs: Sequence[Pair], folder: Path, notes: tuple
         scene=tuple(scenes),
         block=tuple(p.block or p.name for p in pairs),
         split=tuple(p.split for p in pairs),
-        georeference=tuple(places) if all(places) else (),
+        georeference=all_or_none(places),
         notes=notes,
     )
 
 
-def _looked_at(spec: TaskSpec, pair: Pair) -> tuple[tuple[Channel, ...], object, np.ndarray, str]:
+def _looked_at(spec: TaskSpec, pair: Pair) -> tuple[tuple[Channel, ...], Georeference | None, np.ndarray, str]:
     groups = spec.channels if len(spec.channels) == len(pair.images) else ()
-    found, seen = [], ""
+    found: list[Channel] = []
+    seen = ""
     with geotiff.opened(pair.label) as label:
         for i, path in enumerate(pair.images):
             with geotiff.opened(path) as image:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spectral_jax.sentences import needs
 from spectral_jax.tasks.readers import rasters
 from spectral_jax.tasks.readers.pairs import Pair, pairs_in
 from spectral_jax.tasks.spec import TaskSpec
@@ -30,12 +31,8 @@ def hls_burn_scars(spec: TaskSpec, folder: Path, parts: Sequence[str]) -> list[P
 
 
 def _hls_validation(count: int) -> set[int]:
-    try:
+    with needs("scikit-learn", "eval", "the published split of HLS Burn Scars"):
         from sklearn.model_selection import train_test_split
-    except ImportError as error:
-        raise ImportError(
-            "the published split of HLS Burn Scars needs scikit-learn; install the extra spectral-jax[eval]."
-        ) from error
     return {int(i) for i in train_test_split(np.arange(count), test_size=HLS_VALIDATION, random_state=HLS_SEED)[1]}
 
 
@@ -53,8 +50,8 @@ def sen1floods11(spec: TaskSpec, folder: Path, parts: Sequence[str]) -> list[Pai
             radar, label = line.split(",")
             chips = (root / "S2Hand" / radar.replace("S1Hand", "S2Hand"), root / "S1Hand" / radar)
             images = tuple(rasters.existing(chip, spec, f"a chip of {name}") for chip in chips)
-            label = rasters.existing(root / "LabelHand" / label, spec, f"labels of {name}")
-            out.append(Pair(radar.removesuffix(".tif").removesuffix("_S1Hand"), images, label, split, radar.split("_")[0]))
+            labels = rasters.existing(root / "LabelHand" / label, spec, f"labels of {name}")
+            out.append(Pair(radar.removesuffix(".tif").removesuffix("_S1Hand"), images, labels, split, radar.split("_")[0]))
     return out
 
 

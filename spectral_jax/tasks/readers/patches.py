@@ -73,7 +73,8 @@ def five_billion_pixels(spec: TaskSpec, folder: Path, parts: Sequence[str]) -> T
       FileNotFoundError: a folder is missing or empty.
       ValueError: another number of labels than of images, or files that do not fit the task.
     """
-    found, notes = [], ()
+    found: list[Pair] = []
+    notes: tuple[str, ...] = ()
     for part in parts:
         images = _tifs(spec, folder / part / "imgs", f"a folder of {part} images")
         labels = _tifs(spec, folder / part / "labels", f"a folder of {part} labels")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from spectral_jax.ingest.raster import bands, geotiff
-from spectral_jax.sensors import SensorSpec
+from spectral_jax.sensors import Band, SensorSpec
 from spectral_jax.sensors import names as sensor_names
 from spectral_jax.tasks.samples import Channel, Georeference
 from spectral_jax.tasks.spec import ChannelGroup, TaskSpec
@@ -64,9 +64,7 @@ def known_channels(group: ChannelGroup, count: int, date: int = 0) -> tuple[Chan
         names = tuple(b.name for b in listed) or names
     table = {b.name: b for b in sensor.bands}
     rows = [(name, table.get(name)) for name in names]
-    return tuple(
-        Channel(name, group.sensor, _number(b and b.centre_nm), _number(b and b.fwhm_nm), group.unit, date) for name, b in rows
-    )
+    return tuple(Channel(name, group.sensor, *_numbers(b), group.unit, date) for name, b in rows)
 
 
 def pixels(dataset, path: Path, missing: tuple[float, ...] = (), subtract: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -86,5 +84,8 @@ def pixels(dataset, path: Path, missing: tuple[float, ...] = (), subtract: float
     return raw, ~gap
 
 
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else float(value)
+def _numbers(band: Band | None) -> tuple[float, float]:
+    """Centre and width, nm; NaN where the band is not known or has none."""
+    numbers = (None, None) if band is None else (band.centre_nm, band.fwhm_nm)
+    centre, width = (float("nan") if number is None else float(number) for number in numbers)
+    return centre, width

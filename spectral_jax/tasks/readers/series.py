@@ -16,7 +16,7 @@ import numpy as np
 
 from spectral_jax.tasks import classes
 from spectral_jax.tasks.readers import rasters
-from spectral_jax.tasks.samples import Channel, FileSequence, Georeference, TaskData
+from spectral_jax.tasks.samples import Channel, FileSequence, Georeference, TaskData, all_or_none
 from spectral_jax.tasks.spec import ChannelGroup, TaskSpec
 
 
@@ -71,7 +71,6 @@ def task_data(
         classes.refuse_all_ignored(labels, spec, folder)
     one_size = isinstance(labels, list) and len({label.shape for label in labels}) == 1
     image = functools.partial(_image, groups=spec.channels, read=read)
-    places = tuple(sample.place for sample in samples)
     return TaskData(
         task=spec,
         images=FileSequence(tuple(samples), functools.partial(image, part=0)),
@@ -82,7 +81,7 @@ def task_data(
         scene=tuple(sample.scene for sample in samples),
         block=tuple(sample.block for sample in samples),
         split=tuple(sample.split for sample in samples),
-        georeference=places if all(places) else (),
+        georeference=all_or_none([sample.place for sample in samples]),
         months=np.array([sample.months for sample in samples], int).reshape(len(samples), spec.dates),
         notes=notes,
     )

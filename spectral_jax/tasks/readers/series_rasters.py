@@ -70,8 +70,8 @@ def _month(spec: TaskSpec, folder: Path, words: Sequence[str], split: str, liste
     label = rasters.existing(label, spec, f"a label raster of {listed.name}")
     days = [series.day(f"{words[2]}-{number:02d}", listed) for number in spec.option("days")]
     images = tuple(rasters.existing(at / f"{day}.tif", spec, f"an image of {listed.name}") for day in days)
-    cube = CUBE.search(words[0])
-    cube = cube.group(0) if cube else words[0].strip("/")
+    match = CUBE.search(words[0])
+    cube = match.group(0) if match else words[0].strip("/")
     with geotiff.opened(label) as raster:
         size, place = (raster.height, raster.width), rasters.place(raster)
         months = tuple(day.month for day in days)
@@ -187,7 +187,5 @@ def _dates(
                 series.check_fits(image.count, (image.height, image.width), group, path, sample)
                 numbers[date], valid[date] = rasters.pixels(image, path, missing)
     gap = np.zeros_like(next(iter(numbers.values())))
-    return tuple(
-        np.stack([found.get(date, blank) for date in range(len(source))])
-        for found, blank in ((numbers, gap), (valid, gap.astype(bool)))
-    )
+    dates = range(len(source))
+    return np.stack([numbers.get(d, gap) for d in dates]), np.stack([valid.get(d, gap.astype(bool)) for d in dates])

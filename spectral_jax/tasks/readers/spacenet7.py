@@ -15,7 +15,7 @@ from spectral_jax.ingest.raster import geotiff
 from spectral_jax.ingest.raster.grid import check_same_grid
 from spectral_jax.tasks import classes
 from spectral_jax.tasks.readers import rasters
-from spectral_jax.tasks.samples import FileSequence, Georeference, TaskData
+from spectral_jax.tasks.samples import FileSequence, Georeference, TaskData, all_or_none
 from spectral_jax.tasks.spec import TaskSpec
 
 METADATA = "metadata_train.json"
@@ -55,6 +55,8 @@ def spacenet7(spec: TaskSpec, folder: Path, parts: Sequence[str]) -> TaskData | 
       ValueError: an area without months, another number of bands, or image and labels of different grids.
     """
     side, scene_px = spec.image_px, spec.option("scene_px")
+    if side is None:
+        raise ValueError(f"{spec.path or spec.name}: expected image_px, the side of a tile in pixels, and it is not stated.")
     mosaics = _mosaics(spec, folder, parts)
     if not mosaics:
         return None
@@ -73,7 +75,7 @@ def spacenet7(spec: TaskSpec, folder: Path, parts: Sequence[str]) -> TaskData | 
         scene=tuple(t.mosaic.area for t in tiles),
         block=tuple(t.mosaic.area for t in tiles),
         split=tuple(t.mosaic.split for t in tiles),
-        georeference=tuple(where) if all(where) else (),
+        georeference=all_or_none(where),
         months=np.array([[t.mosaic.month] for t in tiles]),
     )
 

@@ -12,7 +12,7 @@ from spectral_jax.ingest.raster.grid import check_same_grid
 from spectral_jax.tasks import classes
 from spectral_jax.tasks.readers import rasters
 from spectral_jax.tasks.readers.pairs import Pair
-from spectral_jax.tasks.samples import Channel, FileSequence, TaskData
+from spectral_jax.tasks.samples import Channel, FileSequence, Georeference, TaskData, all_or_none
 from spectral_jax.tasks.spec import TaskSpec
 
 
@@ -25,7 +25,8 @@ def read_tiles(spec: TaskSpec, found: Sequence[Pair], folder: Path, notes: tuple
     Raises:
       ValueError: grids or numbers of bands differ, or all pixels of all labels are ignored.
     """
-    places, channels = [], ()
+    places: list[Georeference | None] = []
+    channels: tuple[Channel, ...] = ()
     for pair in found:
         with geotiff.opened(pair.label) as label:
             channels = tuple(_channels(spec, pair, label))
@@ -42,7 +43,7 @@ def read_tiles(spec: TaskSpec, found: Sequence[Pair], folder: Path, notes: tuple
         scene=tuple(pair.scene or pair.name for pair in found),
         block=tuple(pair.block or pair.name for pair in found),
         split=tuple(pair.split for pair in found),
-        georeference=tuple(places) if all(places) else (),
+        georeference=all_or_none(places),
         notes=notes,
     )
 

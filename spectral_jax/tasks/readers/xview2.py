@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spectral_jax.sentences import needs
 from spectral_jax.tasks.readers import rasters, tiles
 from spectral_jax.tasks.readers.pairs import Pair
 from spectral_jax.tasks.samples import TaskData
@@ -71,10 +72,8 @@ def _event(path: Path) -> str:
 
 
 def _validation(spec: TaskSpec, folder: Path, events: list[str]) -> set[int]:
-    try:
+    with needs("scikit-learn", "eval", "the published split of xView2"):
         from sklearn.model_selection import train_test_split
-    except ImportError as error:
-        raise ImportError("the published split of xView2 needs scikit-learn; install the extra spectral-jax[eval].") from error
     try:
         split = train_test_split(np.arange(len(events)), test_size=VALIDATION, random_state=SEED, stratify=events)
     except ValueError as error:
