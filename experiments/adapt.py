@@ -24,9 +24,9 @@ def job(overrides: list[str]) -> None:
     if not WORKDIR.value:
         raise ValueError("--workdir=DIR is needed: the folder that gets the results and the page.")
     from spectral_jax.adapt.run import adapt
-    from spectral_jax.adapt.settings import Adapt
+    from spectral_jax.adapt.settings import Comparison
 
-    adapt(configure.read(CONFIG.value, overrides, Adapt), Path(WORKDIR.value), shlex.join(["python", *sys.argv]))
+    adapt(configure.read(CONFIG.value, overrides, Comparison), Path(WORKDIR.value), shlex.join(["python", *sys.argv]))
 
 
 main = launch.script("adapt", job, "data.root=DIR")

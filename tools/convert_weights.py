@@ -10,15 +10,15 @@ The report lists every key of the checkpoint: loaded, reshaped, or ignored and w
 checkpoint is run.
 """
 
+import inspect
 import sys
 from pathlib import Path
 
 from absl import app, flags, logging
 
-from spectral_jax.interop import dofa, folder, safetensors_file, spectralearth, terramind, weights_file
-from spectral_jax.model.published.encoders import kind_of
+from spectral_jax.interop import folder, models, safetensors_file, weights_file
 
-SOURCE = flags.DEFINE_enum("source", None, ["terramind", "spectralearth", "dofa"], "Whose weights these are.", required=True)
+SOURCE = flags.DEFINE_enum("source", None, list(models.CONVERTERS), "Whose weights these are.", required=True)
 INPUT = flags.DEFINE_string("input", None, "Checkpoint; with --to=published, the folder to read.", required=True)
 OUT = flags.DEFINE_string("out", None, "Folder to write; with --to=published, the .safetensors file.", required=True)
 TO = flags.DEFINE_enum("to", "ours", ["ours", "published"], "Whose names and layout the result has.")
@@ -41,16 +41,7 @@ def main(_: list[str]):
 
 def _convert():
     weights = weights_file.read(INPUT.value, INSIDE.value)
-    options = {"heads": HEADS.value, "size": SIZE.value}
-    if SOURCE.value == "terramind":
-        modalities = None if MODALITIES.value is None else tuple(MODALITIES.value)
-        cfg, params, account = terramind.read(weights, modalities, _bands(), **options)
-    elif SOURCE.value == "spectralearth":
-        cfg, params, account = spectralearth.read(weights, **options)
-    else:
-        if LAYOUT.value is None:
-            raise ValueError("--source=dofa needs --layout=old or --layout=new: nothing in a checkpoint tells which it is.")
-        cfg, params, account = dofa.read(weights, LAYOUT.value, **options)
+    cfg, params, account = models.read(SOURCE.value, weights, **_options())
     folder.save(OUT.value, cfg, params, account)
     print(account.text())
     if getattr(cfg, "heads", 1) is None:
@@ -58,9 +49,25 @@ def _convert():
     print(f"Written to {OUT.value}; take it with interop.load({OUT.value!r}).")
 
 
+def _options() -> dict:
+    """What the flags say of the options that the source's `read` has."""
+    modalities = None if MODALITIES.value is None else tuple(MODALITIES.value)
+    said = {"heads": HEADS.value, "size": SIZE.value, "layout": LAYOUT.value, "modalities": modalities, "bands": _bands()}
+    said = {name: value for name, value in said.items() if value}
+    takes = dict(list(inspect.signature(models.CONVERTERS[SOURCE.value].read).parameters.items())[1:])
+    strange = [name for name in said if name not in takes]
+    if strange:
+        flags_taken = ", ".join(f"--{name}" for name in takes)
+        raise ValueError(f"--{strange[0]} says nothing of weights of {SOURCE.value}; they take {flags_taken}.")
+    missing = [name for name, option in takes.items() if option.default is option.empty and name not in said]
+    if missing:
+        raise ValueError(f"--source={SOURCE.value} needs --{missing[0]}: nothing in a checkpoint tells it; see --help.")
+    return said
+
+
 def _publish():
-    kind = kind_of(folder.load(INPUT.value)[0])
-    if not kind.startswith(SOURCE.value):
+    kind = models.kind_of(folder.load(INPUT.value)[0])
+    if models.family_of(kind) != SOURCE.value:
         raise ValueError(f"{INPUT.value} holds a {kind}, expected --source={SOURCE.value}.")
     state = folder.publish(INPUT.value)
     Path(OUT.value).parent.mkdir(parents=True, exist_ok=True)

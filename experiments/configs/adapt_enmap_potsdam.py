@@ -20,15 +20,15 @@ rows.
 import dataclasses
 
 from spectral_jax.adapt.protocols import TERRAMIND_STUDY
-from spectral_jax.adapt.settings import Adapt, AdaptData, Size
+from spectral_jax.adapt.settings import AdaptData, Comparison, Size
 
 
-def config() -> Adapt:
+def config() -> Comparison:
     """Five adaptations to Sentinel-2A before TerraMind's structure, one before DOFA's, and three encoders on all bands."""
     protocol = dataclasses.replace(
         TERRAMIND_STUDY, head="multitap", head_width=64, learning_rate=1e-3, batch=3, epochs=30, patience=10
     )
-    return Adapt(
+    return Comparison(
         name="adapt_enmap_potsdam",
         data=AdaptData(task="enmap_potsdam", block_m=960.0),
         rows=("terramind/nearest", "terramind/srf", "terramind/learned_linear", "terramind/wavelength_attention",

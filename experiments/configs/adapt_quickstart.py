@@ -11,15 +11,15 @@ about pretrained encoders.
 import dataclasses
 
 from spectral_jax.adapt.protocols import TERRAMIND_STUDY
-from spectral_jax.adapt.settings import Adapt, AdaptData, Size
+from spectral_jax.adapt.settings import AdaptData, Comparison, Size
 
 
-def config() -> Adapt:
+def config() -> Comparison:
     """TerraMind's structure on projected bands; SpectralEarth's, DOFA's and ours on all; the study's protocol, shorter."""
     protocol = dataclasses.replace(
         TERRAMIND_STUDY, head="multitap", head_width=32, learning_rate=1e-3, epochs=20, batch=2, patience=10
     )
-    return Adapt(
+    return Comparison(
         name="adapt_quickstart",
         data=AdaptData(task="simulated", tiles=10, footprint_m=480.0),
         rows=("terramind/nearest", "terramind/srf", "terramind/learned_linear", "terramind/wavelength_attention",

@@ -9,13 +9,8 @@
 | none | all bands of the source | SpectralEarth, DOFA, ours |
 """
 
-from spectral_jax.model.published import spectral_adapter
-from spectral_jax.model.published.dofa import DofaConfig
-from spectral_jax.model.published.spectralearth import SpectralEarthConfig
-from spectral_jax.model.published.spectralearth_resnet import SpectralEarthResNetConfig
-from spectral_jax.model.published.terramind import TerraMindConfig
 from spectral_jax.sensors import SensorSpec
-from spectral_jax.sentences import closest
+from spectral_jax.sentences import unknown
 from spectral_jax.spectral import project
 from spectral_jax.spectral.project import Projection
 
@@ -30,11 +25,10 @@ def known(adaptation: str) -> str:
     """The adaptation itself.
 
     Raises:
-      ValueError: there is none of that name; the sentence names the closest first.
+      ValueError: there is none of that name.
     """
     if adaptation not in ADAPTATIONS:
-        near = closest(adaptation, ADAPTATIONS)
-        raise ValueError(f"no adaptation is called {adaptation!r}; the names are, closest first: {near}.")
+        raise unknown("rows", "adaptation", adaptation, ADAPTATIONS, most=len(ADAPTATIONS))
     return adaptation
 
 
@@ -47,26 +41,3 @@ def fixed_projection(adaptation: str, source: SensorSpec, target: SensorSpec, un
     if known(adaptation) == NONE:
         return None
     return project.project(source, target, "nearest" if "nearest" in adaptation else "srf", uncovered)
-
-
-def check_pair(name: str, kind: type, adaptation: str, bands: int) -> None:
-    """Refuses an encoder with an adaptation it cannot take.
-
-    Args:
-      name: of the encoder.
-      kind: class of its config.
-      adaptation: of `ADAPTATIONS`.
-      bands: of the source.
-
-    Raises:
-      ValueError: it cannot; the sentence says what it takes.
-    """
-    takes = {TerraMindConfig: (*FIXED, *LEARNED), DofaConfig: ADAPTATIONS}.get(kind, (NONE,))
-    if known(adaptation) not in takes:
-        raise ValueError(f"{name}/{adaptation}: {name} takes {', '.join(takes)}; choose one of them.")
-    fewest = spectral_adapter.fewest_bands()
-    if (kind in (SpectralEarthConfig, SpectralEarthResNetConfig) or adaptation == CONVOLUTIONAL) and bands < fewest:
-        raise ValueError(
-            f"{name}/{adaptation}: the spectral adapter needs at least {fewest} bands, and the task has {bands}; take another "
-            "row."
-        )

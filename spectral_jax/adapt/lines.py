@@ -1,13 +1,12 @@
 """Lines of a comparison: `encoder/adaptation`, trained by the run's protocol, or `encoder/adaptation/how` by another one."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from spectral_jax.adapt import bands, protocols
+from spectral_jax.adapt.encoders.table import ENCODERS
 from spectral_jax.adapt.protocols import PROTOCOLS, Protocol
-from spectral_jax.sentences import closest
+from spectral_jax.sentences import unknown
 
-ENCODERS = ("terramind", "spectralearth", "spectralearth_resnet", "dofa", "ours")
 # Nothing is trained: models of scikit-learn on the embeddings of whole images.
 KNN_PROBE, LINEAR_PROBE = "knn_probe", "linear_probe"
 PROBES = (KNN_PROBE, LINEAR_PROBE)
@@ -17,8 +16,8 @@ class Line(NamedTuple):
     """One line of the table.
 
     Attributes:
-      name: as it stands in `Adapt.rows`.
-      encoder: of `ENCODERS`.
+      name: as it stands in `Comparison.rows`.
+      encoder: of `encoders.table.ENCODERS`.
       adaptation: of `adapt.bands.ADAPTATIONS`.
       protocol: how head, projection and encoder are trained; of a probe nothing but its batch size is used.
       probe: of `PROBES`; empty: the protocol trains.
@@ -44,25 +43,21 @@ def parse(row: str, protocol: Protocol) -> Line:
       protocol: of rows without a third part.
 
     Raises:
-      ValueError: an unknown encoder, adaptation, protocol or probe; the sentence names the closest first.
+      ValueError: an unknown encoder, adaptation, protocol or probe.
     """
     parts = row.split("/")
     if len(parts) not in (2, 3):
         raise ValueError(
             f"rows: expected encoder/adaptation, such as terramind/srf, or encoder/adaptation/protocol, got {row!r}."
         )
-    known("encoder", parts[0], ENCODERS)
+    if parts[0] not in ENCODERS:
+        raise unknown("rows", "encoder", parts[0], ENCODERS, most=len(ENCODERS))
     adaptation = bands.known(parts[1])
     if len(parts) == 2:
         return Line(row, parts[0], adaptation, protocol, "")
-    known("protocol or probe", parts[2], (*PROTOCOLS, *PROBES))
+    ways = (*PROTOCOLS, *PROBES)
+    if parts[2] not in ways:
+        raise unknown("rows", "protocol or probe", parts[2], ways, most=len(ways))
     if parts[2] in PROBES:
         return Line(row, parts[0], adaptation, protocol, parts[2])
     return Line(row, parts[0], adaptation, protocols.published(parts[2]), "")
-
-
-def known(what: str, name: str, names: Sequence[str]) -> None:
-    """Raises ValueError where `name` is none of `names`; the sentence names the closest first."""
-    if name not in names:
-        near = closest(name, names)
-        raise ValueError(f"rows: no {what} is called {name!r}; the names are, closest first: {near}.")

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
+from spectral_jax.adapt.fit.prepared import RANDOM
 from spectral_jax.adapt.score import tables
+from spectral_jax.adapt.words import MOST_COLUMNS
 from spectral_jax.pages import html, pictures
 from spectral_jax.pages.html import Best, Words, number
 from spectral_jax.tasks.spec import TaskSpec
 
 PAGE = "report.html"
 PER_CLASS = "iou_per_class/"
-# Metrics of the table, so that it fits a page; results.json has all.
-MOST_COLUMNS = 3
 NAMES = {
     "iou_macro": "IoU, mean over classes (macro)", "iou_micro": "IoU, all pixels together (micro)",
     "accuracy_overall": "accuracy, overall", "accuracy_mean": "accuracy, mean over classes", "f1_macro": "F1, macro",
@@ -62,13 +62,9 @@ def _banner(report: dict) -> str:
     return '<div class="banner">SIMULATED DATA<small>No number on this page says anything about the Earth.</small></div>'
 
 
-def _random(report: dict) -> list[str]:
-    return [name for name, weights in report["weights"].items() if weights == "random initialisation"]
-
-
 def _headline(report: dict) -> list[str]:
     out = list(report["verdict"])
-    fresh = _random(report)
+    fresh = [name for name, weights in report["weights"].items() if weights == RANDOM]
     if fresh:
         out.append(
             f"Random initialisation: {', '.join(fresh)} start from random numbers. Their names are those of the architectures; "

@@ -7,7 +7,7 @@ code. (c) PANGAEA (arXiv 2412.04204; pangaea-bench of 2025-07-09). What no sourc
 
 import dataclasses
 
-from spectral_jax.sentences import closest
+from spectral_jax.sentences import unknown
 
 SCHEDULES = ("constant", "cosine", "plateau", "multistep")
 # What some fields may be.
@@ -158,11 +158,10 @@ def published(name: str) -> Protocol:
     """The protocol called `name`, as published.
 
     Raises:
-      ValueError: there is none; the sentence names the closest first.
+      ValueError: there is none of that name.
     """
     if name not in PROTOCOLS:
-        near = closest(name, PROTOCOLS)
-        raise ValueError(f"protocol: no protocol is called {name!r}; the names are, closest first: {near}.")
+        raise unknown("protocol", "protocol", name, PROTOCOLS)
     return PROTOCOLS[name]
 
 

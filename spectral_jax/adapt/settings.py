@@ -1,9 +1,12 @@
 """What a comparison of adaptations is: frozen dataclasses, checked when they are made; `spectral_jax.configure` reads them."""
 
 import dataclasses
+from collections.abc import Iterable
 
+from spectral_jax.adapt import lines
+from spectral_jax.adapt.encoders.encoder import Size
+from spectral_jax.adapt.encoders.table import ENCODERS
 from spectral_jax.adapt.lines import Line
-from spectral_jax.adapt.lines import parse as parse_line
 from spectral_jax.adapt.protocols import TERRAMIND_STUDY, Protocol
 from spectral_jax.simulate.task import NAME as SIMULATED_TASK
 
@@ -48,50 +51,27 @@ class AdaptData:
             raise ValueError(f"data.resize_px: expected a side in pixels, or 0, got {self.resize_px}.")
 
 
-@dataclasses.dataclass(frozen=True)
-class Size:
-    """Structure of every encoder without weights.
+def folders_of(names: Iterable[str]) -> type:
+    """A frozen dataclass with an empty folder for each encoder of these names."""
+    return dataclasses.make_dataclass("Folders", [(name, str, "") for name in names], frozen=True)
 
-    Attributes:
-      name: a published size, "tiny" to "large", whose width, depth and heads are taken; empty: those below.
-      width, depth, heads: of transformers; ours has half the width in its first stage and twice in its last.
-      patch: side of a token, pixels.
-      px: side of the input; images of another size are resized to it (or read through a window, where the protocol has one).
+
+@dataclasses.dataclass(frozen=True)
+class WeightFolders(folders_of(ENCODERS)):  # type: ignore[misc]  # its fields are the names of a table
+    """Folders of weights, one for each encoder of `encoders.table`; empty: random initialisation, and every table says so.
+
+    That of `ours` is a work folder or checkpoint of a pretraining run; the others are written by tools/convert_weights.py.
     """
 
-    name: str = ""
-    width: int = 96
-    depth: int = 4
-    heads: int = 3
-    patch: int = 2
-    px: int = 32
-
 
 @dataclasses.dataclass(frozen=True)
-class Weights:
-    """Folders of weights; empty: random initialisation, and every table says so.
-
-    Attributes:
-      terramind, spectralearth, spectralearth_resnet, dofa: written by tools/convert_weights.py.
-      ours: work folder or checkpoint of a pretraining run.
-    """
-
-    terramind: str = ""
-    spectralearth: str = ""
-    spectralearth_resnet: str = ""
-    dofa: str = ""
-    ours: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Adapt:
+class Comparison:
     """A whole comparison.
 
     Attributes:
       name: of the run.
       data: task and split.
-      rows: "encoder/adaptation" each, or "encoder/adaptation/protocol", see `adapt.lines` and
-        `adapt.bands`.
+      rows: "encoder/adaptation" each, or "encoder/adaptation/protocol", see `adapt.lines` and `adapt.bands`.
       target: sensor that projections go to, of `data_specs/sensors`.
       uncovered: what becomes of target bands that the source does not see: "refuse", "nearest", "zero", or "leave_out".
       size: of encoders without weights.
@@ -109,7 +89,7 @@ class Adapt:
     target: str = "sentinel2a_l2a"
     uncovered: str = "leave_out"
     size: Size = Size()
-    weights: Weights = Weights()
+    weights: WeightFolders = WeightFolders()
     protocol: Protocol = TERRAMIND_STUDY
     seeds: int = TERRAMIND_STUDY.seeds
     baseline: bool = True
@@ -126,6 +106,6 @@ class Adapt:
         """What each row names.
 
         Raises:
-          ValueError: an unknown name; the sentence names the closest first.
+          ValueError: an unknown name.
         """
-        return [parse_line(row, self.protocol) for row in self.rows]
+        return [lines.parse(row, self.protocol) for row in self.rows]

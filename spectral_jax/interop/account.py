@@ -1,12 +1,13 @@
 """What became of every key of a foreign checkpoint; nothing is dropped, skipped or left random in silence."""
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from spectral_jax.interop.names import COUNTER, Leaf, flatten, nest
-from spectral_jax.interop.recognise import recognise
+from spectral_jax.interop.recognise import Mark, looks_like
 from spectral_jax.interop.weights_file import Weights
 from spectral_jax.sentences import closest
 
@@ -46,7 +47,12 @@ class Account(NamedTuple):
 
 
 def take(
-    weights: Weights, leaves: list[Leaf], shapes: dict, ignored: dict[str, str], rows: tuple[Row, ...] = ()
+    weights: Weights,
+    leaves: list[Leaf],
+    shapes: dict,
+    ignored: dict[str, str],
+    marks: Sequence[Mark],
+    rows: tuple[Row, ...] = (),
 ) -> tuple[dict, Account]:
     """Takes the parameters of a model out of a checkpoint, and accounts for every key.
 
@@ -55,6 +61,7 @@ def take(
       leaves: the model's parameters by their published names.
       shapes: the model's parameter tree, of arrays or shapes.
       ignored: patterns of names that are not taken, each with the reason.
+      marks: of the model's family, for the sentence.
       rows: of keys that were dealt with before and are no longer in `weights`.
 
     Returns:
@@ -87,8 +94,8 @@ def take(
     if wrong:
         more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise ValueError(
-            f"{weights.file} does not fit: {'; '.join(wrong[:3])}{more}. It looks like {recognise(weights.tensors)}; check the "
-            "source, the size and the options."
+            f"{weights.file} does not fit: {'; '.join(wrong[:3])}{more}. It looks like {looks_like(weights.tensors, marks)}; "
+            "check the source, the size and the options."
         )
     made += [Row(key, "ignored", "beside the weights in the file") for key in weights.beside]
     return nest(taken), Account(weights.file, tuple(made))

@@ -5,11 +5,17 @@ import jax
 from spectral_jax.interop import names, recognise
 from spectral_jax.interop.account import Account, Row, take
 from spectral_jax.interop.names import Leaf
+from spectral_jax.interop.recognise import Mark
 from spectral_jax.interop.weights_file import Weights
 from spectral_jax.model.published import dofa
 from spectral_jax.model.published.dofa import DofaConfig
 
 MARK = "patch_embed.weight_generator."
+MARKS = (
+    Mark("dofa v2", "model.blocks.0.ls1.gamma", "blocks.0.norm1.weight", dofa.SIZES[2]),
+    Mark("dofa v1", MARK, "blocks.0.norm1.weight", dofa.SIZES[1]),
+)
+MODELS = {"dofa": dofa.MODEL}
 IGNORED = {
     r"^mask_token$": "mask token of pretraining",
     r"^projector\.": "projector to the teacher of pretraining",
@@ -41,11 +47,11 @@ def read(weights: Weights, layout: str, heads: int | None = None, size: str | No
     recognise.expect_family(file, tensors, "dofa", MARK)
     version = 2 if any(key.startswith("model.blocks.") for key in tensors) else 1
     trunk = "model." if version == 2 else ""
-    width = len(recognise.telling(file, tensors, f"{MARK}fc_bias.bias", 1))
+    width = len(recognise.telling(file, tensors, f"{MARK}fc_bias.bias", 1, MARKS))
     depth = recognise.count_blocks(tensors, f"{trunk}blocks")
-    recognise.expect_size(file, tensors, (width, depth), size, dofa.SIZES[version])
-    numbers = len(recognise.telling(file, tensors, f"{MARK}fc_weight.bias", 1))
-    positions = recognise.telling(file, tensors, f"{trunk}pos_embed", 3).shape[1] - 1
+    recognise.expect_size(file, tensors, (width, depth), size, dofa.SIZES[version], MARKS)
+    numbers = len(recognise.telling(file, tensors, f"{MARK}fc_weight.bias", 1, MARKS))
+    positions = recognise.telling(file, tensors, f"{trunk}pos_embed", 3, MARKS).shape[1] - 1
     cfg = DofaConfig(
         width=width,
         depth=depth,
@@ -56,11 +62,11 @@ def read(weights: Weights, layout: str, heads: int | None = None, size: str | No
         version=version,
         pool_norm=version == 1 and "fc_norm.weight" in tensors,
     )
-    absent = ()
+    absent: tuple[Row, ...] = ()
     if version == 1 and not cfg.pool_norm:
         absent = (Row("fc_norm", "absent", "norm of pooled tokens: applied with scale 1 and bias 0, as TorchGeo does"),)
     shapes = jax.eval_shape(lambda: dofa.init(jax.random.key(0), cfg))
-    return cfg, *take(weights, leaves(cfg), shapes, IGNORED | IGNORED_BY_VERSION[version], absent)
+    return cfg, *take(weights, leaves(cfg), shapes, IGNORED | IGNORED_BY_VERSION[version], MARKS, absent)
 
 
 def leaves(cfg: DofaConfig) -> list[Leaf]:

@@ -2,22 +2,22 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from spectral_jax import configure
-from spectral_jax.interop import dofa, names, safetensors_file, spectralearth, terramind
+from spectral_jax.interop import names, safetensors_file
 from spectral_jax.interop.account import Account
-from spectral_jax.model.published.encoders import MODELS, kind_of
+from spectral_jax.interop.models import CONVERTERS, family_of, kind_of, published
+from spectral_jax.sentences import unknown
 
-# Converter of each kind of encoder.
-CONVERTERS = {"terramind": terramind, "spectralearth": spectralearth, "spectralearth_resnet": spectralearth, "dofa": dofa}
 WEIGHTS, CONFIG, REPORT = "weights.safetensors", "config.json", "report.json"
 
 
-def save(folder: str | Path, cfg, params: dict, account: Account) -> None:
+def save(folder: str | Path, cfg: Any, params: dict, account: Account) -> None:
     """Writes `weights.safetensors`, `config.json` and `report.json` into the folder, which is made if need be.
 
     Raises:
@@ -36,8 +36,7 @@ def load(folder: str | Path) -> tuple:
     """Config and parameters of a folder that `save` wrote; no foreign code and no pickle is involved.
 
     Returns:
-      A `TerraMindConfig`, `SpectralEarthConfig`, `SpectralEarthResNetConfig` or `DofaConfig`, and parameters for the `apply` of
-      its module.
+      Config, such as a `TerraMindConfig` or a `DofaConfig`, and parameters for `models.encode` or the `apply` of its module.
 
     Raises:
       FileNotFoundError: the folder has no config or no weights.
@@ -48,21 +47,22 @@ def load(folder: str | Path) -> tuple:
         if not (folder / file).is_file():
             raise FileNotFoundError(f"{folder / file} does not exist; expected a folder that tools/convert_weights.py wrote.")
     about = json.loads((folder / CONFIG).read_text())
-    if about.get("kind") not in MODELS:
-        raise ValueError(f"{folder / CONFIG}: expected a kind of {', '.join(MODELS)}, got {about.get('kind')!r}.")
-    cls, model = MODELS[about["kind"]]
-    cfg = configure.from_json(json.dumps(about["config"]), where=str(folder / CONFIG), kind=cls)
+    models = published()
+    if about.get("kind") not in models:
+        raise unknown(str(folder / CONFIG), "kind of encoder", about.get("kind"), models, most=len(models))
+    model = models[about["kind"]]
+    cfg = configure.from_json(json.dumps(about["config"]), where=str(folder / CONFIG), kind=model.config)
     flat = safetensors_file.read(folder / WEIGHTS)
     shapes = names.flatten(jax.eval_shape(lambda: model.init(jax.random.key(0), cfg)))
     for path in sorted(flat.keys() | shapes.keys()):
-        found = list(flat[path].shape) if path in flat else "nothing"
+        shape = list(flat[path].shape) if path in flat else "nothing"
         expected = list(shapes[path].shape) if path in shapes else "nothing"
-        if found != expected:
-            raise ValueError(f"{folder / WEIGHTS}: {path} has {found}, expected {expected} of its config; convert it again.")
+        if shape != expected:
+            raise ValueError(f"{folder / WEIGHTS}: {path} has {shape}, expected {expected} of its config; convert it again.")
     return cfg, jax.tree.map(jnp.asarray, names.nest(flat))
 
 
 def publish(folder: str | Path) -> dict[str, np.ndarray]:
     """The state dict, by its published names and in its published layout, of the encoder in a folder."""
     cfg, params = load(folder)
-    return CONVERTERS[kind_of(cfg)].publish(params, cfg)
+    return CONVERTERS[family_of(kind_of(cfg))].publish(params, cfg)

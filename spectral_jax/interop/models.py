@@ -1,38 +1,85 @@
-"""One call for every published encoder, so that a converter, an adaptation or a head does not ask which it has."""
+"""The published encoders that are known here, by one table, and one call for all of them.
+
+A further one is a file in `model/published`, a file in `interop` with `MARK`, `MARKS`, `MODELS`, `read` and `publish`, and a
+row of `CONVERTERS`.
+"""
+
+from types import ModuleType
+from typing import Any
 
 import jax
+import numpy as np
 
-from spectral_jax.model.published import dofa, spectralearth, spectralearth_resnet, terramind
+from spectral_jax.interop import dofa, recognise, spectralearth, terramind
+from spectral_jax.interop.account import Account
+from spectral_jax.interop.recognise import Mark
+from spectral_jax.interop.weights_file import Weights
+from spectral_jax.model.published.contract import Published
 from spectral_jax.model.published.vit import Features
+from spectral_jax.sentences import unknown
 
-# Class of the config, and the module whose `init` and `apply` go with it.
-MODELS = {
-    "terramind": (terramind.TerraMindConfig, terramind),
-    "spectralearth": (spectralearth.SpectralEarthConfig, spectralearth),
-    "spectralearth_resnet": (spectralearth_resnet.SpectralEarthResNetConfig, spectralearth_resnet),
-    "dofa": (dofa.DofaConfig, dofa),
-}
+# Whose weights -> the module that reads and publishes them.
+CONVERTERS: dict[str, ModuleType] = {"terramind": terramind, "spectralearth": spectralearth, "dofa": dofa}
+# Models that are told by name and not read.
+OTHERS = (
+    Mark("panopticon", "patch_embed.chnfus.", "blocks.0.norm1.weight", {}),
+    Mark("prithvi", "encoder.patch_embed.proj.weight", "blocks.0.norm1.weight", {}),
+    Mark("a plain vision transformer of timm", "patch_embed.proj.weight", "blocks.0.norm1.weight", {}),
+)
 
 
-def kind_of(cfg) -> str:
+def published() -> dict[str, Published]:
+    """Every kind of published encoder, by the name that a folder of weights says."""
+    return {kind: model for converter in CONVERTERS.values() for kind, model in converter.MODELS.items()}
+
+
+def kind_of(cfg: Any) -> str:
     """The kind of encoder that a config is of.
 
     Raises:
       ValueError: it is the config of something else.
     """
-    kind = next((kind for kind, (cls, _) in MODELS.items() if type(cfg) is cls), None)
+    kind = next((kind for kind, model in published().items() if type(cfg) is model.config), None)
     if kind is None:
-        raise ValueError(f"expected the config of one of {', '.join(MODELS)}, got a {type(cfg).__name__}.")
+        raise ValueError(f"expected the config of one of {', '.join(published())}, got a {type(cfg).__name__}.")
     return kind
 
 
-def init(key: jax.Array, cfg) -> dict:
+def family_of(kind: str) -> str:
+    """Whose weights an encoder of this kind has: a name of `CONVERTERS`."""
+    return next(family for family, converter in CONVERTERS.items() if kind in converter.MODELS)
+
+
+def recognised(tensors: dict[str, np.ndarray]) -> str:
+    """What a checkpoint looks like: a name such as "terramind base (768 wide)", or "nothing known"."""
+    marks = [mark for converter in CONVERTERS.values() for mark in converter.MARKS]
+    return recognise.looks_like(tensors, (*marks, *OTHERS))
+
+
+def read(family: str, weights: Weights, **options) -> tuple[Any, dict, Account]:
+    """Config, parameters and account of a checkpoint of one of `CONVERTERS`.
+
+    Args:
+      family: whose weights these are.
+      weights: of `weights_file.read`.
+      options: of that converter's `read`.
+
+    Raises:
+      ValueError: no such family, a checkpoint of another model, which the sentence names, or what the converter refuses.
+    """
+    if family not in CONVERTERS:
+        raise unknown("source", "family of weights", family, CONVERTERS)
+    recognise.expect_family(weights.file, weights.tensors, family, CONVERTERS[family].MARK, recognised(weights.tensors))
+    return CONVERTERS[family].read(weights, **options)
+
+
+def init(key: jax.Array, cfg: Any) -> dict:
     """Fresh parameters, float32; no data is needed."""
-    return MODELS[kind_of(cfg)][1].init(key, cfg)
+    return published()[kind_of(cfg)].init(key, cfg)
 
 
 def encode(
-    params: dict, image, cfg, layers: tuple[int, ...] | None = None, wavelengths_nm: jax.Array | None = None
+    params: dict, image: Any, cfg: Any, layers: tuple[int, ...] | None = None, wavelengths_nm: jax.Array | None = None
 ) -> Features:
     """Encodes images with whichever encoder `cfg` is of; pure, `cfg` and `layers` static under `jax.jit`.
 
@@ -42,7 +89,7 @@ def encode(
         for TerraMind also a dict of them by modality. One array is TerraMind's first modality.
       cfg: config of the encoder.
       layers: the blocks, or a ResNet's stages, whose maps are wanted; None: the last.
-      wavelengths_nm: [C], for DOFA alone.
+      wavelengths_nm: [C], centres of the bands; DOFA needs them.
 
     Returns:
       `Features`.
@@ -50,26 +97,15 @@ def encode(
     Raises:
       ValueError: DOFA without wavelengths, or what the encoder itself refuses.
     """
-    kind = kind_of(cfg)
-    if kind == "dofa":
-        if wavelengths_nm is None:
-            raise ValueError("wavelengths_nm: DOFA makes its patch embedding from them; give the centre of each band, in nm.")
-        return dofa.apply(params, image, wavelengths_nm, cfg, layers)
-    if kind == "terramind":
-        images = image if isinstance(image, dict) else {cfg.modalities[0].name: image}
-        return terramind.apply(params, images, cfg, layers)
-    return MODELS[kind][1].apply(params, image, cfg, layers)
+    return published()[kind_of(cfg)].encode(params, image, cfg, layers, wavelengths_nm)
 
 
-def trainable(params: dict, cfg) -> dict:
+def trainable(params: dict, cfg: Any) -> dict:
     """For each parameter, whether it trains: not buffers and running statistics of the published code; for `optax.masked`."""
-    kind = kind_of(cfg)
-    if kind in ("dofa", "terramind"):
-        return MODELS[kind][1].trainable(params, cfg)
-    return spectralearth.trainable(params)
+    return published()[kind_of(cfg)].trainable(params, cfg)
 
 
-def with_statistics(params: dict, images: jax.Array, cfg) -> dict:
+def with_statistics(params: dict, images: jax.Array, cfg: Any) -> dict:
     """Fresh parameters with the running statistics of batch normalisation taken from data; pure, `cfg` static under `jax.jit`.
 
     SpectralEarth's encoders alone have any. Those of `init` are mean 0 and variance 1 whatever comes, and leave little of the
@@ -81,10 +117,9 @@ def with_statistics(params: dict, images: jax.Array, cfg) -> dict:
       cfg: config of the encoder.
 
     Returns:
-      Parameters; those of TerraMind and DOFA as they are.
+      Parameters; those of encoders without such statistics as they are.
 
     Raises:
       ValueError: too few bands or values, or a size that the encoder does not take.
     """
-    kind = kind_of(cfg)
-    return MODELS[kind][1].with_statistics(params, images, cfg) if kind.startswith("spectralearth") else params
+    return published()[kind_of(cfg)].with_statistics(params, images, cfg)

@@ -1,31 +1,34 @@
-"""Which published model a checkpoint is of, by its keys and its width: for sentences about the wrong file."""
+"""What a checkpoint looks like, by its keys and its width: for sentences about the wrong file."""
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from spectral_jax.model.published import dofa, spectralearth, terramind
 
-# A part that a key of each model's checkpoints has, and the end of the key of a vector as long as the model is wide. The first
-# that fits is taken.
-MARKS = (
-    ("terramind", "encoder_embeddings.", "encoder_norm.weight", terramind.SIZES),
-    ("spectralearth resnet50", "resnet.layer1.", None, {}),
-    ("spectralearth", "spectral_adapter.", "blocks.0.norm1.weight", spectralearth.SIZES),
-    ("dofa v2", "model.blocks.0.ls1.gamma", "blocks.0.norm1.weight", dofa.SIZES[2]),
-    ("dofa v1", "patch_embed.weight_generator.", "blocks.0.norm1.weight", dofa.SIZES[1]),
-    ("panopticon", "patch_embed.chnfus.", "blocks.0.norm1.weight", {}),
-    ("prithvi", "encoder.patch_embed.proj.weight", "blocks.0.norm1.weight", {}),
-    ("a plain vision transformer of timm", "patch_embed.proj.weight", "blocks.0.norm1.weight", {}),
-)
+class Mark(NamedTuple):
+    """How checkpoints of a model are told from others.
+
+    Attributes:
+      model: its name in sentences.
+      part: a part that some key has.
+      wide: the end of the key of a vector as long as the model is wide; empty: the width is not told.
+      sizes: name -> structure of the published sizes.
+    """
+
+    model: str
+    part: str
+    wide: str
+    sizes: dict[str, dict]
 
 
-def recognise(tensors: dict[str, np.ndarray]) -> str:
-    """A name such as "terramind base (768 wide)"; "nothing known" where no mark is found."""
-    for family, mark, wide, sizes in MARKS:
-        if any(mark in key for key in tensors):
-            widths = [len(v) for k, v in tensors.items() if wide and k.endswith(wide) and v.ndim == 1]
-            return sized(family, widths[0], sizes) if widths else family
+def looks_like(tensors: dict[str, np.ndarray], marks: Sequence[Mark]) -> str:
+    """A name such as "terramind base (768 wide)", by the first mark that fits; "nothing known" where none does."""
+    for mark in marks:
+        if any(mark.part in key for key in tensors):
+            widths = [len(v) for k, v in tensors.items() if mark.wide and k.endswith(mark.wide) and v.ndim == 1]
+            return sized(mark.model, widths[0], mark.sizes) if widths else mark.model
     return "nothing known"
 
 
@@ -40,7 +43,7 @@ def published_heads(width: int, sizes: dict) -> int | None:
     return next((size["heads"] for size in sizes.values() if size["width"] == width), None)
 
 
-def expect_size(file: str, tensors: dict, found: tuple[int, int], size: str | None, sizes: dict) -> None:
+def expect_size(file: str, tensors: dict, found: tuple[int, int], size: str | None, sizes: dict, marks: Sequence[Mark]) -> None:
     """Refuses a checkpoint of another size than the one asked for, or a published size with blocks cut off.
 
     Args:
@@ -49,28 +52,28 @@ def expect_size(file: str, tensors: dict, found: tuple[int, int], size: str | No
       found: its width and number of blocks.
       size: name of the size that will do; None: any.
       sizes: the published ones.
+      marks: of the family.
     """
     if size is not None and size not in sizes:
         raise ValueError(f"size: expected one of {', '.join(sizes)}, got {size!r}.")
     width, depth = found
     if size is not None and sizes[size]["width"] != width:
         expected = f"expected {size} ({sizes[size]['width']} wide)"
-        raise ValueError(f"{file} looks like {recognise(tensors)}, {expected}; give another file or another size.")
+        raise ValueError(f"{file} looks like {looks_like(tensors, marks)}, {expected}; give another file or another size.")
     published = next((s["depth"] for s in sizes.values() if s["width"] == width), depth)
     if published != depth:
         raise ValueError(
-            f"{file} looks like {recognise(tensors)} with {depth} blocks, and the published one has {published}: keys of block "
-            f"{min(depth, published)} on are missing or too many; fetch the file again."
+            f"{file} looks like {looks_like(tensors, marks)} with {depth} blocks, and the published one has {published}: keys "
+            f"of block {min(depth, published)} on are missing or too many; fetch the file again."
         )
 
 
-def expect_family(file: str, tensors: dict, family: str, mark: str) -> None:
-    """Refuses a checkpoint that has no key with the mark of `family`, naming what it looks like."""
-    if not any(mark in key for key in tensors):
+def expect_family(file: str, tensors: dict, family: str, part: str, looks: str = "") -> None:
+    """Refuses a checkpoint that has no key with the mark of `family`; `looks` is what it looks like, where that is known."""
+    if not any(part in key for key in tensors):
         first = next(iter(tensors), "none")
-        raise ValueError(
-            f"{file} looks like {recognise(tensors)}, expected {family}: no key of it holds {mark!r}; the first is {first!r}."
-        )
+        seen = f" looks like {looks}," if looks else ":"
+        raise ValueError(f"{file}{seen} expected {family}: no key of it holds {part!r}; the first is {first!r}.")
 
 
 def count_blocks(tensors: dict, prefix: str) -> int:
@@ -80,11 +83,11 @@ def count_blocks(tensors: dict, prefix: str) -> int:
     return 1 + max((int(n) for n in numbers if n.isdecimal()), default=-1)
 
 
-def telling(file: str, tensors: dict, key: str, rank: int) -> np.ndarray:
+def telling(file: str, tensors: dict, key: str, rank: int, marks: Sequence[Mark]) -> np.ndarray:
     """A tensor that a config is read from; a sentence with the file and the key where it is missing or of another rank."""
     if key not in tensors or tensors[key].ndim != rank:
         got = f"shape {list(tensors[key].shape)}" if key in tensors else "nothing"
-        raise ValueError(f"{file}: expected {key} with {rank} axes, got {got}; it looks like {recognise(tensors)}.")
+        raise ValueError(f"{file}: expected {key} with {rank} axes, got {got}; it looks like {looks_like(tensors, marks)}.")
     return tensors[key]
 
 

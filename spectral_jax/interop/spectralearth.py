@@ -1,18 +1,25 @@
 """SpectralEarth checkpoints, vision transformer or Spec-ResNet-50, to our parameters and back."""
 
 import re
+from functools import partial
 
 import jax
 
 from spectral_jax.interop import names, recognise
 from spectral_jax.interop.account import Account, Row, take
 from spectral_jax.interop.names import Leaf
+from spectral_jax.interop.recognise import Mark
 from spectral_jax.interop.weights_file import Weights
 from spectral_jax.model.published import spectralearth, spectralearth_resnet
 from spectral_jax.model.published.spectralearth import SpectralEarthConfig
 from spectral_jax.model.published.spectralearth_resnet import EXPANSION, SpectralEarthResNetConfig
 
 MARK = "spectral_adapter."
+MARKS = (
+    Mark("spectralearth resnet50", "resnet.layer1.", "", {}),
+    Mark("spectralearth", MARK, "blocks.0.norm1.weight", spectralearth.SIZES),
+)
+MODELS = {"spectralearth": spectralearth.MODEL, "spectralearth_resnet": spectralearth_resnet.MODEL}
 # Place in the adapter's sequence of each convolution; its normalisation follows.
 CONVOLUTIONS = (0, 3, 6)
 IGNORED = {
@@ -49,34 +56,49 @@ def read(
     recognise.expect_family(file, weights.tensors, "spectralearth", MARK)
     weights, rows, spelled = _without_copies(weights)
     tensors = weights.tensors
-    adapter = tuple(len(recognise.telling(file, tensors, f"spectral_adapter.{i}.weight", 5)) for i in CONVOLUTIONS)
+    first, second, third = (
+        len(recognise.telling(file, tensors, f"spectral_adapter.{i}.weight", 5, MARKS)) for i in CONVOLUTIONS
+    )
+    adapter = (first, second, third)
+    cfg: SpectralEarthConfig | SpectralEarthResNetConfig
     if any(key.startswith("resnet.") for key in tensors):
-        if size is not None:
-            raise ValueError(f"{file} looks like {recognise.recognise(tensors)}, expected {size} of the vision transformers.")
-        outside = len(recognise.telling(file, tensors, "resnet.layer1.0.conv3.weight", 4))
-        depths = tuple(recognise.count_blocks(tensors, f"resnet.layer{i + 1}") for i in range(4))
-        cfg = SpectralEarthResNetConfig(outside // EXPANSION, depths, adapter)
-        if cfg.width == SpectralEarthResNetConfig.width and depths != SpectralEarthResNetConfig.depths:
-            raise ValueError(
-                f"{file}: stages of {depths} blocks, expected {SpectralEarthResNetConfig.depths}; keys are missing."
-            )
-        shapes = jax.eval_shape(lambda: spectralearth_resnet.init(jax.random.key(0), cfg))
+        cfg = _resnet(file, tensors, adapter, size)
+        shapes = jax.eval_shape(partial(spectralearth_resnet.init, cfg=cfg), jax.random.key(0))
     else:
-        width, _, patch, _ = recognise.telling(file, tensors, "vit_core.patch_embed.proj.weight", 4).shape
-        depth = recognise.count_blocks(tensors, "vit_core.blocks")
-        recognise.expect_size(file, tensors, (width, depth), size, spectralearth.SIZES)
-        positions = recognise.telling(file, tensors, "vit_core.pos_embed", 3).shape[1] - 1
-        cfg = SpectralEarthConfig(
-            width=width,
-            depth=depth,
-            heads=heads or weights.settings.get("num_heads") or recognise.published_heads(width, spectralearth.SIZES),
-            patch=patch,
-            grid=recognise.side(file, "vit_core.pos_embed", positions),
-            adapter=adapter,
-        )
-        shapes = jax.eval_shape(lambda: spectralearth.init(jax.random.key(0), cfg))
-    params, account = take(weights, leaves(cfg), shapes, IGNORED, rows)
+        cfg = _transformer(weights, adapter, heads, size)
+        shapes = jax.eval_shape(partial(spectralearth.init, cfg=cfg), jax.random.key(0))
+    params, account = take(weights, leaves(cfg), shapes, IGNORED, MARKS, rows)
     return cfg, params, account._replace(rows=tuple(r._replace(key=spelled.get(r.key, r.key)) for r in account.rows))
+
+
+def _resnet(file: str, tensors: dict, adapter: tuple[int, int, int], size: str | None) -> SpectralEarthResNetConfig:
+    if size is not None:
+        looks = recognise.looks_like(tensors, MARKS)
+        raise ValueError(f"{file} looks like {looks}, expected {size} of the vision transformers.")
+    outside = len(recognise.telling(file, tensors, "resnet.layer1.0.conv3.weight", 4, MARKS))
+    one, two, three, four = (recognise.count_blocks(tensors, f"resnet.layer{i + 1}") for i in range(4))
+    cfg = SpectralEarthResNetConfig(outside // EXPANSION, (one, two, three, four), adapter)
+    if cfg.width == SpectralEarthResNetConfig.width and cfg.depths != SpectralEarthResNetConfig.depths:
+        raise ValueError(
+            f"{file}: stages of {cfg.depths} blocks, expected {SpectralEarthResNetConfig.depths}; keys are missing."
+        )
+    return cfg
+
+
+def _transformer(weights: Weights, adapter: tuple[int, int, int], heads: int | None, size: str | None) -> SpectralEarthConfig:
+    file, tensors = weights.file, weights.tensors
+    width, _, patch, _ = recognise.telling(file, tensors, "vit_core.patch_embed.proj.weight", 4, MARKS).shape
+    depth = recognise.count_blocks(tensors, "vit_core.blocks")
+    recognise.expect_size(file, tensors, (width, depth), size, spectralearth.SIZES, MARKS)
+    positions = recognise.telling(file, tensors, "vit_core.pos_embed", 3, MARKS).shape[1] - 1
+    return SpectralEarthConfig(
+        width=width,
+        depth=depth,
+        heads=heads or weights.settings.get("num_heads") or recognise.published_heads(width, spectralearth.SIZES),
+        patch=patch,
+        grid=recognise.side(file, "vit_core.pos_embed", positions),
+        adapter=adapter,
+    )
 
 
 def leaves(cfg: SpectralEarthConfig | SpectralEarthResNetConfig) -> list[Leaf]:

@@ -9,12 +9,15 @@ import jax
 from spectral_jax.interop import names, recognise
 from spectral_jax.interop.account import Account, take
 from spectral_jax.interop.names import Leaf
+from spectral_jax.interop.recognise import Mark
 from spectral_jax.interop.terramind_bands import MODALITIES, modality, positions_of
 from spectral_jax.interop.weights_file import Weights
 from spectral_jax.model.published import terramind
 from spectral_jax.model.published.terramind import Modality, TerraMindConfig
 
 MARK = "encoder_embeddings."
+MARKS = (Mark("terramind", MARK, "encoder_norm.weight", terramind.SIZES),)
+MODELS = {"terramind": terramind.MODEL}
 PATCH = "d (p q c) -> p q c d"
 # Side of a patch of all published sizes, px; a checkpoint does not say it.
 PATCH_PX = 16
@@ -50,9 +53,9 @@ def read(
     """
     file, tensors = weights.file, weights.tensors
     recognise.expect_family(file, tensors, "terramind", MARK)
-    width = len(recognise.telling(file, tensors, "encoder_norm.weight", 1))
+    width = len(recognise.telling(file, tensors, "encoder_norm.weight", 1, MARKS))
     depth = recognise.count_blocks(tensors, "encoder")
-    recognise.expect_size(file, tensors, (width, depth), size, terramind.SIZES)
+    recognise.expect_size(file, tensors, (width, depth), size, terramind.SIZES, MARKS)
     found = [name for name, m in MODALITIES.items() if f"{MARK}{m.key}.proj.weight" in tensors]
     chosen = tuple(found) if modalities is None else tuple(modalities)
     for name in chosen:
@@ -64,7 +67,7 @@ def read(
     if strange:
         raise ValueError(f"bands are given for {strange[0]}, which is not among the modalities {', '.join(chosen)}.")
     kept = tuple(_in_file(file, tensors, name, (bands or {}).get(name)) for name in chosen)
-    table = recognise.telling(file, tensors, f"{MARK}{kept[0].key}.pos_emb", 3)
+    table = recognise.telling(file, tensors, f"{MARK}{kept[0].key}.pos_emb", 3, MARKS)
     whole = TerraMindConfig(
         width=width,
         depth=depth,
@@ -77,7 +80,7 @@ def read(
     )
     others = {f"^{re.escape(MARK + MODALITIES[n].key)}\\.": f"modality {n}, not chosen" for n in found if n not in chosen}
     shapes = jax.eval_shape(lambda: terramind.init(jax.random.key(0), whole))
-    params, account = take(weights, leaves(whole), shapes, IGNORED | others)
+    params, account = take(weights, leaves(whole), shapes, IGNORED | others, MARKS)
     return *select_bands(whole, params, bands or {}), _with_bands(account, bands or {})
 
 
@@ -133,7 +136,7 @@ def _in_file(file, tensors, name, wanted) -> Modality:
     """The modality with the bands that the file has: all published ones, or exactly those wanted where it was cut before."""
     full = modality(name)
     key = f"{MARK}{full.key}.proj.weight"
-    count = recognise.telling(file, tensors, key, 2).shape[1] / PATCH_PX**2
+    count = recognise.telling(file, tensors, key, 2, MARKS).shape[1] / PATCH_PX**2
     if count == len(full.bands):
         return full
     if wanted is not None and count == len(wanted):

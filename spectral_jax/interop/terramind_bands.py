@@ -7,7 +7,7 @@ documentation lists RGB the other way round. Statistics of TerraMind 0.1 differ 
 from typing import NamedTuple
 
 from spectral_jax.model.published.terramind import Modality
-from spectral_jax.sentences import closest
+from spectral_jax.sentences import unknown
 
 _L2A = (
     "COASTAL_AEROSOL", "BLUE", "GREEN", "RED", "RED_EDGE_1", "RED_EDGE_2", "RED_EDGE_3", "NIR_BROAD", "NIR_NARROW",
@@ -52,11 +52,10 @@ def modality(name: str) -> Modality:
     """The modality called `name`, with all its bands.
 
     Raises:
-      ValueError: there is none; the sentence names the closest.
+      ValueError: there is none.
     """
     if name not in MODALITIES:
-        near = closest(name, MODALITIES, 3)
-        raise ValueError(f"TerraMind has no modality {name!r}; the closest are {near} (all: {', '.join(MODALITIES)}).")
+        raise unknown("modalities", "modality of TerraMind", name, MODALITIES, most=len(MODALITIES))
     return Modality(name, MODALITIES[name].key, MODALITIES[name].bands)
 
 
@@ -64,12 +63,11 @@ def positions_of(bands: tuple[str, ...], known: tuple[str, ...], where: str) -> 
     """Where each of `bands` is in `known`.
 
     Raises:
-      ValueError: a name is not known, or is given twice; the sentence lists the known names, closest first.
+      ValueError: a name is not known, or is given twice.
     """
     for band in bands:
         if band not in known:
-            near = closest(band, known)
-            raise ValueError(f"{where} has no band {band!r}; the names are, closest first: {near}.")
+            raise unknown(where, "band", band, known, most=len(known))
     if len(set(bands)) < len(bands) or not bands:
         raise ValueError(f"{where}: expected at least one band and none twice, got {', '.join(bands) or 'none'}.")
     return [known.index(band) for band in bands]

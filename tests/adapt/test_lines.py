@@ -42,7 +42,7 @@ def test_lines_can_be_keys_and_differ_by_how_they_are_fitted():
     [
         ("spectralearth_resnt/none", "rows: no encoder is called 'spectralearth_resnt'; the names are, closest first: "
          "spectralearth_resnet, spectralearth, "),
-        ("dofa/wavelength_atention", "no adaptation is called 'wavelength_atention'; the names are, closest first: "
+        ("dofa/wavelength_atention", "rows: no adaptation is called 'wavelength_atention'; the names are, closest first: "
          "wavelength_attention, "),
         ("dofa/none/pangea", "rows: no protocol or probe is called 'pangea'; the names are, closest first: pangaea, "),
         ("dofa/none/knn", "rows: no protocol or probe is called 'knn'; the names are, closest first: knn_probe, "),

@@ -16,14 +16,14 @@ from scipy import stats
 
 from spectral_jax import api, interop
 from spectral_jax.adapt import protocols
-from spectral_jax.adapt.fit import adapted, encoders
-from spectral_jax.adapt.fit.encoders import RANDOM
-from spectral_jax.adapt.fit.supervised import buffers_of, evaluate, fit, outputs_of, task_loss
+from spectral_jax.adapt.fit import adapted, prepared
+from spectral_jax.adapt.fit.prepared import RANDOM
+from spectral_jax.adapt.fit.supervised import buffers_of, evaluate, fit, task_loss
 from spectral_jax.adapt.parts.part import Part
 from spectral_jax.adapt.parts.source import source_of
 from spectral_jax.adapt.run import adapt
 from spectral_jax.adapt.score import tables
-from spectral_jax.adapt.settings import Weights
+from spectral_jax.adapt.settings import WeightFolders
 from spectral_jax.batch import Batch, SensorData
 from spectral_jax.config import Config, SensorInput, model_size
 from spectral_jax.interop.account import Account
@@ -155,7 +155,7 @@ def test_a_metric_that_is_not_defined_on_a_seed_is_left_out_of_its_mean():
 def made(row, data=None, **changes):
     data = tiny_adapt.segmentation() if data is None else data
     cfg = tiny_adapt.run((row,), **changes)
-    return encoders.make(cfg.lines()[0], cfg, data.task, source_of(data))
+    return prepared.prepare(cfg.lines()[0], cfg, data.task, source_of(data))
 
 
 def outputs(one, params, data, px=tiny_adapt.PX):
@@ -175,7 +175,7 @@ def test_converted_terramind_weights_see_their_own_statistics_and_bands(tmp_path
     cfg = terramind.TerraMindConfig(12, 1, 1, "gelu", (modality("S2L2A"), modality("DEM")), patch=2, grid=4)
     params = terramind.init(jax.random.key(3), cfg)
     interop.save(tmp_path, cfg, params, Account("made up", ()))
-    one = made("terramind/srf", weights=Weights(terramind=str(tmp_path)))
+    one = made("terramind/srf", weights=WeightFolders(terramind=str(tmp_path)))
     assert one.weights == str(tmp_path)
     data = tiny_adapt.segmentation()
     x, (maps, _), samples = outputs(one, one.params, data)
@@ -190,7 +190,7 @@ def test_weights_of_another_encoder_are_refused(tmp_path):
     cfg = terramind.TerraMindConfig(12, 1, 1, "gelu", (modality("S2L2A"),), patch=2, grid=4)
     interop.save(tmp_path, cfg, terramind.init(jax.random.key(3), cfg), Account("made up", ()))
     with pytest.raises(ValueError, match="weights.dofa: .* holds a TerraMindConfig, expected weights of dofa"):
-        made("dofa/none", weights=Weights(dofa=str(tmp_path)))
+        made("dofa/none", weights=WeightFolders(dofa=str(tmp_path)))
 
 
 @pytest.mark.slow
@@ -200,7 +200,7 @@ def test_our_own_checkpoint_is_adapted(monkeypatch):
     cfg = Config("pretrained", (SensorInput("ENMAP", spec, "grouped"),), model)
     params = {"encoder": encode.init_encoder(jax.random.key(5), cfg)}
     monkeypatch.setattr(api, "load", {"run": (cfg, params)}.get)
-    one = made("ours/none", weights=Weights(ours="run"))
+    one = made("ours/none", weights=WeightFolders(ours="run"))
     data = tiny_adapt.segmentation()
     x, (maps, pooled), samples = outputs(one, one.params, data)
     stored = data.images[:1]
@@ -210,7 +210,7 @@ def test_our_own_checkpoint_is_adapted(monkeypatch):
     np.testing.assert_allclose(maps[0], expected.stage1["ENMAP"], atol=1e-5)
     fewer = tiny_adapt.with_bands(data, 400, 700)
     with pytest.raises(ValueError, match="weights.ours: expected a sensor with the .* bands of enmap_l2a .* ENMAP"):
-        made("ours/none", fewer, weights=Weights(ours="run"))
+        made("ours/none", fewer, weights=WeightFolders(ours="run"))
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_a_sensor_without_overlap_is_refused():
 
 def test_uncovered_bands_are_left_out_of_terraminds_patches():
     one = made("terramind/srf", tiny_adapt.with_bands(tiny_adapt.segmentation(), 400, 1000))
-    assert one.model.encoder.modalities[0].bands == modality("S2L2A").bands[:10]  # B11 and B12 are beyond 1000 nm
+    assert one.model.config.modalities[0].bands == modality("S2L2A").bands[:10]  # B11 and B12 are beyond 1000 nm
     assert one.model.bands == 10
 
 
@@ -284,7 +284,7 @@ def test_labels_outside_the_class_list_are_refused(tmp_path):
 
 def test_an_unknown_task_and_a_missing_root_are_refused(tmp_path):
     data = dataclasses.replace(tiny_adapt.run().data, task="enmap_postdam", root=str(tmp_path))
-    with pytest.raises(FileNotFoundError, match="'enmap_postdam'; the nearest are enmap_potsdam"):
+    with pytest.raises(ValueError, match="'enmap_postdam'; the names are, closest first: enmap_potsdam"):
         adapt(tiny_adapt.run(data=data), tmp_path)
     with pytest.raises(ValueError, match="data.root: task 'samson' needs the folder"):
         adapt(tiny_adapt.run(data=dataclasses.replace(data, task="samson", root="")), tmp_path)
@@ -296,7 +296,7 @@ def test_the_command_ends_with_a_sentence(tmp_path):
     asked = [sys.executable, str(entry), f"--workdir={tmp_path}", "--config.rows=terramind/nearist"]
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith("adapt: no adaptation is called 'nearist'")
+    assert done.stderr.startswith("adapt: rows: no adaptation is called 'nearist'")
 
 
 def lines_of(folder):
@@ -417,7 +417,9 @@ def test_the_published_protocol_of_pangaea_runs_with_its_pyramid_and_window(tmp_
 
 def test_an_unknown_sensor_of_a_task_is_refused_before_anything_is_written(tmp_path):
     data = dataclasses.replace(tiny_adapt.run().data, sensor="enmap_l1b")
-    with pytest.raises(ValueError, match="data.sensor: task tiny has no channels of 'enmap_l1b'; .* closest first: enmap_l2a"):
+    with pytest.raises(
+        ValueError, match="data.sensor: no sensor of task tiny is called 'enmap_l1b'; the names are, closest first: enmap_l2a"
+    ):
         tiny_run(tmp_path / "run", tiny_adapt.segmentation(), data=data)
     assert not (tmp_path / "run").exists()
 
@@ -447,12 +449,12 @@ def test_a_task_with_dice_as_its_loss_is_trained_on_it(kind):
     protocol = dataclasses.replace(tiny_adapt.PROTOCOL, epochs=12, patience=12, augment=False)
     cfg = tiny_adapt.run(("terramind/srf",), protocol=protocol)
     source = source_of(data)
-    one = encoders.make(cfg.lines()[0], cfg, spec, source)
+    one = prepared.prepare(cfg.lines()[0], cfg, spec, source)
     train, val = (Part(data, source, rows) for rows in ([0, 1, 2, 3], [5, 6, 7]))
     params = adapted.init(jax.random.key(0), one.model, one.start, tiny_adapt.PX)
     buffers = buffers_of(one.model, params, one.start.matrix, train)
     samples = val.batch(range(3), 4)
-    outputs = outputs_of(one.model, params, buffers, samples, protocol)
+    outputs = adapted.outputs_of(one.model, params, buffers, samples, protocol)
     total, count = task_loss(spec, outputs, samples.labels, samples.counts, buffers)
     assert (float(total), float(count)) == tuple(map(float, supervised.soft_dice(outputs, samples.labels)))
     assert float(count) == 2 + 1 + 2  # classes of the three tiles; what fills up the batch has none
@@ -462,6 +464,8 @@ def test_a_task_with_dice_as_its_loss_is_trained_on_it(kind):
     plain = dataclasses.replace(spec, loss="")
     assert float(task_loss(plain, outputs, samples.labels, samples.counts, buffers)[1]) == 3 * 64 - 16
     found = fit(one.model, params, buffers, train, val, protocol, 0)
-    first = dice_by_hand(np.asarray(outputs_of(one.model, params, buffers, train.batch(range(4), 4), protocol)), labels[:4])
+    first = dice_by_hand(
+        np.asarray(adapted.outputs_of(one.model, params, buffers, train.batch(range(4), 4), protocol)), labels[:4]
+    )
     assert found.history[0]["loss"] == pytest.approx(first, rel=1e-4)  # of the first step, before it moves
     assert found.history[-1]["loss"] < 0.7 * first

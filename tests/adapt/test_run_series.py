@@ -8,7 +8,7 @@ import pytest
 from made import tiny_adapt
 
 from spectral_jax.adapt import bands
-from spectral_jax.adapt.fit import adapted, encoders, supervised
+from spectral_jax.adapt.fit import adapted, prepared, supervised
 from spectral_jax.adapt.parts import batches
 from spectral_jax.adapt.parts.part import Part
 from spectral_jax.adapt.parts.source import source_of
@@ -29,7 +29,7 @@ class Fit:
         self.protocol = dataclasses.replace(PROTOCOL, **protocol)
         cfg = tiny_adapt.run((row,), protocol=self.protocol, size=size)
         source = source_of(data)
-        made = encoders.make(cfg.lines()[0], cfg, data.task, source)
+        made = prepared.prepare(cfg.lines()[0], cfg, data.task, source)
         self.model = made.model
         cuts = (range(TRAIN), range(TRAIN, TRAIN + VAL), range(TRAIN + VAL, len(data)))
         self.train, self.val, self.test = (Part(data, source, rows) for rows in cuts)
@@ -41,7 +41,7 @@ class Fit:
         return supervised.fit(self.model, self.params, self.buffers, self.train, self.val, self.protocol, 0)
 
     def outputs(self, samples):
-        return np.asarray(supervised.outputs_of(self.model, self.params, self.buffers, samples, self.protocol))
+        return np.asarray(adapted.outputs_of(self.model, self.params, self.buffers, samples, self.protocol))
 
     def score(self):
         """Mean IoU of the test part before training and after it."""
@@ -91,7 +91,9 @@ def change(dates=2, count=14):
 @pytest.mark.parametrize("kind", ["ltae", "linear"])
 @pytest.mark.slow
 def test_a_class_that_shows_on_one_date_of_three_is_learned(kind):
-    fit = Fit(series(), series=kind)
+    # Over four seeds L-TAE reached 0.98 to 1.00 in 16 epochs, and 0.88 on a processor that rounds otherwise; in 32 always 1.00.
+    # Untrained it has 0.31 to 0.40.
+    fit = Fit(series(), series=kind, epochs=32, patience=32)
     assert (fit.model.dates, fit.model.temporal.kind) == (3, kind)
     before, after = fit.score()
     assert before < 0.7

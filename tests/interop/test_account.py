@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from made.oracle_file import part
 
-from spectral_jax.interop import dofa, spectralearth, terramind
+from spectral_jax.interop import dofa, models, terramind
 from spectral_jax.interop.terramind_bands import modality
 from spectral_jax.interop.weights_file import Weights
 from spectral_jax.model.published.terramind import config as terramind_config
@@ -82,17 +82,23 @@ def test_blocks_cut_off_a_published_size_are_noticed():
 def test_another_model_is_recognised_by_name(oracles, oracle, looks):
     weights = Weights("a.npz", part(oracles / f"{oracle}.npz", "state"))
     with pytest.raises(ValueError, match=f"a.npz looks like {looks}.*, expected terramind: no key of it"):
-        terramind.read(weights)
+        models.read("terramind", weights)
 
 
 def test_each_source_refuses_the_others(state):
     weights = Weights("a.npz", state)
     with pytest.raises(ValueError, match=r"looks like terramind \(64 wide\), expected spectralearth"):
-        spectralearth.read(weights)
+        models.read("spectralearth", weights)
     with pytest.raises(ValueError, match=r"looks like terramind \(64 wide\), expected dofa"):
-        dofa.read(weights, "new")
+        models.read("dofa", weights, layout="new")
     with pytest.raises(ValueError, match="looks like nothing known, expected dofa"):
-        dofa.read(Weights("a.npz", {"fc.weight": np.zeros(1)}), "new")
+        models.read("dofa", Weights("a.npz", {"fc.weight": np.zeros(1)}), layout="new")
+    with pytest.raises(
+        ValueError, match=r"a\.npz: expected dofa: no key of it holds 'patch_embed\.weight_gen.*'; the first is"
+    ):
+        dofa.read(weights, "new")
+    with pytest.raises(ValueError, match="source: no family of weights is called 'dofo'; the names are, closest first: dofa, "):
+        models.read("dofo", weights)
 
 
 def test_half_precision_is_loaded_as_float32_and_said(state):

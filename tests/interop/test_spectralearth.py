@@ -7,7 +7,7 @@ import pytest
 from made.oracle_file import TOLERANCE, assert_same_state, channels_last, difference, part
 from reference import numpy_positions, numpy_spectralearth
 
-from spectral_jax.interop import names, read, spectralearth
+from spectral_jax.interop import models, names, read, spectralearth
 from spectral_jax.interop.weights_file import Weights
 from spectral_jax.model.published import spectral_adapter
 from spectral_jax.model.published.spectralearth import adapt as adapt_bands
@@ -88,7 +88,7 @@ def test_a_masked_autoencoder_stores_modules_twice_and_loads_all_the_same(path):
 def test_a_checkpoint_without_an_adapter_is_not_taken(path):
     state = {k: v for k, v in part(path, "state").items() if not k.startswith("spectral_adapter.")}
     with pytest.raises(ValueError, match="looks like a plain vision transformer of timm .*, expected spectralearth"):
-        spectralearth.read(Weights("a.pt", state))
+        models.read("spectralearth", Weights("a.pt", state))
 
 
 @pytest.mark.slow

@@ -203,12 +203,14 @@ def test_a_full_checkpoint_loads_and_says_what_it_leaves(oracles):
 def test_unknown_names_are_answered_with_the_closest(oracles):
     weights = read(oracles / "terramind_gelu.npz")
     with pytest.raises(
-        ValueError, match="S2L2A has no band 'NIR_NARROWER'; the names are, closest first: NIR_NARROW, .*COASTAL"
+        ValueError, match="S2L2A: no band is called 'NIR_NARROWER'; the names are, closest first: NIR_NARROW, .*COASTAL"
     ):
         terramind.read(weights, bands={"S2L2A": ("NIR_NARROWER",)})
     with pytest.raises(ValueError, match="S2L2A: expected at least one band and none twice"):
         terramind.read(weights, bands={"S2L2A": ("RED", "RED")})
-    with pytest.raises(ValueError, match="no modality 'S2L2B'; the closest are S2L2A"):
+    with pytest.raises(
+        ValueError, match="modalities: no modality of TerraMind is called 'S2L2B'; the names are, closest first: S2L2A, S2L1C"
+    ):
         terramind.read(weights, modalities=("S2L2B",))
     with pytest.raises(ValueError, match=r"terramind_gelu.npz has no modality DEM; it has S2L2A"):
         terramind.read(weights, modalities=("DEM",))

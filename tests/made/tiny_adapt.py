@@ -6,7 +6,7 @@ import numpy as np
 from made.tiny_tasks import square
 
 from spectral_jax.adapt.protocols import TERRAMIND_STUDY
-from spectral_jax.adapt.settings import Adapt, AdaptData, Size
+from spectral_jax.adapt.settings import AdaptData, Comparison, Size
 from spectral_jax.sensors import SensorSpec
 from spectral_jax.tasks.samples import Channel, TaskData
 from spectral_jax.tasks.spec import ChannelGroup, TaskSpec
@@ -55,7 +55,7 @@ def segmentation(tiles=8, seed=0, **changes) -> TaskData:
     return TaskData(**(fields | changes))
 
 
-def run(rows=("terramind/srf", "dofa/none"), **changes) -> Adapt:
+def run(rows=("terramind/srf", "dofa/none"), **changes) -> Comparison:
     """A comparison of two rows on two seeds."""
     fields = dict(
         name="tiny",
@@ -65,7 +65,7 @@ def run(rows=("terramind/srf", "dofa/none"), **changes) -> Adapt:
         protocol=PROTOCOL,
         seeds=2,
     )
-    return Adapt(**(fields | changes))
+    return Comparison(**(fields | changes))
 
 
 def with_bands(data: TaskData, low_nm: float, high_nm: float) -> TaskData:

@@ -73,7 +73,11 @@ def test_a_pytorch_file_gives_what_the_arrays_give(tool, oracles, tmp_path, monk
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        (dict(source="dofa", input="{oracles}/dofa_v1.npz"), "--source=dofa needs --layout=old or --layout=new"),
+        (dict(source="dofa", input="{oracles}/dofa_v1.npz"), "--source=dofa needs --layout: nothing in a checkpoint tells it"),
+        (
+            dict(source="spectralearth", input="{oracles}/spectralearth_vit_202bands.npz", layout="new"),
+            "--layout says nothing of weights of spectralearth; they take --heads, --size",
+        ),
         (
             dict(source="dofa", input="{oracles}/terramind_gelu.npz", layout="new"),
             "looks like terramind .64 wide., expected dofa",
@@ -104,6 +108,7 @@ def test_a_folder_of_another_source_or_with_other_weights_is_refused(tool, oracl
         interop.load(out)
     (tmp_path / "out" / "config.json").write_text('{"kind": "resnet"}')
     with pytest.raises(
-        ValueError, match="expected a kind of terramind, spectralearth, spectralearth_resnet, dofa, got 'resnet'"
+        ValueError,
+        match="config.json: no kind of encoder is called 'resnet'; the names are, closest first: spectralearth_resnet, ",
     ):
         interop.load(out)

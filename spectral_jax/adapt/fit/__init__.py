@@ -3,7 +3,7 @@
 In the order in which they may import one another:
 
   adapted: an encoder, what is done to bands before it, and a head after it
-  encoders: fresh encoders of a size, or those of a folder of weights
+  prepared: a line's encoder with its adaptation and head, fresh or of a folder of weights
   supervised: training of a head, and of what trains with it, on the package's one loop
   probe_models: nearest neighbours and linear models on embeddings
   probe: probes as lines of a comparison

@@ -1,31 +1,26 @@
 """An encoder, what is done to a sensor's bands before it, and a head after it: one pure function of parameters."""
 
 import dataclasses
+from functools import partial
+from typing import Any
 
-import einops
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from spectral_jax.adapt.bands import CONVOLUTIONAL, LINEAR, NONE
+from spectral_jax.adapt.encoders.encoder import Encoder, Maps, Pixels
+from spectral_jax.adapt.parts.part import Samples
 from spectral_jax.adapt.protocols import Protocol
-from spectral_jax.config import Config
+from spectral_jax.ingest.raster.tiled import plan
 from spectral_jax.model import projection
-from spectral_jax.model.encoder import encode
 from spectral_jax.model.heads import task_heads, temporal
 from spectral_jax.model.heads.task_heads import HeadConfig
 from spectral_jax.model.heads.temporal import TemporalConfig
-from spectral_jax.model.published import encoders
-from spectral_jax.model.published.dofa import DofaConfig
-from spectral_jax.model.published.spectralearth import SpectralEarthConfig
-from spectral_jax.model.published.spectralearth_resnet import SpectralEarthResNetConfig
-from spectral_jax.model.published.terramind import TerraMindConfig
 from spectral_jax.sensors import SensorSpec
 from spectral_jax.spectral import project
 from spectral_jax.spectral.project import Projection
 from spectral_jax.tasks.spec import TaskSpec
-
-Encoder = TerraMindConfig | SpectralEarthConfig | SpectralEarthResNetConfig | DofaConfig | Config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,37 +28,33 @@ class Adapted:
     """What is fitted to a task; hashable, a static argument of `jax.jit`.
 
     Attributes:
-      encoder: config of the encoder.
+      encoder: its record.
+      config: its structure, as its record made or read it.
       adaptation: of `adapt.bands.ADAPTATIONS`.
       source: sensor of the images, C used bands.
       target: sensor that the adaptation goes to; None without one.
       kept: positions of the target's used bands that the encoder sees, see `Projection.kept_index`.
       head: what follows the encoder.
-      layers: blocks whose maps the head gets; our encoder gives its three stages always.
+      taps: layers whose maps the head gets.
       px: side of what the encoder reads of an image at once, pixels of the image, for protocols with a window.
-      key: sensor of our encoder.
       temporal: how features of several dates become those of a sample; None where a sample has one date.
     """
 
     encoder: Encoder
+    config: Any
     adaptation: str
     source: SensorSpec
     target: SensorSpec | None
     kept: tuple[int, ...]
     head: HeadConfig
-    layers: tuple[int, ...]
+    taps: tuple[int, ...]
     px: int
-    key: str = ""
     temporal: TemporalConfig | None = None
 
     @property
     def side(self) -> int:
         """Pixels along a side of the encoder's input; what it reads is resized to it."""
-        if isinstance(self.encoder, Config):
-            return self.encoder.patch_px(self.key)
-        if isinstance(self.encoder, SpectralEarthResNetConfig):
-            return self.px
-        return self.encoder.grid * self.encoder.patch
+        return self.encoder.side(self.config) or self.px
 
     @property
     def dates(self) -> int:
@@ -74,6 +65,11 @@ class Adapted:
     def bands(self) -> int:
         """How many bands the encoder sees."""
         return len(self.kept) if self.target else len(self.source.used)
+
+    @property
+    def centre_nm(self) -> np.ndarray:
+        """Centres of the bands that the encoder sees, nm."""
+        return self.target.centre_nm[list(self.kept)] if self.target else self.source.centre_nm
 
 
 def head_of(task: TaskSpec, protocol: Protocol) -> HeadConfig:
@@ -113,10 +109,12 @@ def init(
     """
     encoder_key, head_key = jax.random.split(key)
     temporal_key = jax.random.fold_in(head_key, 1)
-    params = {"encoder": _init_encoder(encoder_key, model.encoder) if encoder is None else encoder, "projection": {}}
+    params = {"encoder": model.encoder.init(encoder_key, model.config) if encoder is None else encoder, "projection": {}}
     if model.adaptation in LINEAR:
+        assert start is not None  # every adaptation but "none" starts from a fixed projection
         params["projection"] = projection.init_linear(start)
     elif model.adaptation == "wavelength_attention":
+        assert model.target is not None
         params["projection"] = projection.init_attention(model.target)
     elif model.adaptation == CONVOLUTIONAL:
         adapter_key = jax.random.fold_in(encoder_key, 1)
@@ -125,12 +123,13 @@ def init(
     valid = jax.ShapeDtypeStruct((1, image_px, image_px), jnp.bool_)
     maps, pooled = jax.eval_shape(lambda p, x, v: features(p, x, v, model), params["encoder"], image, valid)
     shapes, width = tuple(m.shape[1:] for m in maps), pooled.shape[-1]
-    if model.temporal:
+    merging_dates = model.temporal
+    if merging_dates:
         # The embedding of an image is a map of one position.
         shapes = shapes if model.head.of_maps else ((1, 1, width),)
-        params["temporal"] = temporal.init_temporal(temporal_key, model.temporal, shapes)
+        params["temporal"] = temporal.init_temporal(temporal_key, merging_dates, shapes)
         merged = jax.eval_shape(
-            lambda p, x, seen: temporal.call_temporal(p, model.temporal, x, seen),
+            lambda p, x, seen: temporal.call_temporal(p, merging_dates, x, seen),
             params["temporal"],
             tuple(jax.ShapeDtypeStruct((1, model.dates, *shape), jnp.float32) for shape in shapes),
             jax.ShapeDtypeStruct((1, model.dates), jnp.bool_),
@@ -157,25 +156,21 @@ def project_bands(params: dict, matrix: jax.Array | None, images: jax.Array, mod
         return projection.call_adapter(params, images, model.source)
     if model.adaptation == "wavelength_attention":
         matrix = projection.attention_matrix(params, model.source)[np.array(model.kept)]
+    assert matrix is not None  # of "nearest" and "srf"
     return project.apply(matrix, images)
 
 
-def features(encoder: dict, x: jax.Array, valid: jax.Array, model: Adapted) -> tuple[tuple[jax.Array, ...], jax.Array]:
+def features(encoder: dict, x: jax.Array, valid: jax.Array, model: Adapted) -> Maps:
     """Maps [B h w D], finest first where they differ, and the pooled embedding [B D].
 
     Args:
       encoder: `params["encoder"]`.
       x: [B H W K] normalised, 0 where invalid.
-      valid: bool [B H W]; only our encoder asks for it.
+      valid: bool [B H W].
       model: see `Adapted`.
     """
-    cfg = model.encoder
     x, valid = _resized(x, valid, model.side)
-    if isinstance(cfg, Config):
-        return _ours(encoder, x, valid, cfg, model.key)
-    centre_nm = model.source.centre_nm if model.target is None else model.target.centre_nm[list(model.kept)]
-    found = encoders.encode(encoder, x, cfg, model.layers, jnp.asarray(centre_nm, jnp.float32))
-    return found.maps, found.pooled
+    return model.encoder.features(encoder, Pixels(x, valid, model.centre_nm), model.config, model.taps)
 
 
 def predict(
@@ -195,12 +190,12 @@ def predict(
       Float32 [B H W outputs] of heads with maps, [B outputs] of the others.
     """
     maps, pooled = embed(params, buffers, images, valid, model, key)
-    return task_heads.call_head(params["head"], model.head, maps, pooled, images.shape[2:4], key)
+    return task_heads.call_head(params["head"], model.head, maps, pooled, (images.shape[2], images.shape[3]), key)
 
 
 def embed(
     params: dict, buffers: dict, images: jax.Array, valid: jax.Array, model: Adapted, key: jax.Array | None = None
-) -> tuple[tuple[jax.Array, ...], jax.Array]:
+) -> Maps:
     """What the head gets: maps [B h w D] and the embedding [B D], dates merged; arguments as of `predict`."""
     x = _standardised(params, buffers, images, valid, model)
     count, dates = images.shape[:2]
@@ -217,6 +212,21 @@ def embed(
     return (), merged[:, 0, 0]
 
 
+def outputs_of(model: Adapted, params: dict, buffers: dict, samples: Samples, protocol: Protocol) -> jax.Array:
+    """The head's outputs; of pixels, where the protocol has a window, the mean over windows that cover a larger image."""
+    rows, columns = samples.images.shape[2:4]
+    if not protocol.window or not model.head.of_maps or min(rows, columns) <= model.px:
+        return _outputs(params, buffers, samples.images, samples.valid, model=model)
+    total, seen = np.zeros((), np.float32), np.zeros((1, rows, columns, 1), np.float32)
+    for top in plan(rows, model.px, overlap=0).starts:
+        for left in plan(columns, model.px, overlap=0).starts:
+            here = (slice(top, top + model.px), slice(left, left + model.px))
+            inside = _outputs(params, buffers, samples.images[:, :, *here], samples.valid[:, :, *here], model=model)
+            around = ((0, 0), (top, rows - top - model.px), (left, columns - left - model.px), (0, 0))
+            total, seen[:, *here] = total + np.pad(np.asarray(inside), around), seen[:, *here] + 1
+    return jnp.asarray(total / seen)
+
+
 def with_statistics(params: dict, buffers: dict, images: jax.Array, valid: jax.Array, model: Adapted) -> dict:
     """Parameters whose fresh encoder takes the statistics of its batch normalisation, where it has any, from samples.
 
@@ -227,31 +237,20 @@ def with_statistics(params: dict, buffers: dict, images: jax.Array, valid: jax.A
       valid: bool [B T H W].
       model: see `Adapted`.
     """
-    if isinstance(model.encoder, Config):
-        return params
     x = _standardised(params, buffers, images, valid, model)
     x, _ = _resized(x.reshape(-1, *x.shape[2:]), valid.reshape(-1, *valid.shape[2:]), model.side)
-    return params | {"encoder": encoders.with_statistics(params["encoder"], x, model.encoder)}
+    return params | {"encoder": model.encoder.with_statistics(params["encoder"], x, model.config)}
 
 
 def trainable(params: dict, model: Adapted) -> dict:
     """For each parameter, whether it may train: not the buffers of the published encoders."""
     everything = jax.tree.map(lambda _: True, params)
-    if isinstance(model.encoder, Config):
-        return everything
-    return everything | {"encoder": encoders.trainable(params["encoder"], model.encoder)}
+    return everything | {"encoder": model.encoder.trainable(params["encoder"], model.config)}
 
 
-def _init_encoder(key: jax.Array, cfg: Encoder) -> dict:
-    return encode.init_encoder(key, cfg) if isinstance(cfg, Config) else encoders.init(key, cfg)
-
-
-def _ours(encoder: dict, x, valid, cfg: Config, key: str):
-    branch = encode.encode_branch(encoder, key, x, valid, cfg)
-    shared = encode.encode_shared(encoder, branch.stage2[:, None], branch.valid2[:, None], (key,), cfg)
-    side = branch.stage2.shape[1] // 2
-    last = einops.rearrange(shared.tokens, "b (r q) d -> b r q d", r=side)
-    return (branch.stage1, branch.stage2, last), shared.pooled
+@partial(jax.jit, static_argnames="model")
+def _outputs(params, buffers, images, valid, *, model: Adapted):
+    return predict(params, buffers, images, valid, model)
 
 
 def _standardised(params, buffers, images, valid, model):

@@ -14,6 +14,7 @@ from spectral_jax.adapt.lines import LINEAR_PROBE
 from spectral_jax.adapt.parts.part import Part
 from spectral_jax.adapt.score.tally import Tally
 from spectral_jax.means import IGNORED
+from spectral_jax.sentences import needs
 from spectral_jax.tasks.spec import TaskSpec
 
 # Inverse strengths of the logistic regression and strengths of the ridge regression that are tried, on standardised bands, and
@@ -81,23 +82,21 @@ def fit(train: Part, val: Part, test: Part) -> tuple[Tally, list[np.ndarray]]:
             predicted = predicted - 0.5 if task.kind.labels == "set" else predicted
             tally.add(predicted, np.where(valid[..., None], label, np.nan))
             continue
-        found = np.full(valid.shape, IGNORED, np.int32)
+        predicted = np.full(valid.shape, IGNORED, np.int32)
         if valid.any():
-            found[valid] = model.predict(image[valid])
-        tally.add_classes(np.maximum(found, 0), label)
-        maps.append(found)
+            predicted[valid] = model.predict(image[valid])
+        tally.add_classes(np.maximum(predicted, 0), label)
+        maps.append(predicted)
     return tally, maps
 
 
 def _best(train, val, classes: bool):
     """The fitted model of the strength with the best validation accuracy or R2."""
-    try:
+    with needs("scikit-learn", "eval", "the pixel baseline"):
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression, Ridge
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
-    except ImportError as error:
-        raise ImportError("the pixel baseline needs scikit-learn; install the extra spectral-jax[eval].") from error
     if classes:
         tried = [LogisticRegression(C=strength, max_iter=MOST_ITERATIONS) for strength in INVERSE_STRENGTHS]
     else:
@@ -111,11 +110,11 @@ def _best(train, val, classes: bool):
 
 def _pixels(part: Part) -> tuple[np.ndarray, np.ndarray]:
     """Spectra [N C] and classes [N] or quantities [N K] of the pixels that count."""
-    found = [_flat(part, at) for at in range(len(part))]
+    samples = [_flat(part, at) for at in range(len(part))]
     known = lambda label: label != IGNORED if label.dtype == np.int32 else np.isfinite(label).all(axis=-1)  # noqa: E731
-    counted = [valid & known(label) for _, valid, label in found]
-    spectra = np.concatenate([image[c] for (image, _, _), c in zip(found, counted, strict=True)])
-    return spectra, np.concatenate([label[c] for (_, _, label), c in zip(found, counted, strict=True)])
+    counted = [valid & known(label) for _, valid, label in samples]
+    spectra = np.concatenate([image[c] for (image, _, _), c in zip(samples, counted, strict=True)])
+    return spectra, np.concatenate([label[c] for (_, _, label), c in zip(samples, counted, strict=True)])
 
 
 def _mean_spectra(part: Part) -> np.ndarray:
@@ -136,4 +135,4 @@ def _flat(part: Part, at: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     image, valid, label = part.sample(at)
     mean = image.sum(axis=0) / np.maximum(valid.sum(axis=0), 1)[..., None]
     filled = np.where(valid[..., None], image, mean[None])
-    return filled.transpose(1, 2, 0, 3).reshape(*image.shape[1:3], -1), valid.any(axis=0), label
+    return filled.transpose(1, 2, 0, 3).reshape(*image.shape[1:3], -1), np.asarray(valid.any(axis=0)), label

@@ -3,11 +3,12 @@
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from spectral_jax.adapt import bands
 from spectral_jax.adapt.fit import adapted, probe, supervised
-from spectral_jax.adapt.fit.encoders import Made
+from spectral_jax.adapt.fit.prepared import Prepared
 from spectral_jax.adapt.lines import Line
 from spectral_jax.adapt.parts.part import Part
 
@@ -23,12 +24,12 @@ class Scored(NamedTuple):
     maps: list[np.ndarray]
 
 
-def fit(line: Line, made: Made, train: Part, val: Part, test: Part, seed: int, shown: int = 0) -> Scored:
+def fit(line: Line, made: Prepared, train: Part, val: Part, test: Part, seed: int, shown: int = 0) -> Scored:
     """Fits a line on the training part and scores it on the test part.
 
     Args:
       line: what is fitted, and how.
-      made: of `fit.encoders.make` for this line.
+      made: of `fit.prepared.prepare` for this line.
       train: training part.
       val: validation part.
       test: test part.
@@ -45,14 +46,14 @@ def fit(line: Line, made: Made, train: Part, val: Part, test: Part, seed: int, s
         image_px = min(image_px, model.px)
     spectra = _spectra(train, seed) if model.adaptation == bands.CONVOLUTIONAL else None
     params = adapted.init(jax.random.key(seed), model, made.start, image_px, made.params, spectra)
-    matrix = made.start.matrix if model.adaptation in bands.FIXED else None
+    matrix = made.start.matrix if made.start and model.adaptation in bands.FIXED else None
     buffers = supervised.buffers_of(model, params, matrix, train)
     if made.statistics is not None:
         buffers |= {k: np.asarray(v, np.float32) for k, v in zip(("mean", "std"), made.statistics, strict=True)}
     if made.params is None:
         count = min(len(train), protocol.batch)
         first = train.batch(np.random.default_rng(seed).permutation(len(train))[:count], count)
-        params = adapted.with_statistics(params, buffers, first.images, first.valid, model)
+        params = adapted.with_statistics(params, buffers, jnp.asarray(first.images), jnp.asarray(first.valid), model)
     if line.probe:
         tally = probe.fit(line.probe, model, params, buffers, train, test, protocol.batch)
         return Scored(tally.metrics(), None, [])
@@ -61,7 +62,7 @@ def fit(line: Line, made: Made, train: Part, val: Part, test: Part, seed: int, s
     maps = []
     if shown and test.data.task.kind.is_map:
         samples = test.batch(range(min(shown, len(test))), max(shown, 1))
-        outputs = supervised.outputs_of(model, found.params, buffers, samples, protocol)
+        outputs = adapted.outputs_of(model, found.params, buffers, samples, protocol)
         maps = list(np.asarray(outputs).argmax(axis=-1)[samples.counts])
     return Scored(tally.metrics(), found.best_epoch, maps)
 

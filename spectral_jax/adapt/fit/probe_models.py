@@ -3,10 +3,14 @@
 All of it is scikit-learn on NumPy arrays. Whatever is chosen, is chosen inside the training rows.
 """
 
+import importlib
 import warnings
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
+
+from spectral_jax.sentences import needs
 
 PARTS = 5
 # Inverse strengths of logistic regression, and strengths of ridge regression, on standardised numbers.
@@ -171,10 +175,6 @@ def _check_measured(values):
         raise ValueError(f"values: {(~np.isfinite(values)).sum()} are not finite; leave out the rows that were not measured.")
 
 
-def _sklearn(part):
-    import importlib
-
-    try:
+def _sklearn(part: str) -> ModuleType:
+    with needs("scikit-learn", "eval", "probing embeddings"):
         return importlib.import_module(f"sklearn.{part}")
-    except ImportError as error:
-        raise ImportError("probes need scikit-learn, and it is not installed; install the extra spectral-jax[eval].") from error

@@ -5,8 +5,9 @@ validation part decides about the learning rate, the state that is kept, and the
 """
 
 import dataclasses
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +20,6 @@ from spectral_jax.adapt.parts import batches
 from spectral_jax.adapt.parts.part import Part, Samples
 from spectral_jax.adapt.protocols import Protocol
 from spectral_jax.adapt.score.tally import Tally
-from spectral_jax.ingest.raster.tiled import plan
 from spectral_jax.means import IGNORED, global_mean
 from spectral_jax.objective.supervised import binary_cross_entropy, cross_entropy, soft_dice, squared_error
 from spectral_jax.tasks.kinds import Kind
@@ -69,21 +69,16 @@ def fit(model: Adapted, params: dict, buffers: dict, train: Part, val: Part, pro
     for name, part in (("train", train), ("val", val)):
         part.refuse_without_labels(name)
     epoch_steps = -(-len(train) // protocol.batch)
-    total = jnp.int32(epoch_steps * protocol.epochs)
     moving = _moving(params, protocol)
     state = FitState(jnp.int32(0), jnp.float32(1.0), params, _optimiser(protocol, model, params).init(moving))
-    run = partial(_step, buffers=buffers, total=total, model=model, protocol=protocol, task=task)
-    key, best, history = jax.random.key(seed), None, []
+    total = jnp.int32(epoch_steps * protocol.epochs)
+    step = partial(_step, buffers=buffers, total=total, model=model, protocol=protocol, task=task)
+    best, best_epoch, kept, history = 0.0, 0, params, []
     plateau = _schedule(protocol, task.kind) == "plateau"
     stale = 0
     for epoch in range(1, protocol.epochs + 1):
-        losses: list[float] = []
         steps = range((epoch - 1) * epoch_steps, epoch * epoch_steps)
-        state = loop.drive(
-            run, state, batches.draw(train, protocol, seed, steps, model.px), key, start=steps.start,
-            names=lambda batch: [f"{int(batch.counts.sum())} samples of task {task.name}"],
-            settled=lambda row, losses=losses: losses.append(row["loss"]),
-        )  # fmt: skip
+        state, losses = _driven(step, state, batches.draw(train, protocol, seed, steps, model.px), seed, steps.start, task.name)
         if epoch % protocol.evaluate_every and epoch != protocol.epochs:
             continue
         val_loss, tally = evaluate(model, state.params, buffers, val, protocol)
@@ -91,15 +86,30 @@ def fit(model: Adapted, params: dict, buffers: dict, train: Part, val: Part, pro
         row = {"epoch": epoch, "loss": float(np.mean(losses)), "val_loss": val_loss, "val_metric": metric}
         history.append(row | {"factor": float(state.factor)})
         better = -val_loss if protocol.monitor == "loss" else metric
-        if best is None or better > best[0]:
-            best, stale = (better, epoch, state.params), 0
+        if not best_epoch or better > best:
+            best, best_epoch, kept, stale = better, epoch, state.params, 0
             continue
         stale += 1
         if plateau and stale > protocol.plateau_patience:  # as PyTorch's ReduceLROnPlateau counts
             state, stale = dataclasses.replace(state, factor=state.factor * protocol.plateau_factor), 0
-        if protocol.patience is not None and epoch - best[1] >= protocol.patience:
+        if protocol.patience is not None and epoch - best_epoch >= protocol.patience:
             break
-    return Fitted(best[2], best[1], history)
+    return Fitted(kept, best_epoch, history)
+
+
+def _driven(
+    step: Callable, state: FitState, drawn: Iterator[Samples], seed: int, start: int, name: str
+) -> tuple[FitState, list[float]]:
+    """The state after a step on each of the batches, and the losses."""
+    losses: list[float] = []
+
+    def told(batch: Any) -> list[str]:
+        return [f"{int(batch.counts.sum())} samples of task {name}"]
+
+    def settled(row: dict) -> None:
+        losses.append(row["loss"])
+
+    return loop.drive(step, state, drawn, jax.random.key(seed), start=start, names=told, settled=settled), losses
 
 
 def buffers_of(model: Adapted, params: dict, matrix: np.ndarray | None, train: Part) -> dict:
@@ -107,17 +117,17 @@ def buffers_of(model: Adapted, params: dict, matrix: np.ndarray | None, train: P
 
     Statistics are those of the valid pixels of the training part; encoders without published statistics get no others.
     """
-    made = {} if matrix is None else {"matrix": jnp.asarray(matrix, jnp.float32)}
+    buffers = {} if matrix is None else {"matrix": jnp.asarray(matrix, jnp.float32)}
     count, total, squares = 0, 0.0, 0.0
     for at in range(len(train)):
         image, valid, _ = train.sample(at)
-        x = adapted.project_bands(params["projection"], made.get("matrix"), jnp.asarray(image[valid][None, None]), model)
+        x = adapted.project_bands(params["projection"], buffers.get("matrix"), jnp.asarray(image[valid][None, None]), model)
         x = np.asarray(x, np.float64)[0, 0]
         count, total, squares = count + len(x), total + x.sum(axis=0), squares + (x**2).sum(axis=0)
     mean = total / max(count, 1)
     std = np.sqrt(np.maximum(squares / max(count, 1) - mean**2, 0.0))
-    made |= {"mean": jnp.asarray(mean, jnp.float32), "std": jnp.asarray(np.where(std > 1e-6, std, 1.0), jnp.float32)}
-    return made | (label_buffers(train.labels()) if train.data.task.kind.labels == "numbers" else {})
+    buffers |= {"mean": jnp.asarray(mean, jnp.float32), "std": jnp.asarray(np.where(std > 1e-6, std, 1.0), jnp.float32)}
+    return buffers | (label_buffers(train.labels()) if train.data.task.kind.labels == "numbers" else {})
 
 
 def label_buffers(labels: list[np.ndarray]) -> dict[str, jax.Array]:
@@ -157,29 +167,14 @@ def evaluate(model: Adapted, params: dict, buffers: dict, part: Part, protocol: 
     mean = np.asarray(buffers["label_mean"]) if "label_mean" in buffers else None
     tally = Tally(task, mean)
     for samples in part.chunks(protocol.batch):
-        outputs = outputs_of(model, params, buffers, samples, protocol)
-        found, counted = _loss(outputs, samples.labels, samples.counts, buffers, task=task)
-        loss, count = loss + float(found), count + float(counted)
+        outputs = adapted.outputs_of(model, params, buffers, samples, protocol)
+        batch_loss, counted = _loss(outputs, samples.labels, samples.counts, buffers, task=task)
+        loss, count = loss + float(batch_loss), count + float(counted)
         shown = np.asarray(outputs)[samples.counts]
         if mean is not None:
             shown = shown * np.asarray(buffers["label_std"]) + mean
         tally.add(shown, samples.labels[samples.counts])
     return loss / max(count, 1.0), tally
-
-
-def outputs_of(model: Adapted, params: dict, buffers: dict, samples: Samples, protocol: Protocol) -> jax.Array:
-    """The head's outputs; of pixels, where the protocol has a window, the mean over windows that cover a larger image."""
-    rows, columns = samples.images.shape[2:4]
-    if not protocol.window or not model.head.of_maps or min(rows, columns) <= model.px:
-        return _outputs(params, buffers, samples.images, samples.valid, model=model)
-    total, seen = 0.0, np.zeros((1, rows, columns, 1), np.float32)
-    for top in plan(rows, model.px, overlap=0).starts:
-        for left in plan(columns, model.px, overlap=0).starts:
-            here = (slice(top, top + model.px), slice(left, left + model.px))
-            found = _outputs(params, buffers, samples.images[:, :, *here], samples.valid[:, :, *here], model=model)
-            around = ((0, 0), (top, rows - top - model.px), (left, columns - left - model.px), (0, 0))
-            total, seen[:, *here] = total + np.pad(np.asarray(found), around), seen[:, *here] + 1
-    return jnp.asarray(total / seen)
 
 
 @partial(jax.jit, static_argnames=("model", "protocol", "task"))
@@ -206,11 +201,6 @@ def _step(state: FitState, batch: Samples, key, *, buffers, total, model: Adapte
     }
     params = state.params | optax.apply_updates(moving, updates)
     return FitState(state.step + 1, state.factor, params, opt_state), metrics
-
-
-@partial(jax.jit, static_argnames="model")
-def _outputs(params, buffers, images, valid, *, model: Adapted):
-    return adapted.predict(params, buffers, images, valid, model)
 
 
 @partial(jax.jit, static_argnames="task")

@@ -21,7 +21,7 @@ BINS = 3
 
 
 @dataclasses.dataclass(frozen=True)
-class Parts:
+class Split:
     """Rows of a task in each part.
 
     Attributes:
@@ -39,7 +39,7 @@ class Parts:
     dropped: np.ndarray = dataclasses.field(default_factory=lambda: np.array([], int))
 
 
-def published(data: TaskData, needed: Sequence[str] = ("train", "test")) -> Parts:
+def published(data: TaskData, needed: Sequence[str] = ("train", "test")) -> Split:
     """The split that came with the data.
 
     Raises:
@@ -48,13 +48,13 @@ def published(data: TaskData, needed: Sequence[str] = ("train", "test")) -> Part
     part = np.array(data.split)
     rows = {name: np.flatnonzero(part == name) for name in PARTS}
     return _checked(
-        Parts("published", **rows), data, needed, "the files give no such split; use scene_disjoint or block_disjoint"
+        Split("published", **rows), data, needed, "the files give no such split; use scene_disjoint or block_disjoint"
     )
 
 
 def scene_disjoint(
     data: TaskData, seed: int = 0, fractions: tuple[float, float, float] = (0.7, 0.1, 0.2), by: str = "scene"
-) -> Parts:
+) -> Split:
     """A scene is in one part only.
 
     Args:
@@ -77,7 +77,7 @@ def block_disjoint(
     seed: int = 0,
     fractions: tuple[float, float, float] = (0.7, 0.1, 0.2),
     buffer_m: float = 0.0,
-) -> Parts:
+) -> Split:
     """A square of ground is in one part only.
 
     Squares are those of the images' coordinate system (UTM where it is in degrees); an image belongs to the square of its
@@ -119,7 +119,7 @@ def block_disjoint(
     )
 
 
-def _grouped(data: TaskData, group: list[str], what: str, kind: str, seed: int, fractions: Sequence[float]) -> Parts:
+def _grouped(data: TaskData, group: list[str], what: str, kind: str, seed: int, fractions: Sequence[float]) -> Split:
     if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9 or not fractions[0] or not fractions[2]:
         raise ValueError(f"fractions: expected three shares of 1, of which train and test are above 0, got {tuple(fractions)}.")
     wanted = np.array([f for f in fractions if f])
@@ -139,7 +139,7 @@ def _grouped(data: TaskData, group: list[str], what: str, kind: str, seed: int, 
     tries = [_assigned(shares, wanted, rng.permutation(len(names))) for _ in range(ORDERS)]
     part = min(tries, key=lambda t: t[0])[1][index]
     rows = {name: np.flatnonzero(part == needed.index(name)) if name in needed else np.array([], int) for name in PARTS}
-    return Parts(kind, **rows)
+    return Split(kind, **rows)
 
 
 def _assigned(shares: np.ndarray, wanted: np.ndarray, order: np.ndarray) -> tuple[float, np.ndarray]:
@@ -176,7 +176,7 @@ def _first(label: np.ndarray) -> np.ndarray:
     return np.asarray(label)[..., 0]
 
 
-def _checked(parts: Parts, data: TaskData, needed: Sequence[str], why: str) -> Parts:
+def _checked(parts: Split, data: TaskData, needed: Sequence[str], why: str) -> Split:
     for name in needed:
         if not len(getattr(parts, name)):
             raise ValueError(f"task {data.task.name}: part {name!r} of the {parts.kind} split is empty; {why}.")

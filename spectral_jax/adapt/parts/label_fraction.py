@@ -1,15 +1,13 @@
 """A share of the training samples, drawn so that every kind of sample keeps its share (PANGAEA, arXiv 2412.04204)."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from spectral_jax.adapt.parts.blocks import BINS
 from spectral_jax.means import IGNORED
-from spectral_jax.tasks.samples import TaskData
+from spectral_jax.tasks.samples import Rows, TaskData
 
 
-def draw(data: TaskData, rows: Sequence[int], fraction: float, seed: int) -> np.ndarray:
+def draw(data: TaskData, rows: Rows, fraction: float, seed: int) -> np.ndarray:
     """Some of the rows, ascending: `fraction` of them, at least one; all of them where it is 1.
 
     Samples whose classes (or first target) fall into the same bins are one stratum; rows are taken at equal distances from the

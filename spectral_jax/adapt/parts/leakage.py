@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from spectral_jax.adapt.parts.blocks import Parts
+from spectral_jax.adapt.parts.blocks import Split
 from spectral_jax.tasks import ground
 from spectral_jax.tasks.samples import TaskData
 
@@ -67,7 +67,7 @@ class Leakage:
         return json.dumps(dataclasses.asdict(self))
 
 
-def report(data: TaskData, parts: Parts, distance_m: float = 1000.0) -> Leakage:
+def report(data: TaskData, parts: Split, distance_m: float = 1000.0) -> Leakage:
     """Counts what the test part shares with the training part.
 
     Args:

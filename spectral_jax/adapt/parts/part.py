@@ -1,6 +1,6 @@
 """Samples of a task as an encoder's adaptation takes them: physical units, validity, labels, and batches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax
@@ -8,7 +8,7 @@ import numpy as np
 
 from spectral_jax.adapt.parts.source import Source
 from spectral_jax.means import IGNORED
-from spectral_jax.tasks.samples import TaskData
+from spectral_jax.tasks.samples import Rows, TaskData
 
 # Samples are kept in memory as float32 up to so many bytes together; larger sets are read again for every batch.
 KEPT_BYTES = 1 << 30
@@ -39,9 +39,7 @@ class Part:
     is resized to a square of that side: images bilinearly over their valid pixels, labels of pixels to the nearest.
     """
 
-    def __init__(
-        self, data: TaskData, source: Source, rows: Sequence[int], resize_px: int = 0, kept: dict[int, tuple] | None = None
-    ):
+    def __init__(self, data: TaskData, source: Source, rows: Rows, resize_px: int = 0, kept: dict[int, tuple] | None = None):
         self.data, self.source, self.rows, self.resize_px = data, source, np.asarray(rows, int), resize_px
         self._kept = {} if kept is None else kept
 
@@ -58,7 +56,7 @@ class Part:
             self._kept[row] = found
         return self._kept[row]
 
-    def batch(self, at: Sequence[int], size: int) -> Samples:
+    def batch(self, at: Rows, size: int) -> Samples:
         """The samples at positions `at`, filled up to `size`.
 
         Raises:
@@ -80,7 +78,7 @@ class Part:
             np.arange(size) < len(found),
         )
 
-    def chunks(self, size: int):
+    def chunks(self, size: int) -> Iterator[Samples]:
         """All samples in order, `size` at a time."""
         for first in range(0, len(self), size):
             yield self.batch(range(first, min(first + size, len(self))), size)

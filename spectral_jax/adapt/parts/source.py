@@ -6,7 +6,7 @@ import numpy as np
 
 from spectral_jax.sensors import CENTRE_TOLERANCE_NM, Band, SensorSpec
 from spectral_jax.sensors import names as sensor_names
-from spectral_jax.sentences import closest
+from spectral_jax.sentences import unknown
 from spectral_jax.tasks.samples import Channel, TaskData
 
 
@@ -53,21 +53,19 @@ def source_of(data: TaskData, sensor: str = "") -> Source:
             "unit and no bad bands; add one, or name a known sensor in [[channels]]."
         )
     table = SensorSpec.load(name)
-    holds = np.asarray(data.valid[0]).any(axis=(0, 1))
+    holds = np.asarray(np.asarray(data.valid[0]).any(axis=(0, 1)))
     found = {i: _band(data.channels[i], table, data.task.name) for i in chosen}
-    held_nm = {found[i].centre_nm for i in chosen if holds[i]}
-    good = [
-        i
-        for i in chosen
-        if found[i].centre_nm in held_nm and not any(low <= found[i].centre_nm <= high for low, high in table.bad_intervals_nm)
-    ]
+    centre = {i: data.channels[i].centre_nm for i in chosen}
+    held_nm = {centre[i] for i in chosen if holds[i]}
+    bad = [i for i in chosen if any(low <= centre[i] <= high for low, high in table.bad_intervals_nm)]
+    good = [i for i in chosen if centre[i] in held_nm and i not in bad]
     if not good:
         raise ValueError(f"task {data.task.name}: no channel of {name} holds data outside its bad intervals.")
     dates = sorted({data.channels[i].date for i in good})
     # By wavelength, as encoders that know bands by their order were trained; files may give one detector after the other.
-    index = [sorted((i for i in good if data.channels[i].date == d), key=lambda i: found[i].centre_nm) for d in dates]
+    index = [sorted((i for i in good if data.channels[i].date == d), key=lambda i: centre[i]) for d in dates]
     for date, row in zip(dates, index, strict=True):
-        if [found[i].centre_nm for i in row] != [found[i].centre_nm for i in index[0]]:
+        if [centre[i] for i in row] != [centre[i] for i in index[0]]:
             raise ValueError(
                 f"task {data.task.name}: expected the same bands of {name} on every date, got {len(index[0])} on date "
                 f"{dates[0]} and {len(row)} on date {date}; correct the channels of its reader."
@@ -85,10 +83,7 @@ def source_of(data: TaskData, sensor: str = "") -> Source:
 def _channels_of(data: TaskData, sensor: str) -> list[int]:
     names = list(dict.fromkeys(c.sensor for c in data.channels))
     if sensor and sensor not in names:
-        near = closest(sensor, names)
-        raise ValueError(
-            f"data.sensor: task {data.task.name} has no channels of {sensor!r}; its sensors are, closest first: {near}."
-        )
+        raise unknown("data.sensor", f"sensor of task {data.task.name}", sensor, names)
     if not sensor and len(names) > 1:
         raise ValueError(
             f"task {data.task.name}: expected one sensor to adapt, and it has {', '.join(names)}; choose one by "
@@ -100,10 +95,12 @@ def _channels_of(data: TaskData, sensor: str) -> list[int]:
 def _band(channel: Channel, table: SensorSpec, task: str) -> Band:
     """The band of a channel; its width from the table where the file has none."""
     width = channel.fwhm_nm
-    if np.isfinite(channel.centre_nm) and not np.isfinite(width) and table.kind != "radar":
-        near = min(table.bands, key=lambda band: abs(band.centre_nm - channel.centre_nm))
-        if abs(near.centre_nm - channel.centre_nm) <= CENTRE_TOLERANCE_NM:
-            width = near.fwhm_nm
+    if np.isfinite(channel.centre_nm) and not np.isfinite(width):
+        # Bands of radar have neither.
+        known = [(b.centre_nm, b.fwhm_nm) for b in table.bands if b.centre_nm is not None and b.fwhm_nm is not None]
+        near = min(known, key=lambda band: abs(band[0] - channel.centre_nm), default=(np.inf, np.nan))
+        if abs(near[0] - channel.centre_nm) <= CENTRE_TOLERANCE_NM:
+            width = near[1]
     if not (np.isfinite(channel.centre_nm) and np.isfinite(width)):
         raise ValueError(
             f"task {task}: channel {channel.name} of {channel.sensor} has no wavelength; a spectral adaptation needs "

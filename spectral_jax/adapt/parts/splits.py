@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from spectral_jax.adapt.parts import blocks, label_fraction
-from spectral_jax.adapt.parts.blocks import Parts
+from spectral_jax.adapt.parts.blocks import Split
 from spectral_jax.adapt.settings import AdaptData
 from spectral_jax.simulate import task
 from spectral_jax.tasks.read import read as read_task
@@ -16,8 +16,8 @@ def read(cfg: AdaptData) -> TaskData:
     """The samples of the task.
 
     Raises:
-      ValueError: a task without a folder, or what its reader refuses.
-      FileNotFoundError: an unknown task, or missing files.
+      ValueError: an unknown task, one without a folder, or what its reader refuses.
+      FileNotFoundError: missing files.
     """
     if cfg.task == task.NAME:
         return task.simulate(cfg.tiles, cfg.footprint_m)
@@ -29,7 +29,7 @@ def read(cfg: AdaptData) -> TaskData:
     return read_task(cfg.task, cfg.root)
 
 
-def parts(cfg: AdaptData, data: TaskData, seed: int, fraction: float = 1.0) -> Parts:
+def parts(cfg: AdaptData, data: TaskData, seed: int, fraction: float = 1.0) -> Split:
     """The parts of a seed.
 
     Args:
@@ -53,7 +53,7 @@ def parts(cfg: AdaptData, data: TaskData, seed: int, fraction: float = 1.0) -> P
     return found
 
 
-def published(data: TaskData, seed: int, fractions: tuple[float, float, float]) -> Parts:
+def published(data: TaskData, seed: int, fractions: tuple[float, float, float]) -> Split:
     """The split that came with the data, completed where it has two parts alone.
 
     Test labels that were withheld leave training and validation: validation is the test then. Whichever of the two is there is
@@ -72,4 +72,4 @@ def published(data: TaskData, seed: int, fractions: tuple[float, float, float]) 
     cut = blocks.scene_disjoint(data.select(found.train), seed, (1 - share, 0.0, share))
     which = "test" if len(found.test) else "validation"
     kind = f"published ({which} part as the test; {share:.0%} of the training scenes as validation, seed {seed})"
-    return Parts(kind, found.train[cut.train], found.train[cut.test], np.asarray(test))
+    return Split(kind, found.train[cut.train], found.train[cut.test], np.asarray(test))

@@ -9,6 +9,7 @@ import dataclasses
 import numpy as np
 
 from spectral_jax.means import IGNORED
+from spectral_jax.sentences import needs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,10 +105,8 @@ def multilabel_metrics(truth: np.ndarray, score: np.ndarray, threshold: float = 
       ImportError: scikit-learn is not installed.
       ValueError: shapes differ, or no label is true.
     """
-    try:
+    with needs("scikit-learn", "eval", "average precision"):
         from sklearn.metrics import average_precision_score
-    except ImportError as error:
-        raise ImportError("average precision needs scikit-learn; install the extra spectral-jax[eval].") from error
     truth, score = np.asarray(truth, bool), np.asarray(score)
     if truth.shape != score.shape or truth.ndim != 2:
         raise ValueError(f"expected labels and scores of one shape [N K], got {truth.shape} and {score.shape}.")
@@ -217,12 +216,12 @@ def regression_sums(truth: np.ndarray, predicted: np.ndarray, training_mean: np.
         raise ValueError(f"{int((~np.isfinite(predicted[known])).sum())} predictions are not finite; the model has diverged.")
     count = known.sum(axis=0)
     mean = np.where(known, truth, 0.0).sum(axis=0) / np.maximum(count, 1)
-    squares = [np.where(known, (truth - other) ** 2, 0.0).sum(axis=0) for other in (mean, predicted)]
+    spread, error = (np.where(known, (truth - other) ** 2, 0.0).sum(axis=0) for other in (mean, predicted))
     if training_mean is None:
         baseline = np.full(truth.shape[-1], np.nan)
     else:
         baseline = np.where(known, (truth - training_mean) ** 2, 0.0).sum(axis=0)
-    return RegressionSums(count, mean, *squares, baseline)
+    return RegressionSums(count, mean, spread, error, baseline)
 
 
 def regression_metrics(total: RegressionSums) -> dict[str, np.ndarray | float]:

@@ -1,6 +1,7 @@
 """What several seeds say: mean, spread and interval of one adaptation, and two adaptations compared on the same seeds."""
 
 import dataclasses
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -61,8 +62,7 @@ def over_seeds(scores: Mapping[int, float]) -> SeedSummary:
       ValueError: no seed, or a score that is not finite.
     """
     seeds, values = _finite(scores, "scores")
-    mean, deviation, half = _interval(values)
-    return SeedSummary(mean, deviation, mean - half, mean + half, seeds)
+    return SeedSummary(*_interval(values), seeds)
 
 
 def paired(
@@ -86,21 +86,28 @@ def paired(
     theirs = _finite(second, names[1])[1]
     if len(seeds) < 2:
         raise ValueError(f"expected at least two seeds to compare {names[0]} and {names[1]}, got {len(seeds)}; run more.")
-    mean, deviation, half = _interval(ours - theirs)
-    if deviation == 0:
-        p = float(mean == 0)
-    else:
-        p = float(2 * stats.t.sf(abs(mean) / (deviation / np.sqrt(len(seeds))), len(seeds) - 1))
-    return PairedComparison(mean, mean - half, mean + half, p, seeds)
+    mean, _, low, high = _interval(ours - theirs)
+    p = float(mean == 0) if np.ptp(ours - theirs) == 0 else float(_t_test(ours - theirs).pvalue)
+    return PairedComparison(mean, low, high, p, seeds)
 
 
-def _interval(values: np.ndarray) -> tuple[float, float, float]:
-    """Mean, standard deviation, and half the width of the interval of the mean."""
+def _interval(values: np.ndarray) -> tuple[float, float, float, float]:
+    """Mean, standard deviation, and the ends of the interval of the mean."""
+    mean = float(values.mean())
     if len(values) == 1:
-        return float(values[0]), float("nan"), float("nan")
-    deviation = float(values.std(ddof=1))
-    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1) * deviation / np.sqrt(len(values)))
-    return float(values.mean()), deviation, half
+        return mean, float("nan"), float("nan"), float("nan")
+    if np.ptp(values) == 0:
+        return mean, 0.0, mean, mean
+    interval = _t_test(values).confidence_interval(CONFIDENCE)
+    return mean, float(values.std(ddof=1)), float(interval.low), float(interval.high)
+
+
+def _t_test(values: np.ndarray):
+    """SciPy's two-sided t-test of the mean against 0."""
+    with warnings.catch_warnings():
+        # Values that differ in the last digits only are a result here, not an accident.
+        warnings.filterwarnings("ignore", "Precision loss", RuntimeWarning)
+        return stats.ttest_1samp(values, 0.0)
 
 
 def _finite(scores: Mapping[int, float], name: str) -> tuple[tuple[int, ...], np.ndarray]:

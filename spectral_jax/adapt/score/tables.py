@@ -50,8 +50,9 @@ def statistics(results: Sequence[dict], compared: Sequence[str]) -> dict:
                 if len(both) < 2:
                     continue
                 names = first[0], second[0]
-                found = seeds.paired(*({s: p[s] for s in both} for p in pair), names)
-                comparisons.append({"metric": metric, "first": names[0], "second": names[1], **dataclasses.asdict(found)})
+                ours, theirs = ({s: p[s] for s in both} for p in pair)
+                comparison = dataclasses.asdict(seeds.paired(ours, theirs, names))
+                comparisons.append({"metric": metric, "first": names[0], "second": names[1], **comparison})
     return {"rows": summaries, "comparisons": comparisons, "comparisons_made": len(comparisons)}
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,6 @@ from spectral_jax.adapt.score.metrics import (
 )
 from spectral_jax.tasks.spec import TaskSpec
 
-Sums = Confusion | Overlaps | RegressionSums
 METRICS: dict[type, Callable] = {
     Confusion: segmentation_metrics,
     Overlaps: overlap_metrics,
@@ -40,7 +40,7 @@ class Tally:
     training_mean: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        self._total: Sums | None = None
+        self._total: Any = None  # one of `METRICS`, and always the same
         self._pairs: list[tuple[np.ndarray, np.ndarray]] = []
 
     def add(self, outputs: np.ndarray, labels: np.ndarray) -> None:
@@ -79,5 +79,5 @@ class Tally:
                 metrics[name] = float(value)
         return metrics
 
-    def _join(self, part: Sums) -> None:
+    def _join(self, part: Any) -> None:
         self._total = part if self._total is None else self._total + part

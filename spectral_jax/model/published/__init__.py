@@ -5,11 +5,11 @@ In the order in which they may import one another:
   sine_positions: fixed tables of positions in sines and cosines
   bicubic: tables of positions at other sizes, exactly as PyTorch does it
   vit: plain vision transformers, every block's tokens kept
+  contract: what every published encoder here can do
   spectral_adapter: any number of bands to 128 channels, along the spectral axis alone
   spectralearth: the spectral adapter, then a vision transformer with a class token
   spectralearth_resnet: the spectral adapter, then a ResNet-50 without its stem
   dofa_kernel: DOFA's patch embedding, generated from wavelengths
   dofa: a transformer whose patch embedding is made from wavelengths
   terramind: TerraMind v1: pixels of several modalities to tokens
-  encoders: one call for every published encoder
 """

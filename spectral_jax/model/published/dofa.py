@@ -5,6 +5,7 @@ Version 1 (patch 16) as in TorchGeo 0.8.1; version 2 (patch 14, LayerScale) as i
 
 import dataclasses
 from functools import partial
+from typing import Any
 
 import einops
 import jax
@@ -15,11 +16,12 @@ from spectral_jax.model import resize
 from spectral_jax.model.layers import TRUNCATED, LayerNorm, along_last, dtype_of
 from spectral_jax.model.published import sine_positions, vit
 from spectral_jax.model.published.bicubic import resize_positions
+from spectral_jax.model.published.contract import Published
 from spectral_jax.model.published.dofa_kernel import LAYOUTS, WaveKernel
 from spectral_jax.model.published.vit import ClassToken, Features, Trunk
 
 # Width, blocks, heads and patch of the published sizes, by version; no weights were published of small and huge.
-SIZES = {
+SIZES: dict[int, dict[str, dict]] = {
     1: {
         "small": dict(width=384, depth=12, heads=6, patch=16),
         "base": dict(width=768, depth=12, heads=12, patch=16),
@@ -174,7 +176,8 @@ def apply(
             f"wavelengths_nm: expected one for each of the C = {image.shape[3]} bands, got shape {wavelengths_nm.shape}."
         )
     layers = vit.chosen(layers, cfg.depth)
-    blocks, pooled = Dofa(cfg).apply({"params": vit.held(params, cfg.fixed)}, image, wavelengths_nm)
+    output: Any = Dofa(cfg).apply({"params": vit.held(params, cfg.fixed)}, image, wavelengths_nm)
+    blocks, pooled = output
     rows = (image.shape[1] + 2 * PADDING - cfg.patch) // cfg.patch + 1
     maps = tuple(einops.rearrange(blocks[i][:, 1:], "b (h w) d -> b h w d", h=rows) for i in layers)
     return Features(tuple(blocks), maps, pooled)
@@ -183,6 +186,15 @@ def apply(
 def trainable(params: dict, cfg: DofaConfig) -> dict:
     """For each parameter, whether it trains; the positions of version 1 are fixed, as published."""
     return vit.trainable(params, cfg.fixed)
+
+
+def _encode(params: dict, image: jax.Array, cfg: DofaConfig, layers: tuple[int, ...] | None, wavelengths_nm) -> Features:
+    if wavelengths_nm is None:
+        raise ValueError("wavelengths_nm: DOFA makes its patch embedding from them; give the centre of each band, in nm.")
+    return apply(params, image, wavelengths_nm, cfg, layers)
+
+
+MODEL = Published(DofaConfig, init, _encode, trainable)
 
 
 @partial(jax.jit, static_argnames="cfg")

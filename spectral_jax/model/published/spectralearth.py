@@ -5,6 +5,7 @@ Structure and sizes are those of the published code (`src/backbones/spec_vit.py`
 
 import dataclasses
 from functools import partial
+from typing import Any
 
 import einops
 import jax
@@ -15,11 +16,12 @@ from spectral_jax.model.convolutions import TORCH_UNIFORM
 from spectral_jax.model.layers import Dense, LayerNorm, dtype_of
 from spectral_jax.model.published import spectral_adapter, vit
 from spectral_jax.model.published.bicubic import resize_positions
+from spectral_jax.model.published.contract import Published
 from spectral_jax.model.published.spectral_adapter import CHANNELS, SpectralAdapter
 from spectral_jax.model.published.vit import ClassToken, Features, Trunk
 
 # Width, blocks and heads of the published sizes.
-SIZES = {
+SIZES: dict[str, dict] = {
     "tiny": dict(width=192, depth=12, heads=3),
     "small": dict(width=384, depth=12, heads=6),
     "base": dict(width=768, depth=12, heads=12),
@@ -105,7 +107,8 @@ def apply(params: dict, image: jax.Array, cfg: SpectralEarthConfig, layers: tupl
     vit.check_patches(image, cfg.patch)
     layers = vit.chosen(layers, cfg.depth)
     fixed = vit.held(params, spectral_adapter.STATISTICS)
-    _, blocks = SpectralEarth(cfg).apply({"params": fixed}, image)
+    output: Any = SpectralEarth(cfg).apply({"params": fixed}, image)
+    _, blocks = output
     rows = image.shape[1] // cfg.patch
     maps = tuple(einops.rearrange(blocks[i][:, 1:], "b (h w) d -> b h w d", h=rows) for i in layers)
     return Features(tuple(blocks), maps, blocks[-1][:, 0])
@@ -114,7 +117,8 @@ def apply(params: dict, image: jax.Array, cfg: SpectralEarthConfig, layers: tupl
 def adapt(params: dict, image: jax.Array, cfg) -> jax.Array:
     """What the spectral adapter alone gives, [B H W C] to [B H W K]; `cfg` may be that of the ResNet too."""
     spectral_adapter.check_bands(image)
-    return SpectralAdapter(cfg.adapter, dtype_of(cfg.dtype)).apply({"params": params["adapter"]}, image)
+    channels: Any = SpectralAdapter(cfg.adapter, dtype_of(cfg.dtype)).apply({"params": params["adapter"]}, image)
+    return channels
 
 
 def with_statistics(params: dict, images: jax.Array, cfg: SpectralEarthConfig) -> dict:
@@ -134,9 +138,18 @@ def with_statistics(params: dict, images: jax.Array, cfg: SpectralEarthConfig) -
     return params | {"adapter": spectral_adapter.with_statistics(module, params["adapter"], images)}
 
 
-def trainable(params: dict) -> dict:
-    """For each parameter, whether it trains: all but the statistics of batch normalisation."""
+def trainable(params: dict, cfg: SpectralEarthConfig | None = None) -> dict:
+    """For each parameter, whether it trains: all but the statistics of batch normalisation, whatever the config."""
+    del cfg
     return vit.trainable(params, spectral_adapter.STATISTICS)
+
+
+def _encode(params: dict, image: jax.Array, cfg: SpectralEarthConfig, layers, wavelengths_nm=None) -> Features:
+    del wavelengths_nm  # bands are known by their order
+    return apply(params, image, cfg, layers)
+
+
+MODEL = Published(SpectralEarthConfig, init, _encode, trainable, with_statistics)
 
 
 @partial(jax.jit, static_argnames="cfg")

@@ -8,6 +8,7 @@ starts as its shortcut; the first has PyTorch's default.
 
 import dataclasses
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,7 @@ from flax import linen as nn
 from spectral_jax.model.convolutions import TORCH_UNIFORM
 from spectral_jax.model.layers import dtype_of
 from spectral_jax.model.published import spectral_adapter, vit
+from spectral_jax.model.published.contract import Published
 from spectral_jax.model.published.spectral_adapter import CHANNELS, FrozenBatchNorm, SpectralAdapter
 from spectral_jax.model.published.vit import Features
 
@@ -122,7 +124,7 @@ def apply(params: dict, image: jax.Array, cfg: SpectralEarthResNetConfig, layers
     _check(image)
     layers = vit.chosen(layers, len(cfg.depths))
     fixed = vit.held(params, spectral_adapter.STATISTICS)
-    stages = SpectralEarthResNet(cfg).apply({"params": fixed}, image)
+    stages: Any = SpectralEarthResNet(cfg).apply({"params": fixed}, image)
     return Features(tuple(stages), tuple(stages[i] for i in layers), stages[-1].mean(axis=(1, 2)))
 
 
@@ -140,6 +142,20 @@ def with_statistics(params: dict, images: jax.Array, cfg: SpectralEarthResNetCon
     """
     _check(images)
     return spectral_adapter.with_statistics(SpectralEarthResNet(cfg), params, images)
+
+
+def trainable(params: dict, cfg: SpectralEarthResNetConfig | None = None) -> dict:
+    """For each parameter, whether it trains: all but the statistics of batch normalisation, whatever the config."""
+    del cfg
+    return vit.trainable(params, spectral_adapter.STATISTICS)
+
+
+def _encode(params: dict, image: jax.Array, cfg: SpectralEarthResNetConfig, layers, wavelengths_nm=None) -> Features:
+    del wavelengths_nm  # bands are known by their order
+    return apply(params, image, cfg, layers)
+
+
+MODEL = Published(SpectralEarthResNetConfig, init, _encode, trainable, with_statistics)
 
 
 def _check(image):

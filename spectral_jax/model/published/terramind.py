@@ -14,10 +14,11 @@ from flax import linen as nn
 from spectral_jax.model.layers import TRUNCATED, LayerNorm, dtype_of
 from spectral_jax.model.published import sine_positions, vit
 from spectral_jax.model.published.bicubic import resize_positions
+from spectral_jax.model.published.contract import Published
 from spectral_jax.model.published.vit import Features, Trunk
 
 # Width, blocks, heads and kind of MLP of the published sizes.
-SIZES = {
+SIZES: dict[str, dict] = {
     "tiny": dict(width=192, depth=12, heads=3, mlp="gelu"),
     "small": dict(width=384, depth=12, heads=6, mlp="gelu"),
     "base": dict(width=768, depth=12, heads=12, mlp="swiglu"),
@@ -161,6 +162,15 @@ def apply(params: dict, images: dict[str, jax.Array], cfg: TerraMindConfig, laye
 def trainable(params: dict, cfg: TerraMindConfig) -> dict:
     """For each parameter, whether it trains; positions, and norms' biases in the gated style, are buffers as published."""
     return vit.trainable(params, cfg.fixed)
+
+
+def _encode(params: dict, image, cfg: TerraMindConfig, layers: tuple[int, ...] | None, wavelengths_nm=None) -> Features:
+    """See `Published.encode`; pixels may also be a dict of them by modality, and one array is the first modality's."""
+    del wavelengths_nm  # bands are known by their order
+    return apply(params, image if isinstance(image, dict) else {cfg.modalities[0].name: image}, cfg, layers)
+
+
+MODEL = Published(TerraMindConfig, init, _encode, trainable)
 
 
 def _merge(x, names, merge):

@@ -13,7 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from spectral_jax.adapt.fit import adapted, encoders, line, supervised
+from spectral_jax.adapt.fit import adapted, line, prepared, supervised
 from spectral_jax.adapt.fit.probe import embeddings
 from spectral_jax.adapt.fit.probe import fit as fit_probe
 from spectral_jax.adapt.parts.part import Part
@@ -67,7 +67,7 @@ class Probed:
         cfg = tiny_adapt.run((row,))
         source = source_of(data)
         self.line = cfg.lines()[0]
-        self.made = encoders.make(self.line, cfg, data.task, source)
+        self.made = prepared.prepare(self.line, cfg, data.task, source)
         self.data, self.model = data, self.made.model
         count = len(data)
         self.train, self.test = (Part(data, source, rows) for rows in (range(TRAIN), range(TRAIN, count)))

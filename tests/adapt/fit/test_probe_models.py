@@ -152,5 +152,8 @@ def test_rows_that_cannot_be_used_are_refused(rng):
 def test_without_scikit_learn_the_extra_is_named(rng, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.neighbors", None)
     x = rng.normal(size=(10, 3))
-    with pytest.raises(ImportError, match=r"probes need scikit-learn, and it is not installed; install the extra"):
+    with pytest.raises(
+        ImportError,
+        match=r"^probing embeddings needs scikit-learn, and it is not installed; install the extra eval: pip install",
+    ):
         probe_models.nearest_neighbours(x, np.arange(10), x, 3)

@@ -9,7 +9,7 @@ from made import tiny_adapt
 from sklearn.metrics import jaccard_score
 
 from spectral_jax.adapt import bands
-from spectral_jax.adapt.fit import adapted, encoders, supervised
+from spectral_jax.adapt.fit import adapted, prepared, supervised
 from spectral_jax.adapt.parts import batches, source
 from spectral_jax.adapt.parts.part import Part
 from spectral_jax.adapt.protocols import SPECTRALEARTH_FM_FROZEN, TERRAMIND_STUDY
@@ -24,7 +24,7 @@ class Fit:
         self.data = tiny_adapt.segmentation() if data is None else data
         cfg = tiny_adapt.run((row,), protocol=protocol, size=size)
         self.source = source.source_of(self.data)
-        self.made = encoders.make(cfg.lines()[0], cfg, self.data.task, self.source)
+        self.made = prepared.prepare(cfg.lines()[0], cfg, self.data.task, self.source)
         self.model, self.protocol, self.seed = self.made.model, protocol, seed
         self.train, self.val, self.test = (Part(self.data, self.source, rows) for rows in ([0, 1, 2, 3, 4], [5], [6, 7]))
         px = min(self.train.sample(0)[0].shape[1], self.model.px) if protocol.window else self.train.sample(0)[0].shape[1]
@@ -117,7 +117,7 @@ def test_metrics_do_not_depend_on_the_batches(fitted):
     results = [supervised.evaluate(fit.model, found.params, fit.buffers, fit.test, p) for p in (fit.protocol, single)]
     assert results[0][0] == pytest.approx(results[1][0], rel=1e-5)
     samples = fit.test.batch([0, 1], 2)
-    outputs = supervised.outputs_of(fit.model, found.params, fit.buffers, samples, single)
+    outputs = adapted.outputs_of(fit.model, found.params, fit.buffers, samples, single)
     expected = jaccard_score(samples.labels.ravel(), np.asarray(outputs).argmax(-1).ravel(), average=None)
     for _, tally in results:
         got = tally.metrics()
@@ -171,9 +171,9 @@ def test_a_window_crops_in_training_and_covers_the_image_in_prediction():
     (batch,) = batches.draw(fit.train, protocol, 0, range(1), fit.model.px)
     assert batch.images.shape[2:4] == batch.labels.shape[1:3] == (4, 4)
     samples = fit.test.batch([0], 1)
-    whole = supervised.outputs_of(fit.model, fit.params, fit.buffers, samples, protocol)
+    whole = adapted.outputs_of(fit.model, fit.params, fit.buffers, samples, protocol)
     corner = samples._replace(images=samples.images[:, :, 4:, :4], valid=samples.valid[:, :, 4:, :4])
-    part = supervised.outputs_of(fit.model, fit.params, fit.buffers, corner, protocol)
+    part = adapted.outputs_of(fit.model, fit.params, fit.buffers, corner, protocol)
     assert whole.shape == (1, 8, 8, 2)
     np.testing.assert_allclose(whole[:, 4:, :4], part, atol=1e-5)
 

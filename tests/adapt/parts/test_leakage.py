@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from made.tiny_tasks import in_memory, square
 
-from spectral_jax.adapt.parts.blocks import Parts
+from spectral_jax.adapt.parts.blocks import Split
 from spectral_jax.adapt.parts.leakage import report
 
 
 def parts(train, test):
-    return Parts("published", np.array(train), np.array([], int), np.array(test))
+    return Split("published", np.array(train), np.array([], int), np.array(test))
 
 
 def row_of_tiles(gaps, **more):

@@ -38,7 +38,7 @@ def test_of_several_sensors_one_is_chosen_by_name():
     assert (source.sensor.name, source.index, source.dates) == (PLANET, ((1, 2, 3, 4),), 1)
     assert source_of(data, "sentinel2b_l2a").index == ((5, 6),)
     with pytest.raises(
-        ValueError, match="data.sensor: .* no channels of 'planetscop'; .* closest first: planetscope_sr, senti"
+        ValueError, match="data.sensor: no sensor of task .* is called 'planetscop'; .* closest first: planetscope_sr, senti"
     ):
         source_of(data, "planetscop")
     with pytest.raises(ValueError, match="closest first: sentinel2b_l2a, sentinel2a_l2a, planetscope_sr.$"):

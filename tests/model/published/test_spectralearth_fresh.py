@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from spectral_jax.model.published import dofa, encoders, spectral_adapter, spectralearth, terramind
+from spectral_jax.interop import models
+from spectral_jax.model.published import dofa, spectral_adapter, spectralearth, terramind
 from spectral_jax.model.published.spectralearth_resnet import SpectralEarthResNetConfig
 from spectral_jax.model.published.terramind import Modality
 
@@ -22,7 +23,7 @@ def images(rng):
 
 def test_the_adapter_starts_as_pytorch_starts_a_convolution(key):
     """Uniform within +-1/sqrt(fan in), weights and biases alike (kaiming_uniform with a = sqrt(5))."""
-    params = encoders.init(key, CFG)["adapter"]
+    params = models.init(key, CFG)["adapter"]
     for i, fan_in in enumerate((7, 7 * 32, 5 * 64)):
         bound = fan_in**-0.5
         for values in (params[f"kernel{i}"], params[f"bias{i}"]):
@@ -32,7 +33,7 @@ def test_the_adapter_starts_as_pytorch_starts_a_convolution(key):
 
 @pytest.mark.slow
 def test_a_resnet_starts_as_timm_does(key):
-    params = encoders.init(key, SpectralEarthResNetConfig(width=16, depths=(2, 1, 1, 1)))
+    params = models.init(key, SpectralEarthResNetConfig(width=16, depths=(2, 1, 1, 1)))
     own, other = params["stage0_block0"], params["stage0_block1"]
     assert np.abs(own["conv2"]["kernel"]).max() <= (9 * 64) ** -0.5
     assert np.std(other["conv2"]["kernel"]) == pytest.approx((2 / (9 * 16)) ** 0.5, rel=0.1)
@@ -44,8 +45,8 @@ def test_a_resnet_starts_as_timm_does(key):
 
 @pytest.mark.slow
 def test_statistics_of_data_let_spectra_differ(key, images):
-    params = encoders.init(key, CFG)
-    found = jax.jit(encoders.with_statistics, static_argnames="cfg")(params, images, cfg=CFG)
+    params = models.init(key, CFG)
+    found = jax.jit(models.with_statistics, static_argnames="cfg")(params, images, cfg=CFG)
     before, after = (np.asarray(spectralearth.adapt(p, images, CFG)).reshape(-1, 128) for p in (params, found))
     assert before.std(0).mean() < 0.1
     assert after.std(0).mean() > 0.3
@@ -56,7 +57,7 @@ def test_statistics_of_data_let_spectra_differ(key, images):
 
 
 def test_statistics_are_those_that_each_layer_sees(key, images):
-    params = jax.device_get(encoders.with_statistics(encoders.init(key, CFG), images, CFG)["adapter"])
+    params = jax.device_get(models.with_statistics(models.init(key, CFG), images, CFG)["adapter"])
     x, count = np.asarray(images, float).reshape(-1, 202, 1), 2 * 6 * 10
     for i, (length, stride) in enumerate(spectral_adapter.SPECTRAL):
         padded = np.pad(x, ((0, 0), (1, 1), (0, 0)))
@@ -76,13 +77,13 @@ def test_encoders_without_batch_normalisation_stay_as_they_are(key):
         terramind.TerraMindConfig(width=12, depth=1, heads=3, mlp="gelu", modalities=(bands,), patch=2, grid=2),
         dofa.DofaConfig(width=12, depth=1, heads=3, layout="new", patch=4, grid=2),
     ):
-        params = encoders.init(key, cfg)
-        assert encoders.with_statistics(params, jnp.zeros((1, 8, 8, 1)), cfg) is params
+        params = models.init(key, cfg)
+        assert models.with_statistics(params, jnp.zeros((1, 8, 8, 1)), cfg) is params
 
 
 def test_images_that_give_no_statistics_are_refused(key):
-    params = encoders.init(key, CFG)
+    params = models.init(key, CFG)
     with pytest.raises(ValueError, match="with C >= 75 bands, which the strides of the spectral adapter need, got"):
-        encoders.with_statistics(params, jnp.zeros((1, 4, 4, 60)), CFG)
+        models.with_statistics(params, jnp.zeros((1, 4, 4, 60)), CFG)
     with pytest.raises(ValueError, match="expected at least two values a channel to take statistics of, got 1 at norm2; give"):
-        encoders.with_statistics(params, jnp.zeros((1, 1, 1, 75)), CFG)
+        models.with_statistics(params, jnp.zeros((1, 1, 1, 75)), CFG)

@@ -7,9 +7,9 @@ import pytest
 from made.oracle_file import TOLERANCE, assert_same_state, difference
 from reference.numpy_spectralearth import adapter, normalise
 
-from spectral_jax.interop import names, spectralearth
+from spectral_jax.interop import models, names, spectralearth
 from spectral_jax.interop.weights_file import Weights
-from spectral_jax.model.published import encoders, spectralearth_resnet
+from spectral_jax.model.published import spectralearth_resnet
 
 ADAPTER, WIDTH, DEPTHS = (4, 6, 8), 3, (2, 1, 2, 1)
 
@@ -106,7 +106,7 @@ def test_statistics_are_those_of_training_mode(rng):
     _forward(np.moveaxis(image[0], -1, 0), state, training)
     cfg, params, _ = spectralearth.read(Weights("resnet.pt", state))
     with jax.default_matmul_precision("highest"):
-        found = jax.jit(encoders.with_statistics, static_argnames="cfg")(params, image, cfg=cfg)
+        found = jax.jit(models.with_statistics, static_argnames="cfg")(params, image, cfg=cfg)
     after = spectralearth.publish(found, cfg)
     assert len(measured) == 2 * (3 + 3 * sum(DEPTHS) + len(DEPTHS))
     for name, value in measured.items():
@@ -117,7 +117,7 @@ def test_statistics_are_those_of_training_mode(rng):
         elif name not in measured:
             np.testing.assert_array_equal(after[name], value, err_msg=name)
     with pytest.raises(ValueError, match=r"expected at least two values a channel .* got 1 at stage3_block0/conv2/norm; give"):
-        encoders.with_statistics(params, image[:, :16, :16], cfg)
+        models.with_statistics(params, image[:, :16, :16], cfg)
 
 
 def test_the_way_back_is_bit_identical(rng):

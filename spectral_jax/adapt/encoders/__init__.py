@@ -1,0 +1,13 @@
+"""The encoders that are compared, one record each.
+
+A further one is a file here and a row of `table`; where it is of others, `spectral_jax.interop.models` says what it needs too.
+
+In the order in which they may import one another:
+
+  encoder: the record: what a comparison needs to know of an encoder
+  terramind: TerraMind on Sentinel-2's bands
+  spectralearth: SpectralEarth's transformer and ResNet on all bands
+  dofa: DOFA on any bands
+  ours: our own encoder, or a pretrained checkpoint
+  table: all of them by name
+"""

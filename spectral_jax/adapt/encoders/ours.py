@@ -1,0 +1,96 @@
+"""Our own encoder on all bands of a source: a fresh one, or a checkpoint of a pretraining run."""
+
+from typing import NamedTuple
+
+import einops
+import jax
+import numpy as np
+
+from spectral_jax import api
+from spectral_jax.adapt.bands import NONE
+from spectral_jax.adapt.encoders.encoder import Bands, Encoder, Loaded, Maps, Pixels, Size
+from spectral_jax.config import Config, SensorInput, model_size
+from spectral_jax.model.encoder import encode
+from spectral_jax.model.published.contract import unchanged
+from spectral_jax.sensors import CENTRE_TOLERANCE_NM, SensorSpec
+
+NAME = "ours"
+# Key of the one sensor of a fresh encoder.
+IMAGE_KEY = "IMAGE"
+
+
+class SensorConfig(NamedTuple):
+    """A config of ours, and the key of the sensor of it that the images are of."""
+
+    config: Config
+    key: str
+
+
+def init(key: jax.Array, cfg: SensorConfig) -> dict:
+    """Fresh parameters, float32."""
+    return encode.init_encoder(key, cfg.config)
+
+
+def trainable(params: dict, cfg: SensorConfig) -> dict:
+    """Every parameter trains."""
+    del cfg
+    return jax.tree.map(lambda _: True, params)
+
+
+def fresh(size: Size, bands: Bands) -> SensorConfig:
+    """One sensor, in groups of wavelengths where its table has them; half the width in the first stage, twice in the last."""
+    source = bands.source
+    side = size.grid * size.patch
+    model = model_size(
+        "tiny", footprint_m=side * source.gsd_m, token_gsd_m=size.patch * source.gsd_m, width=size.width // 2,
+        spectral_width=size.width // 2, fusion_width=size.width,
+    )  # fmt: skip
+    tokenizer = "grouped" if source.token_edges_nm else "linear"
+    return SensorConfig(Config("adapt", (SensorInput(IMAGE_KEY, source, tokenizer),), model), IMAGE_KEY)
+
+
+def read(folder: str, bands: Bands) -> Loaded:
+    """The encoder of a work folder or checkpoint, and the statistics of its sensor that has the bands of the source."""
+    cfg, params = api.load(folder)
+    sensor = _sensor(cfg, folder, bands.source)
+    mean, std = (np.asarray(x or default) for x, default in ((sensor.spec.mean, (0.0,)), (sensor.spec.std, (1.0,))))
+    span, ones = sensor.spec.high - sensor.spec.low, np.ones(len(bands.source.used))
+    statistics = (ones * (sensor.spec.low + mean * span), ones * std * span)
+    return Loaded(SensorConfig(cfg, sensor.key), params["encoder"], statistics)
+
+
+def features(params: dict, pixels: Pixels, cfg: SensorConfig, taps: tuple[int, ...]) -> Maps:
+    """Maps of the three stages."""
+    del taps
+    branch = encode.encode_branch(params, cfg.key, pixels.values, pixels.valid, cfg.config)
+    shared = encode.encode_shared(params, branch.stage2[:, None], branch.valid2[:, None], (cfg.key,), cfg.config)
+    side = branch.stage2.shape[1] // 2
+    last = einops.rearrange(shared.tokens, "b (r q) d -> b r q d", r=side)
+    return (branch.stage1, branch.stage2, last), shared.pooled
+
+
+def no_taps(cfg: SensorConfig) -> tuple[int, ...]:
+    """Its three stages are given always."""
+    del cfg
+    return ()
+
+
+def side(cfg: SensorConfig) -> int:
+    """Pixels of the sensor in a footprint."""
+    return cfg.config.patch_px(cfg.key)
+
+
+def _sensor(cfg: Config, folder: str, source: SensorSpec) -> SensorInput:
+    """The sensor of a checkpoint that has the bands of the source."""
+    for sensor in cfg.sensors:
+        centre = sensor.spec.centre_nm
+        if len(centre) == len(source.used) and (np.abs(centre - source.centre_nm) <= CENTRE_TOLERANCE_NM).all():
+            return sensor
+    listed = ", ".join(f"{s.key} ({len(s.spec.used)} bands)" for s in cfg.sensors)
+    raise ValueError(
+        f"weights.ours: expected a sensor with the {len(source.used)} bands of {source.name} in {folder}, and it has {listed}; "
+        "pretrain on these bands, or adapt another encoder."
+    )
+
+
+ENCODERS: tuple[Encoder, ...] = (Encoder(NAME, (NONE,), fresh, read, init, features, trainable, unchanged, no_taps, side),)
