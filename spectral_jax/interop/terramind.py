@@ -14,6 +14,7 @@ from spectral_jax.interop.terramind_bands import MODALITIES, modality, positions
 from spectral_jax.interop.weights_file import Weights
 from spectral_jax.model.published import terramind
 from spectral_jax.model.published.terramind import Modality, TerraMindConfig
+from spectral_jax.sentences import unknown
 
 MARK = "encoder_embeddings."
 MARKS = (Mark("terramind", MARK, "encoder_norm.weight", terramind.SIZES),)
@@ -56,29 +57,29 @@ def read(
     width = len(recognise.telling(file, tensors, "encoder_norm.weight", 1, MARKS))
     depth = recognise.count_blocks(tensors, "encoder")
     recognise.expect_size(file, tensors, (width, depth), size, terramind.SIZES, MARKS)
-    found = [name for name, m in MODALITIES.items() if f"{MARK}{m.key}.proj.weight" in tensors]
-    chosen = tuple(found) if modalities is None else tuple(modalities)
+    present = [name for name, m in MODALITIES.items() if f"{MARK}{m.key}.proj.weight" in tensors]
+    chosen = tuple(present) if modalities is None else tuple(modalities)
     for name in chosen:
-        if modality(name).name not in found:
-            raise ValueError(f"{file} has no modality {name}; it has {', '.join(found) or 'none of pixels'}.")
+        if modality(name).name not in present:
+            raise unknown(file, "modality of pixels", name, present, most=len(MODALITIES))
     if not chosen:
-        raise ValueError(f"{file}: expected at least one modality of pixels; it has {', '.join(found) or 'none'}.")
+        raise ValueError(f"{file}: expected at least one modality of pixels; it has {', '.join(present) or 'none'}.")
     strange = [name for name in bands or {} if name not in chosen]
     if strange:
         raise ValueError(f"bands are given for {strange[0]}, which is not among the modalities {', '.join(chosen)}.")
-    kept = tuple(_in_file(file, tensors, name, (bands or {}).get(name)) for name in chosen)
-    table = recognise.telling(file, tensors, f"{MARK}{kept[0].key}.pos_emb", 3, MARKS)
+    cut = tuple(_in_file(file, tensors, name, (bands or {}).get(name)) for name in chosen)
+    table = recognise.telling(file, tensors, f"{MARK}{cut[0].key}.pos_emb", 3, MARKS)
     whole = TerraMindConfig(
         width=width,
         depth=depth,
         heads=heads or weights.settings.get("num_heads") or recognise.published_heads(width, terramind.SIZES),
         mlp="swiglu" if "encoder.0.mlp.fc3.weight" in tensors else "gelu",
-        modalities=kept,
+        modalities=cut,
         patch=PATCH_PX,
         grid=recognise.side(file, "pos_emb", table.shape[1]),
         merge=merge,
     )
-    others = {f"^{re.escape(MARK + MODALITIES[n].key)}\\.": f"modality {n}, not chosen" for n in found if n not in chosen}
+    others = {f"^{re.escape(MARK + MODALITIES[n].key)}\\.": f"modality {n}, not chosen" for n in present if n not in chosen}
     shapes = jax.eval_shape(lambda: terramind.init(jax.random.key(0), whole))
     params, account = take(weights, leaves(whole), shapes, IGNORED | others, MARKS)
     return *select_bands(whole, params, bands or {}), _with_bands(account, bands or {})
@@ -107,13 +108,13 @@ def select_bands(cfg: TerraMindConfig, params: dict, bands: dict[str, tuple[str,
       bands: by modality, the names of the bands that the images will have.
 
     Raises:
-      ValueError: an unknown modality, or a band that it does not have; the sentence lists its bands, closest first.
+      ValueError: an unknown modality, or a band that it does not have.
     """
     known = {m.name: m for m in cfg.modalities}
     new, params = dict(known), dict(params)
     for name, wanted in bands.items():
         if name not in known:
-            raise ValueError(f"bands: the config has no modality {name!r}; it has {', '.join(known)}.")
+            raise unknown("bands", "modality of the config", name, known, most=len(known))
         index = positions_of(tuple(wanted), known[name].bands, name)
         new[name] = dataclasses.replace(known[name], bands=tuple(wanted))
         embed = params[f"embed_{name}"]

@@ -212,7 +212,9 @@ def test_unknown_names_are_answered_with_the_closest(oracles):
         ValueError, match="modalities: no modality of TerraMind is called 'S2L2B'; the names are, closest first: S2L2A, S2L1C"
     ):
         terramind.read(weights, modalities=("S2L2B",))
-    with pytest.raises(ValueError, match=r"terramind_gelu.npz has no modality DEM; it has S2L2A"):
+    with pytest.raises(
+        ValueError, match=r"terramind_gelu.npz: no modality of pixels is called 'DEM'; the names are, closest first: S2L2A"
+    ):
         terramind.read(weights, modalities=("DEM",))
     with pytest.raises(ValueError, match="bands are given for S1GRD, which is not among the modalities S2L2A"):
         terramind.read(weights, bands={"S1GRD": ("VV",)})

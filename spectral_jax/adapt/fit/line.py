@@ -24,12 +24,12 @@ class Scored(NamedTuple):
     maps: list[np.ndarray]
 
 
-def fit(line: Line, made: Prepared, train: Part, val: Part, test: Part, seed: int, shown: int = 0) -> Scored:
+def fit(line: Line, ready: Prepared, train: Part, val: Part, test: Part, seed: int, shown: int = 0) -> Scored:
     """Fits a line on the training part and scores it on the test part.
 
     Args:
       line: what is fitted, and how.
-      made: of `fit.prepared.prepare` for this line.
+      ready: of `fit.prepared.prepare` for this line.
       train: training part.
       val: validation part.
       test: test part.
@@ -40,31 +40,31 @@ def fit(line: Line, made: Prepared, train: Part, val: Part, test: Part, seed: in
       ValueError: what the fit refuses, such as a part without labels.
       loop.NonFiniteLoss: training diverged.
     """
-    model, protocol = made.model, line.protocol
+    model, protocol = ready.model, line.protocol
     image_px = train.sample(0)[0].shape[1]
     if protocol.window:
         image_px = min(image_px, model.px)
     spectra = _spectra(train, seed) if model.adaptation == bands.CONVOLUTIONAL else None
-    params = adapted.init(jax.random.key(seed), model, made.start, image_px, made.params, spectra)
-    matrix = made.start.matrix if made.start and model.adaptation in bands.FIXED else None
+    params = adapted.init(jax.random.key(seed), model, ready.start, image_px, ready.params, spectra)
+    matrix = ready.start.matrix if ready.start and model.adaptation in bands.FIXED else None
     buffers = supervised.buffers_of(model, params, matrix, train)
-    if made.statistics is not None:
-        buffers |= {k: np.asarray(v, np.float32) for k, v in zip(("mean", "std"), made.statistics, strict=True)}
-    if made.params is None:
+    if ready.statistics is not None:
+        buffers |= {k: np.asarray(v, np.float32) for k, v in zip(("mean", "std"), ready.statistics, strict=True)}
+    if ready.params is None:
         count = min(len(train), protocol.batch)
         first = train.batch(np.random.default_rng(seed).permutation(len(train))[:count], count)
         params = adapted.with_statistics(params, buffers, jnp.asarray(first.images), jnp.asarray(first.valid), model)
     if line.probe:
         tally = probe.fit(line.probe, model, params, buffers, train, test, protocol.batch)
         return Scored(tally.metrics(), None, [])
-    found = supervised.fit(model, params, buffers, train, val, protocol, seed)
-    _, tally = supervised.evaluate(model, found.params, buffers, test, protocol)
+    fitted = supervised.fit(model, params, buffers, train, val, protocol, seed)
+    _, tally = supervised.evaluate(model, fitted.params, buffers, test, protocol)
     maps = []
     if shown and test.data.task.kind.is_map:
         samples = test.batch(range(min(shown, len(test))), max(shown, 1))
-        outputs = adapted.outputs_of(model, found.params, buffers, samples, protocol)
+        outputs = adapted.outputs_of(model, fitted.params, buffers, samples, protocol)
         maps = list(np.asarray(outputs).argmax(axis=-1)[samples.counts])
-    return Scored(tally.metrics(), found.best_epoch, maps)
+    return Scored(tally.metrics(), fitted.best_epoch, maps)
 
 
 def _spectra(train: Part, seed: int) -> np.ndarray:
@@ -74,6 +74,6 @@ def _spectra(train: Part, seed: int) -> np.ndarray:
     rows = []
     for at in range(len(train)):
         image, valid, _ = train.sample(at)
-        found = image[valid]
-        rows.append(found[rng.permutation(len(found))[:each]])
+        spectra = image[valid]
+        rows.append(spectra[rng.permutation(len(spectra))[:each]])
     return np.concatenate(rows)

@@ -42,16 +42,16 @@ def fit(probe: str, model: Adapted, params: dict, buffers: dict, train: Part, te
             f"task {task.name}: probes are of whole images ({names}), and its kind is {task.kind.name!r}; take a protocol with "
             "the head 'linear', which is the linear probe of pixels."
         )
-    found, asked = (embeddings(model, params, buffers, part, batch) for part in (train, test))
-    return score(probe, found, asked, train, test)
+    learned, asked = (embeddings(model, params, buffers, part, batch) for part in (train, test))
+    return score(probe, learned, asked, train, test)
 
 
-def score(probe: str, found: np.ndarray, asked: np.ndarray, train: Part, test: Part) -> Tally:
+def score(probe: str, learned: np.ndarray, asked: np.ndarray, train: Part, test: Part) -> Tally:
     """Fits a probe on training rows and counts what it says of the test rows.
 
     Args:
       probe: of `adapt.lines.PROBES`.
-      found: a row for each training sample [N D].
+      learned: a row for each training sample [N D].
       asked: a row for each test sample [M D].
       train: training part, for labels and scenes; a scene is never divided where strengths are chosen.
       test: test part.
@@ -62,11 +62,11 @@ def score(probe: str, found: np.ndarray, asked: np.ndarray, train: Part, test: P
     tally = Tally(task, np.nanmean(labels, axis=0) if task.kind.labels == "numbers" else None)
     if task.kind.labels == "class":
         known = labels != IGNORED
-        tally.add_classes(_classes(probe, found[known], labels[known], asked, scenes[known]), truth)
+        tally.add_classes(_classes(probe, learned[known], labels[known], asked, scenes[known]), truth)
         return tally
     # Labels of which an image has several are fitted as numbers 0 and 1, and are there above one half.
     columns = labels.astype(np.float64)
-    values = np.stack([_values(probe, found, column, asked, scenes) for column in columns.T], axis=1)
+    values = np.stack([_values(probe, learned, column, asked, scenes) for column in columns.T], axis=1)
     tally.add(values - 0.5 if task.kind.labels == "set" else values, truth)
     return tally
 
@@ -90,15 +90,15 @@ def _embed(params, buffers, images, valid, *, model: Adapted):
     return jnp.sum(pooled.reshape(count, dates, -1) * seen, axis=1) / jnp.maximum(jnp.sum(seen, axis=1), 1.0)
 
 
-def _classes(probe, found, labels, asked, scenes):
+def _classes(probe, learned, labels, asked, scenes):
     if probe == KNN_PROBE:
-        return probe_models.nearest_neighbours(found, labels, asked, min(NEIGHBOURS, len(found)))
-    return probe_models.linear_classes(found, labels, asked, scenes).predicted
+        return probe_models.nearest_neighbours(learned, labels, asked, min(NEIGHBOURS, len(learned)))
+    return probe_models.linear_classes(learned, labels, asked, scenes).predicted
 
 
-def _values(probe, found, column, asked, scenes):
+def _values(probe, learned, column, asked, scenes):
     measured = np.isfinite(column)
-    found, column, scenes = found[measured], column[measured], scenes[measured]
+    learned, column, scenes = learned[measured], column[measured], scenes[measured]
     if probe == KNN_PROBE:
-        return probe_models.nearest_values(found, column, asked, min(NEIGHBOURS, len(found)))
-    return probe_models.linear_values(found, column, asked, scenes).predicted
+        return probe_models.nearest_values(learned, column, asked, min(NEIGHBOURS, len(learned)))
+    return probe_models.linear_values(learned, column, asked, scenes).predicted

@@ -22,12 +22,12 @@ def draw(train: Part, protocol: Protocol, seed: int, steps: range, side: int) ->
     for step in steps:
         epoch, place = divmod(step, epoch_steps)
         order = np.random.default_rng([seed, 0, epoch]).permutation(len(train))
-        found = train.batch(order[place * protocol.batch : (place + 1) * protocol.batch], protocol.batch)
+        batch = train.batch(order[place * protocol.batch : (place + 1) * protocol.batch], protocol.batch)
         rng = np.random.default_rng([seed, 1, step])
-        of_pixels = found.labels.shape[1:3] == found.images.shape[2:4]
-        if protocol.window and of_pixels and min(found.images.shape[2:4]) > side:
-            found = _cropped(found, rng, side)
-        yield _turned(found, rng) if protocol.augment else found
+        of_pixels = batch.labels.shape[1:3] == batch.images.shape[2:4]
+        if protocol.window and of_pixels and min(batch.images.shape[2:4]) > side:
+            batch = _cropped(batch, rng, side)
+        yield _turned(batch, rng) if protocol.augment else batch
 
 
 def _cropped(batch: Samples, rng: np.random.Generator, side: int) -> Samples:

@@ -50,10 +50,10 @@ class Part:
         """Image [T H W C], valid [T H W] and label of the sample at position `at`."""
         row = int(self.rows[at])
         if row not in self._kept:
-            found = self._read(row)
-            if found[0].nbytes * len(self.data) > KEPT_BYTES:
-                return found
-            self._kept[row] = found
+            sample = self._read(row)
+            if sample[0].nbytes * len(self.data) > KEPT_BYTES:
+                return sample
+            self._kept[row] = sample
         return self._kept[row]
 
     def batch(self, at: Rows, size: int) -> Samples:
@@ -62,20 +62,20 @@ class Part:
         Raises:
           ValueError: samples of different sizes.
         """
-        found = [self.sample(int(i)) for i in at]
-        shapes = sorted({image.shape for image, _, _ in found})
+        samples = [self.sample(int(i)) for i in at]
+        shapes = sorted({image.shape for image, _, _ in samples})
         if len(shapes) > 1:
             raise ValueError(
                 f"task {self.data.task.name}: expected samples of one size, got {shapes[0][1:3]} and {shapes[-1][1:3]} px; "
                 "resize them by --config.data.resize_px, or cut tiles of one size."
             )
-        images, valid, labels = (np.stack(x) for x in zip(*found, strict=True))
-        extra = size - len(found)
+        images, valid, labels = (np.stack(x) for x in zip(*samples, strict=True))
+        extra = size - len(samples)
         return Samples(
             _filled(images, extra, 0.0),
             _filled(valid, extra, False),
             _filled(labels, extra, MISSING[labels.dtype.kind]),
-            np.arange(size) < len(found),
+            np.arange(size) < len(samples),
         )
 
     def chunks(self, size: int) -> Iterator[Samples]:

@@ -54,7 +54,7 @@ def source_of(data: TaskData, sensor: str = "") -> Source:
         )
     table = SensorSpec.load(name)
     holds = np.asarray(np.asarray(data.valid[0]).any(axis=(0, 1)))
-    found = {i: _band(data.channels[i], table, data.task.name) for i in chosen}
+    of_channel = {i: _band(data.channels[i], table, data.task.name) for i in chosen}
     centre = {i: data.channels[i].centre_nm for i in chosen}
     held_nm = {centre[i] for i in chosen if holds[i]}
     bad = [i for i in chosen if any(low <= centre[i] <= high for low, high in table.bad_intervals_nm)]
@@ -70,7 +70,7 @@ def source_of(data: TaskData, sensor: str = "") -> Source:
                 f"task {data.task.name}: expected the same bands of {name} on every date, got {len(index[0])} on date "
                 f"{dates[0]} and {len(row)} on date {date}; correct the channels of its reader."
             )
-    bands = tuple(dataclasses.replace(found[i], name=f"{i + 1}") for i in index[0])
+    bands = tuple(dataclasses.replace(of_channel[i], name=f"{i + 1}") for i in index[0])
     spec = dataclasses.replace(
         table, bands=bands, bad_intervals_nm=(), mean=(), std=(), srf_file="", dtype="float32", scale=1.0, offset=0.0,
         nodata=None, valid_range=None,

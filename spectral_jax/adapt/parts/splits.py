@@ -43,14 +43,14 @@ def parts(cfg: AdaptData, data: TaskData, seed: int, fraction: float = 1.0) -> S
     """
     drawn = seed if cfg.vary else 0
     if cfg.split == "published":
-        found = published(data, drawn, cfg.fractions)
+        split = published(data, drawn, cfg.fractions)
     elif cfg.split in ("scene", "location"):
-        found = blocks.scene_disjoint(data, drawn, cfg.fractions, "scene" if cfg.split == "scene" else "block")
+        split = blocks.scene_disjoint(data, drawn, cfg.fractions, "scene" if cfg.split == "scene" else "block")
     else:
-        found = blocks.block_disjoint(data, cfg.block_m, drawn, cfg.fractions, cfg.buffer_m)
+        split = blocks.block_disjoint(data, cfg.block_m, drawn, cfg.fractions, cfg.buffer_m)
     if fraction < 1:
-        found = dataclasses.replace(found, train=label_fraction.draw(data, found.train, fraction, seed))
-    return found
+        split = dataclasses.replace(split, train=label_fraction.draw(data, split.train, fraction, seed))
+    return split
 
 
 def published(data: TaskData, seed: int, fractions: tuple[float, float, float]) -> Split:
@@ -62,14 +62,14 @@ def published(data: TaskData, seed: int, fractions: tuple[float, float, float]) 
     Raises:
       ValueError: no training or no test samples.
     """
-    found = blocks.published(data, ("train",))
-    if len(found.test) and len(found.val):
-        return found
-    test = found.test if len(found.test) else found.val
+    whole = blocks.published(data, ("train",))
+    if len(whole.test) and len(whole.val):
+        return whole
+    test = whole.test if len(whole.test) else whole.val
     if not len(test):
         return blocks.published(data, blocks.PARTS)
     share = fractions[1] / (fractions[0] + fractions[1])
-    cut = blocks.scene_disjoint(data.select(found.train), seed, (1 - share, 0.0, share))
-    which = "test" if len(found.test) else "validation"
+    cut = blocks.scene_disjoint(data.select(whole.train), seed, (1 - share, 0.0, share))
+    which = "test" if len(whole.test) else "validation"
     kind = f"published ({which} part as the test; {share:.0%} of the training scenes as validation, seed {seed})"
-    return Split(kind, found.train[cut.train], found.train[cut.test], np.asarray(test))
+    return Split(kind, whole.train[cut.train], whole.train[cut.test], np.asarray(test))
