@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -51,7 +52,7 @@ def test_apply_gives_the_same_twice_and_finite_gradients(cfg, params, pooled, rn
     np.testing.assert_array_equal(pooled(params, batch), pooled(params, batch))
     assert np.std(pooled(params, batch), axis=0).max() > 0
     grad = jax.jit(jax.grad(lambda p: spectral_jax.apply(p, batch, cfg).pooled.sum()))(params)
-    assert all(np.isfinite(g).all() for g in jax.tree.leaves(grad))
+    chex.assert_tree_all_finite(grad)
 
 
 def test_apply_under_vmap_equals_one_call_each(cfg, params, pooled, rng):

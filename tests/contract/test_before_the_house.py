@@ -14,7 +14,7 @@ from made import tiny_run
 
 import spectral_jax
 from spectral_jax import configure, interop
-from spectral_jax.adapt.settings import Adapt
+from spectral_jax.adapt.settings import Comparison
 from spectral_jax.data.loader import Loader
 from spectral_jax.data.store import open_store
 from spectral_jax.microcystin.predict import predict_file
@@ -87,5 +87,5 @@ def test_configs_of_all_three_products_are_read(before):
     assert (water.name, water.evaluation.seeds, water.data.climatology) == ("tiny", 1, "erie_microcystin")
     run = configure.from_json((before / "run" / "config.json").read_text(), where="b")
     assert (run.name, run.train.steps, [s.key for s in run.sensors]) == ("tiny", 4, ["HSI", "MSI", "SAR"])
-    lines = configure.from_json((before / "adapt.json").read_text(), where="c", kind=Adapt)
+    lines = configure.from_json((before / "adapt.json").read_text(), where="c", kind=Comparison)
     assert lines.rows == ("terramind/srf", "dofa/none")

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-import jax
+import chex
 import numpy as np
 import pytest
 
@@ -93,4 +93,4 @@ def test_two_processes_stop_together_continue_and_make_the_steps_of_one(tmp_path
         # Where the true gradient is 0 Adam turns rounding into steps, and the runs drift apart from there.
         np.testing.assert_allclose([r[name] for r in rows[:5]], [r[name] for r in expected[:5]], rtol=1e-2, err_msg=name)
     _, params = spectral_jax.load(workdir)
-    assert all(np.isfinite(np.asarray(x)).all() for x in jax.tree.leaves(params))
+    chex.assert_tree_all_finite(params)

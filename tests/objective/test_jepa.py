@@ -3,6 +3,7 @@
 import dataclasses
 from functools import partial
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -44,7 +45,7 @@ def test_no_gradient_reaches_the_teacher(cfg, params, loss, rng, key):
     teacher = state.init_params(jax.random.key(1), cfg)
     _, (student_grad, teacher_grad) = loss(params, teacher, tiny_run.batch(cfg, rng), key)
     assert all((np.asarray(g) == 0).all() for g in jax.tree.leaves(teacher_grad))
-    assert all(np.isfinite(g).all() for g in jax.tree.leaves(student_grad))
+    chex.assert_tree_all_finite(student_grad)
     assert sum((np.asarray(g) != 0).any() for g in jax.tree.leaves(student_grad)) > 0.9 * len(jax.tree.leaves(student_grad))
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -85,14 +86,14 @@ def test_nothing_valid_gives_zero_and_finite_gradients(gradient, params, cfg, ma
     grads, out = gradient(params, make_batch(cfg, ("HSI", "SAR"), spoil=1.1))
     assert not out.valid.any()
     np.testing.assert_array_equal(out.pooled, 0.0)
-    assert all(np.isfinite(g).all() for g in jax.tree.leaves(grads))
+    chex.assert_tree_all_finite(grads)
 
 
 @pytest.mark.slow
 def test_partly_empty_windows_give_finite_gradients(gradient, params, cfg, make_batch):
     grads, out = gradient(params, make_batch(cfg, ("HSI", "SAR"), spoil=0.995))
     assert 0 < out.valid.sum() < out.valid.size
-    assert all(np.isfinite(g).all() for g in jax.tree.leaves(grads))
+    chex.assert_tree_all_finite(grads)
     assert np.abs(grads["branches"]["HSI"]["tokenize"]["bands"]["kernel"]).max() > 0
 
 

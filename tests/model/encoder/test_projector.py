@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -49,7 +50,7 @@ def test_statistics_are_those_of_the_whole_batch_over_devices(projector, x):
 
     (one, grad_one), (many, grad_many) = loss(project), loss(split)
     np.testing.assert_allclose(many, one, rtol=1e-5)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-4), grad_one, grad_many)
+    chex.assert_trees_all_close(grad_one, grad_many, rtol=1e-3, atol=2e-4)
 
 
 def test_bfloat16_stays_near_float32(projector, x):

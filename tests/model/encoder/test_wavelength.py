@@ -3,6 +3,7 @@
 import dataclasses
 from functools import partial
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -137,4 +138,4 @@ def test_gradient_reaches_the_weight_generator(model, state):
     grads = jax.jit(jax.grad(loss))(state["params"])
     for part in ("hidden0", "hidden1", "weight", "weight_bias"):
         assert np.abs(grads["generate"][part]["kernel"]).max() > 0
-    assert all(np.isfinite(g).all() for g in jax.tree.leaves(grads))
+    chex.assert_tree_all_finite(grads)

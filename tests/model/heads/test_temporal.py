@@ -1,5 +1,6 @@
 """Merging of dates against plain NumPy and literal numbers, with dates that nothing was seen of."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -153,7 +154,7 @@ def test_samples_without_any_date_are_finite_and_so_are_gradients(kind, shapes, 
         return sum(jnp.sum(y**2) for y in merged), merged
 
     (slopes, of_maps), merged = jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))(params, maps)
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((slopes, of_maps, merged)))
+    chex.assert_tree_all_finite((slopes, of_maps, merged))
     assert all(not x[1].any() and not x[2, 1].any() for x in of_maps)
     assert all(x[0].any() for x in of_maps)
     # Keys differ by their bias alike at all dates, so that no weight depends on it.

@@ -1,0 +1,154 @@
+"""Installs each extra alone in a fresh environment, from a wheel of this checkout, and starts every command it promises.
+
+    uv run python tools/try_extras.py [--only=geo,pace] [--keep=DIR]
+
+Needs uv and the package registry. It takes some ten minutes, so it is run by hand, and is no test. What is checked of a command
+is what it leaves, or the sentence that it ends with.
+"""
+
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from pathlib import Path
+
+from absl import app, flags
+
+ROOT = Path(__file__).resolve().parents[1]
+ONLY = flags.DEFINE_list("only", None, "Extras to try; all of pyproject.toml, and none at all, if not given.")
+KEEP = flags.DEFINE_string("keep", None, "Folder for the environments, which then stay.")
+NONE = "none"
+SHORT = (
+    "--config.train.steps=2 --config.train.log_every=1 --config.train.save_every=2 --config.data.synthetic.locations=96 "
+    "--config.probe.enabled=false --config.data.batch_size=8"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """A command, the exit code it should have, and what it should say or leave in its folder."""
+
+    command: str
+    says: str = ""
+    leaves: str = ""
+    code: int = 0
+
+
+PRETRAIN = "spectral-jax pretrain --config={package}/experiments/configs/quickstart.py --workdir=run " + SHORT
+SCENE = (
+    'python -c "import numpy as np; from pathlib import Path; from spectral_jax.measure import made_scene; '
+    "made_scene.write(Path('scene.tif'), 64, 3); from spectral_jax.ingest.raster.scene import open_scene; "
+    "scene = open_scene('scene.tif').__enter__(); print(scene.read(slice(0, 8), slice(0, 8)).shape)\""
+)
+TRIALS = {
+    NONE: (
+        Trial("spectral-jax --help", says="build-matchups"),
+        Trial("python -c \"import spectral_jax; print(spectral_jax.SensorSpec.load('enmap_l2a').name)\"", says="enmap_l2a"),
+        Trial(PRETRAIN, leaves="run/checkpoints/2", says="install the extra"),
+        Trial("spectral-jax embed --checkpoint=run --store=run/synthetic.zarr --out=e.npz", leaves="e.npz"),
+        Trial("spectral-jax adapt --workdir=a", says="pip install 'spectral-jax[eval]'", code=1),
+        Trial("spectral-jax microcystin --workdir=m", says="pip install 'spectral-jax[eval]'", code=1),
+        Trial(
+            "spectral-jax build-store --product=enmap:{here} --footprint_m=960 --out=x.zarr",
+            says="pip install 'spectral-jax[geo]'",
+            code=1,
+        ),
+    ),
+    "geo": (
+        Trial(SCENE, says="(8, 8, 3)"),
+        Trial(
+            "spectral-jax build-store --product=enmap:{data}/enmap_potsdam/images --footprint_m=960 --out=x.zarr",
+            leaves="x.zarr/zarr.json",
+        ),
+    ),
+    "plot": (Trial(PRETRAIN, leaves="run/curves.png"),),
+    "tensorboard": (Trial(PRETRAIN, leaves="run/tensorboard"),),
+    "eval": (
+        Trial("spectral-jax adapt --workdir=a --config.seeds=1 --config.protocol.epochs=2", leaves="a/results.json"),
+        Trial(
+            "spectral-jax microcystin --workdir=m --config.evaluation.seeds=1 --config.pretrain=none --config.ablations=false",
+            leaves="m/predictor.npz",
+        ),
+    ),
+    "pace": (
+        Trial("spectral-jax build-matchups --granules={here} --insitu=none.csv --out=m.npz", says="build_matchups: ", code=1),
+        Trial('python -c "import h5netcdf, h5py; print(h5py.__name__)"', says="h5py"),
+    ),
+    "download": (
+        Trial('python -c "import earthaccess; print(earthaccess.__name__)"', says="earthaccess"),
+        Trial(
+            "spectral-jax build-matchups --download=2024-07-01,2024-07-01 --granules={here} --insitu=none.csv --out=m.npz",
+            says="build_matchups: ",
+            code=1,
+        ),
+    ),
+    "all": (Trial(PRETRAIN, leaves="run/curves.png"),),
+}
+
+
+def main(argv: list[str]) -> int:
+    """Tries the extras, prints a line a command, and fails if one did not do what it promises."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected argument {argv[1]!r}; see --help.")
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        extras = [NONE, *tomllib.load(file)["project"]["optional-dependencies"]]
+    lacking = [name for name in extras if name not in TRIALS]
+    if lacking:
+        print(f"try_extras: {', '.join(lacking)} of pyproject.toml has no trial; add what it promises to TRIALS.")
+        return 1
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(KEEP.value or scratch).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        wheel = build_wheel(folder)
+        results = [try_one(folder, wheel, name) for name in ONLY.value or extras]
+    print(f"\n{sum(results)} of {len(results)} extras do what they promise.")
+    return 0 if all(results) else 1
+
+
+def build_wheel(folder: Path) -> Path:
+    """The wheel of this checkout."""
+    shutil.rmtree(folder / "dist", ignore_errors=True)
+    subprocess.run(["uv", "build", "--wheel", "-q", "--out-dir", str(folder / "dist"), str(ROOT)], check=True)
+    return next((folder / "dist").glob("*.whl"))
+
+
+def try_one(folder: Path, wheel: Path, name: str) -> bool:
+    """Makes the environment of one extra and runs its trials in it, away from the checkout."""
+    started = time.monotonic()
+    place = folder / name
+    shutil.rmtree(place, ignore_errors=True)
+    python = place / "venv" / "bin" / "python"
+    subprocess.run(["uv", "venv", "-q", "--python", sys.executable, str(place / "venv")], check=True)
+    extra = "" if name == NONE else f"[{name}]"
+    subprocess.run(
+        ["uv", "pip", "install", "-q", "--python", str(python), f"spectral-jax{extra} @ {wheel.as_uri()}"], check=True
+    )
+    here = place / "work"
+    here.mkdir()
+    where = {"package": next((place / "venv" / "lib").glob("python*/site-packages/spectral_jax")), "here": here}
+    where["data"] = Path(os.environ.get("SPECTRAL_JAX_REAL_DATA", ROOT.parent / "shared" / "data"))
+    print(f"{name}: installed in {time.monotonic() - started:.0f} s", flush=True)
+    return all([run(trial, here, place / "venv" / "bin", where) for trial in TRIALS[name]])
+
+
+def run(trial: Trial, here: Path, programs: Path, where: dict[str, Path]) -> bool:
+    """Runs one command and tells whether it did what it should."""
+    environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "JAX_PLATFORMS": "cpu"}
+    environment.pop("PYTHONPATH", None)
+    started = time.monotonic()
+    command = trial.command.format(**where)
+    done = subprocess.run(command, shell=True, cwd=here, env=environment, capture_output=True, text=True)
+    said = done.stdout + done.stderr
+    good = done.returncode == trial.code and trial.says in said and (not trial.leaves or (here / trial.leaves).exists())
+    print(f"  {'ok  ' if good else 'FAIL'} {time.monotonic() - started:4.0f} s  {trial.command[:100]}", flush=True)
+    if not good:
+        print(f"       exit code {done.returncode}, expected {trial.code}; it said:\n{said[-1500:]}", flush=True)
+    return good
+
+
+if __name__ == "__main__":
+    app.run(main)
