@@ -40,9 +40,9 @@ class Trial:
 
 PRETRAIN = "spectral-jax pretrain --config={package}/experiments/configs/quickstart.py --workdir=run " + SHORT
 SCENE = (
-    'python -c "import numpy as np; from pathlib import Path; from spectral_jax.measure import made_scene; '
-    "made_scene.write(Path('scene.tif'), 64, 3); from spectral_jax.ingest.raster.scene import open_scene; "
-    "scene = open_scene('scene.tif').__enter__(); print(scene.read(slice(0, 8), slice(0, 8)).shape)\""
+    'python -c "from spectral_jax.measure import made_scene; from spectral_jax.ingest.raster.scene import open_scene; '
+    "made_scene.write_random_scene('scene.tif', 64, 3); "
+    "print(open_scene('scene.tif').__enter__().read(slice(0, 8), slice(0, 8)).shape)\""
 )
 TRIALS = {
     NONE: (
@@ -53,7 +53,7 @@ TRIALS = {
         Trial("spectral-jax adapt --workdir=a", says="pip install 'spectral-jax[eval]'", code=1),
         Trial("spectral-jax microcystin --workdir=m", says="pip install 'spectral-jax[eval]'", code=1),
         Trial(
-            "spectral-jax build-store --product=enmap:{here} --footprint_m=960 --out=x.zarr",
+            "mkdir tiles && touch tiles/a.tif && spectral-jax build-store --product=enmap:tiles --footprint_m=960 --out=x.zarr",
             says="pip install 'spectral-jax[geo]'",
             code=1,
         ),

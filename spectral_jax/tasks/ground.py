@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spectral_jax.ingest.raster.earth import utm_epsg
+from spectral_jax.ingest.raster.earth import is_utm, utm_epsg
 from spectral_jax.sentences import needs
 from spectral_jax.tasks.samples import Georeference, TaskData
 
@@ -30,10 +30,12 @@ def places(data: TaskData) -> tuple[Georeference, ...]:
 
 def metric_epsg(place: Georeference) -> int:
     """The image's own coordinate system where it is in metres, else the UTM zone (WGS 84) of its centre."""
+    assert place.epsg is not None  # `places` refuses others
+    if is_utm(place.epsg):  # what most sets are in; it needs no library
+        return place.epsg
     with needs("rasterio", "geo", "measuring distances between images"):
         from rasterio.crs import CRS
         from rasterio.warp import transform
-    assert place.epsg is not None  # `places` refuses others
     crs = CRS.from_epsg(place.epsg)
     if crs.is_projected and abs(crs.linear_units_factor[1] - 1.0) < 1e-9:
         return place.epsg
@@ -47,12 +49,14 @@ def boxes(where: Sequence[Georeference], epsg: int) -> np.ndarray:
 
     Images of another system are bounded by their corners and the middles of their sides.
     """
-    with needs("rasterio", "geo", "measuring distances between images"):
-        from rasterio.warp import transform
     bounds = np.array([place.bounds for place in where]).reshape(-1, 4)
     codes = np.array([place.epsg for place in where])
     out = bounds.copy()
-    for code in sorted(set(codes.tolist()) - {epsg}):
+    others = sorted(set(codes.tolist()) - {epsg})
+    if others:
+        with needs("rasterio", "geo", "measuring distances between images of several coordinate systems"):
+            from rasterio.warp import transform
+    for code in others:
         rows = np.flatnonzero(codes == code)
         left, bottom, right, top = bounds[rows].T
         middle, height = (left + right) / 2, (bottom + top) / 2

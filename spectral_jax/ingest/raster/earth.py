@@ -17,6 +17,11 @@ def utm_epsg(longitude: float, latitude: float) -> int:
     return (32600 if latitude >= 0 else 32700) + utm_zone(longitude)
 
 
+def is_utm(epsg: int) -> bool:
+    """Whether a code is that of a UTM zone (WGS 84), which is in metres."""
+    return epsg // 100 in (326, 327) and 1 <= epsg % 100 <= 60
+
+
 def regular_step(centres: np.ndarray, where: str, otherwise: str = "") -> float:
     """Spacing of the rows or columns of a regular grid, degrees; negative where they decrease.
 

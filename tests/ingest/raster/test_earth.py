@@ -44,3 +44,11 @@ def test_what_is_no_regular_grid_is_told_in_a_sentence(centres, sentence):
     with pytest.raises(ValueError) as told:  # noqa: PT011 the whole sentence is compared below
         earth.regular_step(np.array(centres), "x: lat", ", or cut it")
     assert str(told.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("epsg", "expected"),
+    [(32601, True), (32660, True), (32733, True), (32600, False), (32661, False), (25832, False), (4326, False)],
+)
+def test_utm_zones_are_known_by_their_codes(epsg, expected):
+    assert earth.is_utm(epsg) is expected
