@@ -27,7 +27,7 @@ class SensorInput:
     spec: SensorSpec
     tokenizer: str = "linear"  # linear: one convolution; grouped: spectral tokens; wavelength: generated weights
     branch: str = ""  # parameters of the local stages; empty: the key, or "optical" for the wavelength tokenizer
-    local_views: bool = True  # may a local view show this sensor; never for radar and temperature (spec 1.6)
+    local_views: bool = True  # may a local view show this sensor; never for radar and temperature (docs/sources.md, views)
 
     def __post_init__(self):
         _one_of(f"tokenizer of sensor {self.key}", self.tokenizer, TOKENIZERS)
@@ -47,7 +47,7 @@ class SensorInput:
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """The encoder and projector. Defaults are size `b` (spec 1.5 and 1.7)."""
+    """The encoder and projector. Defaults are size `b` of SpectralEarth-FM (docs/sources.md)."""
 
     footprint_m: float = 3840.0  # side of the square patch that the model takes
     token_gsd_m: float = 60.0  # side of a token of stage 1
@@ -151,7 +151,7 @@ class Data:
 
 @dataclasses.dataclass(frozen=True)
 class Views:
-    """Two global and four local views of a location (spec 1.6)."""
+    """Two global and four local views of a location, as in SpectralEarth-FM (docs/sources.md)."""
 
     global_views: int = 2
     global_sensors: int = 4  # sensors in a global view, drawn without replacement; fewer if the group has fewer
@@ -179,12 +179,12 @@ class Views:
 
 @dataclasses.dataclass(frozen=True)
 class Jepa:
-    """Invariance to the teacher's global centre, and SIGReg (spec 1.7)."""
+    """Invariance to the teacher's global centre, and SIGReg (SpectralEarth-FM; LeJEPA, arXiv 2511.08544)."""
 
     directions: int = 256
     knots: int = 17
     knot_max: float = 3.0
-    lambda_numerator: float = 0.05 / 0.95 * 128  # lambda = o / (N + o), N the global batch (spec 1.7)
+    lambda_numerator: float = 0.05 / 0.95 * 128  # lambda = o / (N + o), N the global batch: the code of SpectralEarth-FM
     ema: tuple[float, float] = (0.996, 1.0)  # cosine from first to last step
 
 
@@ -227,7 +227,7 @@ class SpecTM:
 
 @dataclasses.dataclass(frozen=True)
 class Optim:
-    """AdamW, linear warm-up from 1/20, cosine to 0 (spec 1.8)."""
+    """AdamW, linear warm-up from 1/20, cosine to 0, as the code of SpectralEarth-FM does it."""
 
     lr: float = 1e-5
     weight_decay: float = 0.05
@@ -327,7 +327,7 @@ class Config:
 
 
 def spectralearth_sensors(hsi: str = "grouped", only: tuple[str, ...] = ()) -> tuple[SensorInput, ...]:
-    """The seven sensors of SpectralEarth-MM under the archive's own keys (spec 1.4 and 1.6).
+    """The seven sensors of SpectralEarth-MM under the archive's own keys (docs/sources.md, data and views).
 
     Args:
       hsi: tokenizer of the three hyperspectral sensors, `grouped` or `wavelength`; with `wavelength` the other optical

@@ -14,7 +14,7 @@ EXPECTED = {
     "sentinel2b_l2a", "sentinel2c_l2a", "landsat8_oli", "landsat9_oli", "landsat_st", "sentinel1_grd", "sentinel1_rtc",
     "hyperview", "planetscope_sr", "planetscope_visual", "gaofen2_pms", "maxar_rgb", "gaofen5_wuhan", "samson", "nirsoil",
 }  # fmt: skip
-# Number of bands in the file, and of bands a model sees (SpectralEarth-FM, arXiv 2605.21075, spec 1.4; PACE, PRISMA and
+# Number of bands in the file, and of bands a model sees (SpectralEarth-FM, arXiv 2605.21075, its data; PACE, PRISMA and
 # HYPERVIEW: their products; Gaofen-5 over Wuhan: the public code of its group).
 COUNTS = {
     "enmap_l2a": (224, 202), "emit_l2a": (285, 244), "desis_l2a": (235, 215), "prisma_l2d": (234, 234),
@@ -23,7 +23,7 @@ COUNTS = {
     "planetscope_visual": (3, 3), "gaofen2_pms": (4, 4), "maxar_rgb": (3, 3), "gaofen5_wuhan": (116, 116),
     "samson": (156, 156), "nirsoil": (700, 700),
 }  # fmt: skip
-# First and last used band of every group, spec 1.5.
+# First and last used band of every group: tokenizers in the code of SpectralEarth-FM.
 GROUPS = {
     "enmap_l2a": [
         (0, 19), (20, 37), (38, 52), (53, 66), (67, 78), (79, 100), (101, 109), (110, 117), (118, 125), (126, 134),
