@@ -4,6 +4,7 @@ In the order in which they may import one another:
 
   sentences: an unknown name with the closest ones, a missing library with its command
   shapes: the one table of dimension letters, and the check that names them
+  spec_files: the text files of data_specs: where they lie, and which there are
   sensors: what a sensor is: bands by wavelength, units, packing, statistics
   config: what a run is: frozen dataclasses, checked when they are made
   configure: configs from files and from overrides, to and from JSON

@@ -21,7 +21,7 @@ _LABELS = {
     "mc_ahead": "mc_ahead", "mc_ahead_censored": "mc_ahead_censored", "mc_ahead_dt_days": "mc_ahead_dt_days",
     "chla_surface": "chla", "pc_surface": "pc",
 }  # fmt: skip
-# The median of real water at 530-580 nm stays below this: 0.017 in western Lake Erie, 0.035 at most, measured on PACE match-ups.
+# The median of real water at 530-580 nm stays below this: 0.017 in western Lake Erie, at most 0.035 (PACE match-ups).
 _BRIGHTEST_MEDIAN_RRS = 0.045
 # Western basin of Lake Erie: west, south, east, north, degrees.
 REGION = (-83.5, 41.3, -82.45, 42.2)

@@ -4,7 +4,6 @@ A `SensorSpec` travels with the store and with the checkpoint. Bands are identif
 a model uses are those outside `bad_intervals_nm`, and `differences` compares two specs in sentences.
 """
 
-import csv
 import dataclasses
 import functools
 import hashlib
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spectral_jax import spec_files
 from spectral_jax.sentences import unknown
 
 KINDS = ("optical", "thermal", "radar")
@@ -79,10 +79,10 @@ class SensorSpec:
         """Reads `data_specs/sensors/<name>.toml`, or the TOML file at the path `name`.
 
         Raises:
-          FileNotFoundError: there is no such sensor; the sentence lists the nearest names.
-          ValueError: the file breaks a rule of a spec.
+          FileNotFoundError: there is no file at the path.
+          ValueError: no sensor has the name, with the closest ones; or the file breaks a rule of a spec.
         """
-        return _load(_find(name))
+        return _load(spec_files.find("sensors", name, "sensor", "sensor"))
 
     @functools.cached_property
     def digest(self) -> str:
@@ -144,16 +144,7 @@ class SensorSpec:
 
 def names() -> list[str]:
     """The sensors of `data_specs/sensors`."""
-    return sorted(p.stem for p in folder().glob("*.toml"))
-
-
-def folder() -> Path:
-    """The folder with one file a sensor: beside the package in a checkout, inside it when installed."""
-    here = Path(__file__).resolve().parent
-    for candidate in (here / "data_specs", here.parent / "data_specs"):
-        if candidate.is_dir():
-            return candidate / "sensors"
-    raise FileNotFoundError(f"data_specs was found neither in {here} nor in {here.parent}; reinstall spectral_jax.")
+    return spec_files.names("sensors")
 
 
 def differences(expected: SensorSpec, found: SensorSpec) -> list[str]:
@@ -217,20 +208,6 @@ def response(spec: SensorSpec, grid_nm: np.ndarray) -> np.ndarray:
     return np.stack(rows)
 
 
-def read_table(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV by column; lines that begin with # tell where its numbers come from and are left out.
-
-    Raises:
-      ValueError: a row has more or fewer cells than there are columns.
-    """
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
-    for number, row in enumerate(rows, 1):
-        if None in row or None in row.values():
-            raise ValueError(f"{path}: row {number} has another number of cells than the line of columns; mend it.")
-    return rows
-
-
 def nearest_bands(centre_nm: np.ndarray, wanted_nm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Which bands stand for wanted wavelengths.
 
@@ -245,18 +222,6 @@ def nearest_bands(centre_nm: np.ndarray, wanted_nm: np.ndarray) -> tuple[np.ndar
     return away.argmin(axis=0), away.min(axis=0)
 
 
-def _find(name: str) -> Path:
-    if name.endswith(".toml"):
-        path = Path(name)
-        if path.is_file():
-            return path
-        raise FileNotFoundError(f"sensor file {name} does not exist.")
-    path = folder() / f"{name}.toml"
-    if not path.is_file():
-        raise unknown("sensor", "sensor", name, names())
-    return path
-
-
 @functools.cache
 def _load(path: Path) -> SensorSpec:
     data = tomllib.loads(path.read_text())
@@ -264,11 +229,11 @@ def _load(path: Path) -> SensorSpec:
         data.pop(note, None)
     norm = data.pop("normalisation", {})
     bands = data.pop("bands")
-    rows = read_table(path.parent / bands) if isinstance(bands, str) else bands
+    rows = spec_files.read_table(path.parent / bands) if isinstance(bands, str) else bands
     known = {f.name for f in dataclasses.fields(SensorSpec)}
-    unknown = sorted((set(data) | set(norm)) - known)
-    if unknown:
-        raise ValueError(f"{path}: unknown field {unknown[0]!r}; the fields are {', '.join(sorted(known))}.")
+    strangers = sorted((set(data) | set(norm)) - known)
+    if strangers:
+        raise unknown(str(path), "field of a sensor", strangers[0], sorted(known), most=len(known))
     return SensorSpec(bands=tuple(_band(row, path) for row in rows), **{k: _tuples(v) for k, v in (data | norm).items()})
 
 
@@ -283,7 +248,7 @@ def _band(row: dict, path: Path) -> Band:
 @functools.cache
 def _sampled_responses(name: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     table: dict[str, list[tuple[float, float]]] = {}
-    for row in read_table(folder() / name):
+    for row in spec_files.read_table(spec_files.folder("sensors") / name):
         table.setdefault(row["band"], []).append((float(row["wavelength_nm"]), float(row["relative_response"])))
     return {band: tuple(np.array(samples).T) for band, samples in table.items()}
 

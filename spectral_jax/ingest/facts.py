@@ -3,7 +3,7 @@
 import functools
 import tomllib
 
-from spectral_jax import sensors
+from spectral_jax import spec_files
 
 
 @functools.cache
@@ -13,7 +13,7 @@ def facts(name: str) -> dict:
     Raises:
       FileNotFoundError: there is no such file.
     """
-    path = sensors.folder().parent / "products" / f"{name}.toml"
+    path = spec_files.folder("products") / f"{name}.toml"
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: the facts of {name} are missing; reinstall spectral_jax.")
     return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spectral_jax import sensors
-from spectral_jax.sentences import unknown
+from spectral_jax import spec_files
 
 EVERYWHERE = "*"  # column of stations that the table does not name
 STEP_DAYS = 3
@@ -83,15 +82,8 @@ def read(name: str) -> Climatology:
       FileNotFoundError: there is no file at the path.
       ValueError: no table has the name, or the file has another form.
     """
-    folder = sensors.folder().parent / "climatology"
-    file = Path(name) if name.endswith(".csv") else folder / f"{name}.csv"
-    if not file.is_file():
-        if name.endswith(".csv"):
-            raise FileNotFoundError(
-                f"data.climatology: {file} does not exist; give a CSV, or a table of data_specs/climatology."
-            )
-        raise unknown("data.climatology", "table", name, sorted(p.stem for p in folder.glob("*.csv")))
-    rows = sensors.read_table(file)
+    file = spec_files.find("climatology", name, "data.climatology", "table", suffix=".csv")
+    rows = spec_files.read_table(file)
     columns = list(rows[0]) if rows else []
     if columns[:2] != ["day_of_year", EVERYWHERE]:
         raise ValueError(f"{file}: expected columns day_of_year,{EVERYWHERE},STATION,... and their rows, got {columns}.")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from spectral_jax import sensors
+from spectral_jax import spec_files
 from spectral_jax.batch import Batch, decode
-from spectral_jax.sensors import CENTRE_TOLERANCE_NM, SensorSpec
+from spectral_jax.sensors import CENTRE_TOLERANCE_NM, Band, SensorSpec
 
 
 def standardised(spec: SensorSpec, name: str) -> SensorSpec:
@@ -22,11 +22,11 @@ def standardised(spec: SensorSpec, name: str) -> SensorSpec:
     Bands are found by wavelength (by name where they have none); the file may hold more than the sensor uses.
 
     Raises:
-      FileNotFoundError: there is no such file; the sentence lists the names that there are.
-      ValueError: a used band has no line, or a line is not a number, or a deviation is not above 0.
+      FileNotFoundError: there is no file at the path.
+      ValueError: no table has the name; or a used band has no line, or a line is not a number, or a deviation is not above 0.
     """
-    path = _find(name)
-    rows = sensors.read_table(path)
+    path = spec_files.find("statistics", name, "band statistics", "table", suffix=".csv")
+    rows = spec_files.read_table(path)
     picked = [_row_of(band, rows, spec, path) for band in spec.used]
     try:
         mean, std = (tuple(float(row[column]) for row in picked) for column in ("mean", "std"))
@@ -67,16 +67,7 @@ def write(path: Path, spec: SensorSpec, mean: np.ndarray, std: np.ndarray, origi
             table.writerow([band.name, "" if band.centre_nm is None else f"{band.centre_nm:g}", f"{m:.5f}", f"{s:.5f}"])
 
 
-def _find(name: str) -> Path:
-    folder = sensors.folder().parent / "statistics"
-    path = Path(name) if name.endswith(".csv") else folder / f"{name}.csv"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in folder.glob("*.csv")))
-        raise FileNotFoundError(f"band statistics {name} do not exist; {folder} has {known}, or give the path of a .csv file.")
-    return path
-
-
-def _row_of(band: sensors.Band, rows: list[dict], spec: SensorSpec, path: Path) -> dict:
+def _row_of(band: Band, rows: list[dict], spec: SensorSpec, path: Path) -> dict:
     if band.centre_nm is None:
         near = [row for row in rows if row.get("name") == band.name]
     else:

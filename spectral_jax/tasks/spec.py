@@ -8,7 +8,7 @@ import functools
 import tomllib
 from pathlib import Path
 
-from spectral_jax import sensors
+from spectral_jax import spec_files
 from spectral_jax.sentences import unknown
 from spectral_jax.tasks.kinds import KINDS, Kind
 
@@ -105,7 +105,7 @@ class TaskSpec:
           FileNotFoundError: there is no file at the path.
           ValueError: there is no task of that name, or the file breaks a rule of a task.
         """
-        return _load(_find(name))
+        return _load(spec_files.find("tasks", name, "task", "task"))
 
     @property
     def classes(self) -> int:
@@ -124,25 +124,9 @@ class TaskSpec:
         return found
 
 
-def folder() -> Path:
-    """The folder with one file a task."""
-    return sensors.folder().parent / "tasks"
-
-
 def names() -> list[str]:
     """The tasks of `data_specs/tasks`."""
-    return sorted(p.stem for p in folder().glob("*.toml"))
-
-
-def _find(name: str) -> Path:
-    path = Path(name) if name.endswith(".toml") else folder() / f"{name}.toml"
-    if path.is_file():
-        return path
-    if name.endswith(".toml"):
-        raise FileNotFoundError(
-            f"expected a task file, and {name} does not exist; give its path, or one of {_listed(names())}."
-        )
-    raise unknown("task", "file of data_specs/tasks", name, names())
+    return spec_files.names("tasks")
 
 
 @functools.cache

@@ -6,7 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from spectral_jax.sensors import Band, SensorSpec, folder
+from spectral_jax.sensors import Band, SensorSpec
+from spectral_jax.spec_files import folder
 from spectral_jax.spectral.coverage import LEAST_RESPONSE, coverage, nearest_index, srf_weights, stands_for_nm
 
 S2A = SensorSpec.load("sentinel2a_l2a")
@@ -78,7 +79,7 @@ def test_rows_sum_to_one_where_covered_and_the_report_holds_the_matrix(source, t
 
 def test_weights_are_those_of_a_computation_without_the_package():
     source = SensorSpec.load("enmap_l2a")
-    file = folder() / "srf/sentinel2a_msi.csv"
+    file = folder("sensors") / "srf/sentinel2a_msi.csv"
     samples = np.genfromtxt(file, delimiter=",", dtype=None, names=True, skip_header=1, encoding="utf8")
     # On a grid of 0.01 nm: each wavelength belongs in equal parts to the source bands within half an FWHM of it.
     grid = np.arange(400, 2500, 0.01) + 0.005

@@ -73,10 +73,10 @@ def test_every_task_names_its_sources_and_can_be_read_or_says_why_not(name, tmp_
 
 
 def test_an_unknown_task_is_refused_with_the_closest_first():
-    sentence = r"task: no file of data_specs/tasks is called 'enmap_cdll'; the names are, closest first: enmap_cdl, .*28 in all"
+    sentence = r"task: no task is called 'enmap_cdll'; the names are, closest first: enmap_cdl, .*28 in all"
     with pytest.raises(ValueError, match=sentence):
         TaskSpec.load("enmap_cdll")
-    with pytest.raises(FileNotFoundError, match=r"expected a task file, and elsewhere\.toml does not exist"):
+    with pytest.raises(FileNotFoundError, match=r"expected a file of a task, and elsewhere\.toml does not exist"):
         TaskSpec.load("elsewhere.toml")
 
 
