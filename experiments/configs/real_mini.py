@@ -1,6 +1,6 @@
 r"""Real data, small: EnMAP tiles and Sentinel-2/Sentinel-1 chips cut into 960 m patches.
 
-    uv run python tools/build_store.py --product=enmap:DIR --product=sentinel2:DIR,unit=b --product=sentinel1:DIR \
+    uv run python tools/build_store.py --product=enmap:DIR --product=sentinel2:DIR --product=sentinel1:DIR \
         --footprint_m=960 --out=OUT/real.zarr
     uv run python experiments/pretrain.py --config=experiments/configs/real_mini.py \
         --config.data.store=OUT/real.zarr --workdir=OUT
