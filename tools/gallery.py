@@ -28,7 +28,7 @@ COMMANDS = {
     "microcystin": ("report.html", ("finetune_microcystin.py",)),
     "adapt": ("report.html", ("adapt.py", "--config=experiments/configs/adapt_quickstart.py")),
 }
-DPI, MOST_BYTES = 110, 250_000
+DPI = 110
 # The scene's seed and number, which have a lake among fields, trees and houses.
 SCENE, SCENE_M = (1, 5), 3840.0
 # The lake: a grid as of PACE's Level 3, and the day of the year of the image.
@@ -93,9 +93,9 @@ def _scene(run: Path) -> dict:
         maps = embed(params, np.stack([stored[row : row + side, column : column + side] for column in starts]))
         r = maps.shape[1]
         total = np.zeros((count, count, maps.shape[-1])) if row == 0 else total
-        for column, one in zip(starts, np.asarray(maps, np.float64), strict=True):
+        for column, patch in zip(starts, np.asarray(maps, np.float64), strict=True):
             here = (slice(row // token, row // token + r), slice(column // token, column // token + r))
-            total[here] += one
+            total[here] += patch
             times[here] += 1.0
     reflectance = np.where(stored == spec.nodata, np.nan, stored * spec.scale + spec.offset)
     return {"reflectance": reflectance, "nm": np.asarray(spec.centre_nm), "maps": total / times}
@@ -224,24 +224,21 @@ def _components(maps: np.ndarray) -> np.ndarray:
 
 
 def curves(run: Path):
-    """Loss, effective rank and the linear probe's ground: what shows that an encoder learns and does not collapse."""
+    """Loss, distance from a Gaussian and effective rank: what shows that an encoder learns and does not collapse."""
     from spectral_jax.pages import style
+    from spectral_jax.train.record import read_metrics
 
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    step = [row["step"] for row in rows]
+    rows = read_metrics(run)
     figure = style.new_figure(10.0, 3.0, simulated=True)
-    panels = (
-        ("loss", "", (("loss", "all"), ("invariance", "invariance"))),
-        ("distance from a Gaussian (SIGReg)", "", (("sigreg", ""),)),
-        ("effective rank of the embedding", "", (("embedding_rank", ""),)),
-    )
-    for axes, (title, unit, names) in zip(figure.subplots(1, 3), panels, strict=True):
-        for (name, label), colour in zip(names, (style.BLUE, style.VERMILION), strict=False):
-            axes.plot(step, [row[name] for row in rows], color=colour, linewidth=1.4, label=label)
-        style.tidy(axes, title, "step", unit)
+    panels = {
+        "loss": "loss",
+        "sigreg": "distance from a Gaussian (SIGReg)",
+        "embedding_rank": "effective rank of the embedding",
+    }
+    for axes, (name, title) in zip(figure.subplots(1, 3), panels.items(), strict=True):
+        axes.plot([row["step"] for row in rows], [row[name] for row in rows], color=style.BLUE, linewidth=1.4)
+        style.tidy(axes, title, "step")
         axes.set_ylim(0.0, None)
-        if len(names) > 1:
-            axes.legend(fontsize=style.SMALL_PT, frameon=False)
     return figure
 
 
@@ -327,14 +324,11 @@ def _save(figure, path: Path) -> None:
 
 
 def _small(path: Path) -> bytes:
-    """The picture as a PNG below `MOST_BYTES`: with 256 colours where it must be."""
+    """The picture as a PNG without transparency, written as small as it goes without loss."""
     from PIL import Image
 
-    image, out = Image.open(path).convert("RGB"), io.BytesIO()
-    image.save(out, "PNG", optimize=True)
-    if out.tell() > MOST_BYTES:
-        out = io.BytesIO()
-        image.quantize(256, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    out = io.BytesIO()
+    Image.open(path).convert("RGB").save(out, "PNG", optimize=True)
     return out.getvalue()
 
 
