@@ -283,9 +283,7 @@ def test_a_file_of_ones_own_loads_and_unknown_fields_are_named(tmp_path):
     assert spec.high == 4.0
     wrong = tmp_path / "wrong.toml"
     wrong.write_text("gsd = 5\n" + text)
-    with pytest.raises(
-        ValueError, match="no field of a sensor is called 'gsd'; the names are, closest first: gsd_m, "
-    ):
+    with pytest.raises(ValueError, match="no field of a sensor is called 'gsd'; the names are, closest first: gsd_m, "):
         SensorSpec.load(str(wrong))
     (tmp_path / "bands.csv").write_text("name,centre_nm,fwhm_nm\na,blue,10\n")
     other = tmp_path / "other.toml"

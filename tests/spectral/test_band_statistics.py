@@ -62,9 +62,7 @@ def test_the_statistics_of_enmap_fit_its_202_bands():
 
 
 def test_bad_statistics_are_refused(tmp_path):
-    with pytest.raises(
-        ValueError, match="band statistics: no table is called 'enmap_berlin'; the names are, "
-    ):
+    with pytest.raises(ValueError, match="band statistics: no table is called 'enmap_berlin'; the names are, "):
         band_statistics.standardised(tiny_run.HSI, "enmap_berlin")
     file = tmp_path / "a.csv"
     band_statistics.write(

@@ -5,13 +5,14 @@ coarse readings (10 nm or wider, joined by straight lines, pigments smoothed by 
 
 Sources:
 - absorption of pure water: Sogandares & Fry (1997) at 340-370 nm, Pope & Fry (1997) at 380-720 nm, Smith & Baker (1981) at
-  730-800 nm, Hale & Querry (1973) at 825-900 nm; below 340 and above 900 nm the end value holds;
+  730-800 nm, Hale & Querry (1973) from 825 nm on; below 340 nm the end value holds;
 - backscattering of pure fresh water: 0.00111 1/m at 500 nm, exponent -4.32 (Morel 1974);
 - eukaryotes: the mean phytoplankton of Bricaud et al. (1998) at 1 mg/m3, factor A; outside 400-700 nm a choice;
 - cyanobacteria: chlorophyll and carotenoids of Microcystis, after the shapes in Simis et al. (2005), numbers a choice; beside
   it phycocyanin;
-- phycocyanin: 0.007 m2/mg at its peak in dense water, up to 0.027 in thin (Yacobi et al. 2015), with allophycocyanin's
-shoulder; - package effect: Morel & Bricaud (1981), equation for spheres;
+- phycocyanin: 0.007 m2/mg at its peak in dense water, up to 0.027 in thin (Yacobi et al. 2015), with the shoulder of
+  allophycocyanin;
+- package effect: Morel & Bricaud (1981), equation for spheres;
 - backscattering of colonies with gas vesicles: more than 0.03 of scattering (Moore et al. 2017, western Lake Erie).
 """
 
@@ -20,8 +21,11 @@ import functools
 
 import numpy as np
 
+from spectral_jax.simulate.liquid_water import ABSORPTION_PER_CM
+
 GRID_NM = np.arange(325.0, 916.0, 2.5)  # spectra are computed here, then averaged over bands
-RANGE_NM = (340.0, 900.0)  # of band centres for which the tables hold
+RANGE_NM = (340.0, 900.0)  # of band centres that a lake is seen in
+TABLES_NM = (325.0, 2500.0)  # beyond 900 nm, where scenes need a number too, next to nothing but water is seen
 _PURE_WATER = (
     (340, 0.0325), (350, 0.0204), (360, 0.0156), (370, 0.0114), (380, 0.01137), (390, 0.00851), (400, 0.00663), (410, 0.00473),
     (420, 0.00454), (430, 0.00495), (440, 0.00635), (450, 0.00922), (460, 0.00979), (470, 0.0106), (480, 0.0127), (490, 0.0150),
@@ -30,7 +34,7 @@ _PURE_WATER = (
     (660, 0.410), (670, 0.439), (680, 0.465), (690, 0.516), (700, 0.624), (710, 0.827), (720, 1.231), (730, 1.799), (740, 2.38),
     (750, 2.47), (760, 2.55), (770, 2.51), (780, 2.36), (790, 2.16), (800, 2.07), (825, 2.77), (850, 4.33), (875, 5.62),
     (900, 6.79),
-)  # fmt: skip
+) + tuple((nm, 100.0 * per_cm) for nm, per_cm in ABSORPTION_PER_CM if nm > 900)  # fmt: skip
 _EUKARYOTE = (
     (340, 0.0160), (370, 0.0200), (400, 0.0241), (410, 0.0287), (420, 0.0328), (430, 0.0359), (440, 0.0378), (450, 0.0350),
     (460, 0.0328), (470, 0.0309), (480, 0.0281), (490, 0.0254), (500, 0.0210), (510, 0.0162), (520, 0.0126), (530, 0.0103),
@@ -194,9 +198,9 @@ def _last(values: np.ndarray) -> np.ndarray:
 
 def _checked(grid_nm: np.ndarray) -> np.ndarray:
     nm = np.asarray(grid_nm, np.float32)
-    if nm.ndim != 1 or not len(nm) or nm.min() < GRID_NM[0] or nm.max() > GRID_NM[-1]:
+    if nm.ndim != 1 or not len(nm) or nm.min() < TABLES_NM[0] or nm.max() > TABLES_NM[1]:
         raise ValueError(
-            f"water optics: expected wavelengths within {GRID_NM[0]:g}-{GRID_NM[-1]:g} nm, got "
+            f"water optics: expected wavelengths within {TABLES_NM[0]:g}-{TABLES_NM[1]:g} nm, got "
             f"{'none' if not nm.size else f'{nm.min():g} to {nm.max():g}'}; the tables end there."
         )
     return nm

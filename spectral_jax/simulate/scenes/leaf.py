@@ -1,13 +1,15 @@
 """Leaves and canopies of the simulated scenes: pigments, water and dry matter, then a two-stream canopy over soil.
 
 The absorption tables are coarse readings (about 25 points each, joined by straight lines) of published curves: chlorophyll,
-carotenoids, brown pigments and dry matter after PROSPECT-5 (Feret et al. 2008), liquid water after Hale & Querry (1973).
+carotenoids, brown pigments and dry matter after PROSPECT-5 (Feret et al. 2008).
 They carry the positions and relative depths of the features, not the third digit.
 """
 
 import functools
 
 import numpy as np
+
+from spectral_jax.simulate.liquid_water import ABSORPTION_PER_CM
 
 GRID_NM = np.arange(350.0, 2501.0, 5.0)  # G: every spectrum of a scene is computed on this grid
 
@@ -30,17 +32,6 @@ _CAROTENOID = (
     (540, 0.004),
     (560, 0.0),
 )
-# Absorption of liquid water, 1/cm; bands at 970, 1200, 1450 and 1940 nm.
-WATER_ABSORPTION_PER_CM = (
-    (700, 0.006), (750, 0.026), (800, 0.020), (850, 0.043), (900, 0.068), (930, 0.13), (970, 0.46), (1000, 0.37), (1030, 0.19),
-    (1070, 0.13), (1100, 0.17), (1130, 0.30), (1150, 0.80), (1165, 1.05), (1200, 1.25), (1220, 1.15), (1250, 0.97),
-    (1270, 0.95), (1300, 1.15), (1330, 1.8), (1350, 2.6), (1380, 5.5), (1400, 12.0), (1420, 22.0), (1440, 28.0), (1450, 29.0),
-    (1470, 26.0), (1500, 18.5), (1530, 12.8),
-    (1550, 10.3), (1600, 6.8), (1650, 5.3), (1690, 4.9), (1720, 5.4), (1750, 6.5), (1780, 8.0),
-    (1810, 8.2), (1840, 10.0), (1860, 15.0), (1880, 28.0), (1900, 65.0), (1920, 105.0), (1940, 118.0), (1960, 103.0),
-    (1980, 80.0), (2000, 66.0), (2050, 40.0), (2100, 25.5), (2150, 19.0), (2200, 16.4), (2220, 16.2), (2250, 17.8),
-    (2300, 23.0), (2350, 31.0), (2400, 42.5), (2450, 60.0), (2500, 82.0),
-)  # fmt: skip
 # Specific absorption of dry matter, cm2/g: cellulose and lignin at 1730, 2100 and 2310 nm.
 _DRY_MATTER = (
     (350, 30.0), (400, 18.0), (500, 9.0), (600, 5.0), (700, 3.0), (800, 2.0), (900, 2.0), (1000, 2.3), (1100, 2.6), (1200, 4.6),
@@ -87,7 +78,7 @@ def leaf(chlorophyll, carotenoid, water_cm, dry_matter, brown, structure) -> tup
     )
     brown_curve = (0.55 * np.exp(-(GRID_NM - 400.0) / 170.0)).astype(np.float32)
     absorption = cab * table(_CHLOROPHYLL) + car * table(_CAROTENOID) + brown * brown_curve
-    absorption = (absorption + water * table(WATER_ABSORPTION_PER_CM) + dry * table(_DRY_MATTER)) / n_plates + 1e-5
+    absorption = (absorption + water * table(ABSORPTION_PER_CM) + dry * table(_DRY_MATTER)) / n_plates + 1e-5
     theta = np.exp(-2.0 * absorption / (1.0 + 0.28 * absorption))
     n = table(_REFRACTIVE)
     r12 = 0.0666 + 0.148 * (n - 1.33)  # reflection of diffuse light from outside; fit to Stern (1964)

@@ -74,8 +74,8 @@ def test_soil_is_darker_when_moist_and_clay_absorbs_at_2205():
 
 def test_water_phycocyanin_deepens_620_and_infrared_is_dark():
     without, with_pc = surfaces.water(40.0, np.array([0.0, 80.0]), 1.0, 4.0, 0.0)
-    assert at(with_pc, 620) < 0.8 * at(without, 620)
-    np.testing.assert_allclose(at(with_pc, 700), at(without, 700), rtol=0.02)
+    # More of the cells are cyanobacteria too, which scatter more at every wavelength: 700 nm tells how much.
+    assert at(with_pc, 620) / at(with_pc, 700) < 0.8 * at(without, 620) / at(without, 700)
     assert at(with_pc, 1650) < 0.001
     low, high = surfaces.water(np.array([2.0, 80.0]), 0.0, 1.0, 4.0, 0.0)
     assert at(high, 705) / at(high, 665) > at(low, 705) / at(low, 665)
