@@ -23,7 +23,7 @@ LOCATIONS = flags.DEFINE_integer("locations", 512, "Locations of the made store.
 BATCHES = flags.DEFINE_integer("batches", None, "Batches a repeat (loader: 32, memory: 1000) or steps (step: 10).")
 REPEATS = flags.DEFINE_integer("repeats", 5, "Interleaved repeats of the loader measurement.")
 REAL_DATA = flags.DEFINE_string(
-    "real_data", os.environ.get("SPECTRAL_JAX_REAL_DATA", "../shared/data"), "Folder with enmap_potsdam, for realism."
+    "real_data", os.environ.get("SPECTRAL_JAX_REAL_DATA"), "Folder with enmap_potsdam, for realism; SPECTRAL_JAX_REAL_DATA too."
 )
 
 
@@ -67,7 +67,12 @@ def realism(_):
     """Simulated spectra against real ones."""
     from spectral_jax.measure import scene_realism
 
-    print(scene_realism.text(scene_realism.report(REAL_DATA.value)))
+    if not REAL_DATA.value:
+        print("benchmark: realism needs --real_data=FOLDER (or SPECTRAL_JAX_REAL_DATA), the folder that holds enmap_potsdam.")
+        return
+    for footprint_m in (480.0, 960.0):
+        print(f"Scenes of {footprint_m:g} m:")
+        print(scene_realism.text(scene_realism.report(REAL_DATA.value, footprint_m=footprint_m)))
 
 
 def scene(_):

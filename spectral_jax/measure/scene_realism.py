@@ -6,17 +6,18 @@ correction leaves over it were tuned on the tuning tiles alone. Land, and noise,
 so for land the held-out line is no proof. And all tiles are one image of one day: the correction's residual over open water is
 that day's, and held-out tiles share it.
 
-The real data are 14 tiles of EnMAP L2A with land-cover masks (EnMAP-Box test data, (c) DLR); they are read from a folder
-that is not part of this project. Run it with `python -m spectral_jax.data.realism FOLDER [FOOTPRINT_M]`.
+The real data are 14 tiles of EnMAP L2A with land-cover masks (EnMAP-Box test data, (c) DLR), the task `enmap_potsdam`; they are
+no part of this project. `tools/benchmark.py realism` prints the report.
 """
 
-import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from spectral_jax.sensors import CENTRE_TOLERANCE_NM, SensorSpec
-from spectral_jax.simulate.scenes import store
+from spectral_jax.sensors import CENTRE_TOLERANCE_NM, SensorSpec, nearest_bands
+from spectral_jax.simulate.scenes.store import ground_spectra
+from spectral_jax.tasks.read import read
 
 # Label in the masks -> class of `scenes.layout.CLASSES`.
 REAL_LABELS = {3: "low_vegetation", 4: "tree", 5: "soil", 6: "water"}
@@ -29,7 +30,7 @@ _OPEN_WATER = 0.02
 def real_spectra(folder: str | Path, spec: SensorSpec, tiles: str = "all") -> dict[str, np.ndarray]:
     """Real pixels by class, reflectance in the used bands of `spec` [n C].
 
-    The tiles list the two detectors one after the other; bands are put in order of wavelength, as in the product.
+    The tiles list the two detectors one after the other; bands are found by wavelength.
 
     Args:
       folder: has `enmap_potsdam/images` and `enmap_potsdam/labels`.
@@ -38,39 +39,27 @@ def real_spectra(folder: str | Path, spec: SensorSpec, tiles: str = "all") -> di
 
     Raises:
       FileNotFoundError: there are no tiles.
-      ValueError: the wavelengths of a tile are not those of `spec`, or `tiles` is none of the three.
+      ValueError: the tiles lack a band of `spec`, or `tiles` is none of the three.
       ImportError: rasterio is missing.
     """
     if tiles not in TILES:
         raise ValueError(f"real spectra: expected tiles to be one of {', '.join(TILES)}, got {tiles!r}.")
-    try:
-        import rasterio
-    except ImportError as error:
-        raise ImportError("reading GeoTIFF needs rasterio; install the extra: pip install 'spectral-jax[geo]'.") from error
-    paths = sorted((Path(folder) / "enmap_potsdam" / "images").glob("*.tif"))
-    if not paths:
-        raise FileNotFoundError(f"real spectra: expected GeoTIFF tiles in {folder}/enmap_potsdam/images, and found none.")
-    found = {name: [] for name in REAL_LABELS.values()}
-    for tile in paths:
-        with rasterio.open(tile) as source:
-            image = source.read()
-            nodata = source.nodata
-            wavelength = np.array([float(source.tags(i + 1)["wavelength"]) for i in range(source.count)])
-        order = np.argsort(wavelength, kind="stable")
-        centres = np.array([band.centre_nm for band in spec.bands])
-        if len(order) != len(centres) or np.abs(np.sort(centres) - wavelength[order]).max() > CENTRE_TOLERANCE_NM:
-            raise ValueError(
-                f"{tile}: expected the {len(centres)} bands of {spec.name}, got {len(order)} bands that differ in wavelength."
-            )
-        by_wavelength = np.empty_like(image)
-        by_wavelength[np.argsort(centres, kind="stable")] = image[order]
-        used = by_wavelength[list(spec.used_index)]
-        with rasterio.open(tile.parent.parent / "labels" / tile.name) as source:
-            label = source.read(1)
-        complete = (used != nodata).all(0) & (used.max(0) > 0)
-        for number, name in REAL_LABELS.items():
-            found[name].append(used[:, (label == number) & complete].T * spec.scale)
-    return {name: np.concatenate([rows[i] for i in _chosen(rows, tiles)]) for name, rows in found.items()}
+    data = read("enmap_potsdam", Path(folder) / "enmap_potsdam")
+    positions, away_nm = nearest_bands(np.array([c.centre_nm for c in data.channels], float), spec.centre_nm)
+    if away_nm.max() > CENTRE_TOLERANCE_NM or len(set(positions.tolist())) < len(positions):
+        worst = int(away_nm.argmax())
+        raise ValueError(
+            f"real spectra: expected the bands of {spec.name} among the {len(data.channels)} of the tiles, and none lies "
+            f"within {CENTRE_TOLERANCE_NM:g} nm of {spec.used[worst].name} at {spec.centre_nm[worst]:g} nm; give the spec of EnMAP."
+        )
+    index = {name: data.task.codes.index((code,)) for code, name in REAL_LABELS.items()}
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in REAL_LABELS.values()}
+    for image, valid, label in zip(data.images, data.valid, data.labels, strict=True):
+        used = np.asarray(image)[..., positions]
+        complete = np.asarray(valid)[..., positions].all(-1) & (used.max(-1) > 0)
+        for name in rows:
+            rows[name].append(used[(np.asarray(label) == index[name]) & complete] * spec.scale)
+    return {name: np.concatenate([parts[i] for i in _chosen(parts, tiles)]) for name, parts in rows.items()}
 
 
 def nearest_angle(spectra: np.ndarray, library: np.ndarray) -> np.ndarray:
@@ -111,9 +100,9 @@ def report(
     """
     spec = SensorSpec.load("enmap_l2a")
     real = real_spectra(real_data_folder, spec, tiles)
-    simulated = store.ground_spectra("ENMAP", spec, count, seed, footprint_m)
+    simulated = ground_spectra("ENMAP", spec, count, seed, footprint_m)
     pairs = _with_open_water(simulated, real, spec)
-    out = {name: _angles(*pair) for name, pair in pairs.items()}
+    out: dict[str, Any] = {name: _angles(*pair) for name, pair in pairs.items()}
     if tiles == "all":
         held_out = _with_open_water(simulated, real_spectra(real_data_folder, spec, "held_out"), spec)
         out["held_out"] = {name: float(np.median(nearest_angle(*pair))) for name, pair in held_out.items()}
@@ -151,9 +140,10 @@ def _chosen(rows: list[np.ndarray], tiles: str) -> list[int]:
 
 
 def _with_open_water(simulated: dict, real: dict, spec: SensorSpec) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    infrared = int(np.abs(spec.centre_nm - 865.0).argmin())
+    infrared = int(nearest_bands(spec.centre_nm, np.array([865.0]))[0][0])
     pairs = {name: (simulated[name], real[name]) for name in real}
-    return pairs | {"open_water": tuple(x[x[:, infrared] < _OPEN_WATER] for x in pairs["water"])}
+    ours, theirs = (x[x[:, infrared] < _OPEN_WATER] for x in pairs["water"])
+    return pairs | {"open_water": (ours, theirs)}
 
 
 def _angles(simulated: np.ndarray, real: np.ndarray) -> dict:
@@ -167,17 +157,3 @@ def _angles(simulated: np.ndarray, real: np.ndarray) -> dict:
         "simulated": len(simulated),
         "real": len(real),
     }
-
-
-def main(arguments: list[str]) -> int:
-    """Prints the report for a folder, at 480 m or the footprint given; 1 where a class misses the limit."""
-    if len(arguments) not in (1, 2):
-        print("usage: python -m spectral_jax.data.realism FOLDER_OF_REAL_DATA [FOOTPRINT_M]", file=sys.stderr)
-        return 2
-    result = report(arguments[0], footprint_m=float(arguments[1]) if len(arguments) == 2 else 480.0)
-    print(text(result))
-    return int(result["worst_median_rad"] >= LIMIT_RAD)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -107,6 +107,7 @@ def _patches(made: Loader, i: int) -> list[tuple[str, str, int, int, int]]:
     group = made.store.groups[name]
     out = []
     batch = made.batch(i)
+    assert batch.location is not None  # the loader's batches say where they are from
     for key, data in batch.sensors.items():
         times = group.times(key)[batch.location].astype(np.float32)
         dates = np.argmax(group.valid(key)[batch.location] & (times == data.time[:, None]), axis=1)

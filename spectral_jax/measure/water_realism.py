@@ -18,7 +18,7 @@ from spectral_jax.simulate.lake import prior
 
 ANGLES_RAD = (0.1, 0.05)
 LIMIT_SHARE = 0.9  # of the real spectra, within the first of the angles
-COMPARED_NM = (400, 443, 490, 555, 620, 650, 665, 681, 709, 719)  # those of spec/spectm.md, 3.1
+COMPARED_NM = (400, 443, 490, 555, 620, 650, 665, 681, 709, 719)
 SENSOR = "pace_oci_rrs_v3"
 _RANGE_NM = (400.0, 719.0)  # below, what the correction leaves is larger than the water's signal
 

@@ -59,12 +59,15 @@ def simulate(tiles: int, footprint_m: float = 960.0, seed: int = 0) -> TaskData:
         images=stack,
         valid=stack != sensor.nodata,
         labels=np.stack(labels),
-        channels=tuple(Channel(b.name, SENSOR, b.centre_nm, b.fwhm_nm, "reflectance * 1e4") for b in sensor.used),
+        channels=tuple(
+            Channel(band.name, SENSOR, float(centre), float(width), "reflectance * 1e4")
+            for band, centre, width in zip(sensor.used, sensor.centre_nm, sensor.fwhm_nm, strict=True)
+        ),
         names=names,
         scene=names,
         block=names,
         split=("",) * tiles,
         georeference=tuple(places),
-        notes=("Simulated by spectral_jax.data.synthetic; no instrument measured it.",),
+        notes=("Simulated by spectral_jax.simulate.scenes; no instrument measured it.",),
         simulated=True,
     )

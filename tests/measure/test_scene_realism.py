@@ -18,13 +18,13 @@ def test_nearest_angle_of_other_bands_is_refused():
 
 def test_real_spectra_without_tiles_names_the_folder(tmp_path):
     pytest.importorskip("rasterio")
-    with pytest.raises(FileNotFoundError, match="expected GeoTIFF tiles in .*enmap_potsdam/images"):
+    with pytest.raises(FileNotFoundError, match="enmap_potsdam"):
         scene_realism.real_spectra(tmp_path, SensorSpec.load("enmap_l2a"))
 
 
 def test_real_spectra_of_another_sensor_is_refused(real_data):
     pytest.importorskip("rasterio")
-    with pytest.raises(ValueError, match="expected the 12 bands of .*, got 224 bands that differ in wavelength"):
+    with pytest.raises(ValueError, match="expected the bands of sentinel2a_l2a among the 224 of the tiles"):
         scene_realism.real_spectra(real_data, SensorSpec.load("sentinel2a_l2a"))
 
 
@@ -69,15 +69,3 @@ def test_simulated_enmap_pixels_are_near_real_ones(real_data, footprint_m, water
     assert result["worst_median_rad"] == max(result[n]["median_rad"] for n in scene_realism.REAL_LABELS.values())
     assert "to be below 0.15 rad" in scene_realism.text(result)
     assert f"open_water {result['held_out']['open_water']:.3f}" in scene_realism.text(result)
-
-
-@pytest.mark.slow
-def test_main_tells_that_large_scenes_miss_the_limit(real_data, capsys):
-    pytest.importorskip("rasterio")
-    assert scene_realism.main([str(real_data), "960"]) == 1
-    assert "held-out tiles, sim->real: low_vegetation" in capsys.readouterr().out
-
-
-def test_main_without_a_folder_tells_the_usage(capsys):
-    assert scene_realism.main([]) == 2
-    assert "FOLDER_OF_REAL_DATA" in capsys.readouterr().err

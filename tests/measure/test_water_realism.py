@@ -16,7 +16,7 @@ def test_nine_in_ten_real_spectra_have_a_simulated_neighbour(real_data):
     assert found["share"][0.05] <= found["share"][0.1]
     assert found["median_rad"] < 0.1
     medians = {nm: real for nm, real, *_ in found["bands"]}
-    # Medians of real spectra, spec/spectm.md, 3.1, of 292 patches, these among them.
+    # Medians of the real spectra, measured once on 292 patches, these among them.
     assert medians[555] == pytest.approx(0.0167, rel=0.1)
     assert medians[709] == pytest.approx(0.0060, rel=0.15)
     said = water_realism.text(found)

@@ -192,8 +192,8 @@ def _columns(anchors: tuple) -> tuple[np.ndarray, np.ndarray]:
     return nm, value
 
 
-def _last(values: np.ndarray) -> np.ndarray:
-    return values[..., None]
+def _last(values: np.ndarray | float) -> np.ndarray:
+    return np.asarray(values)[..., None]
 
 
 def _checked(grid_nm: np.ndarray) -> np.ndarray:

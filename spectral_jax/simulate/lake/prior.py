@@ -110,7 +110,7 @@ def simulate_spectra(
     rrs = in_bands(water, spec)
     day = rng.uniform(112.0, 305.0, count)
     spread = np.hypot(PLACE_LOG10, BLOOM_LOG10) * rng.standard_normal(count)
-    toxin = microcystin(rng, water.phycocyanin_ug_l, day, spread)
+    toxin = microcystin(rng, np.asarray(water.phycocyanin_ug_l), day, spread)
     if errors:
         gain, offset = correction.scene_error(rng, count, 1, spec.centre_nm)
         rrs = rrs * gain[:, 0] + offset[:, 0] + correction.noise(rng, (count,), spec.centre_nm)

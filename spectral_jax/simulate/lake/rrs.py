@@ -41,7 +41,7 @@ def fluorescence(water: Water, grid_nm: np.ndarray) -> np.ndarray:
     photosystem I, which hardly fluoresces; a tenth of theirs counts (a choice).
     """
     chlorophyll = water.chlorophyll_ug_l * (1.0 - 0.9 * water.cyanobacteria_share)
-    height = water.fluorescence_yield * 0.15 * chlorophyll / (1.0 + 0.2 * chlorophyll) / _SUN_683
+    height = np.asarray(water.fluorescence_yield * 0.15 * chlorophyll / (1.0 + 0.2 * chlorophyll) / _SUN_683)
     line = np.exp(-0.5 * ((np.asarray(grid_nm) - _LINE_NM) / _LINE_SIGMA_NM) ** 2)
     return (height.astype(np.float32)[..., None] * line.astype(np.float32)).astype(np.float32)
 

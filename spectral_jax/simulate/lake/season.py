@@ -13,7 +13,7 @@ from spectral_jax.simulate.lake.optics import Water
 from spectral_jax.simulate.lake.rrs import in_bands
 from spectral_jax.simulate.lake.toxin import BLOOM_LOG10, PLACE_LOG10, microcystin
 
-# Medians of the positions (spec/spectm.md, 4.1), north, east; those with PACE match-ups come first.
+# Medians of the positions in GLERL's samples, north, east; those with PACE match-ups come first.
 STATIONS = (
     ("WE2", 41.763, -83.330), ("WE4", 41.827, -83.194), ("WE6", 41.707, -83.384), ("WE8", 41.834, -83.361),
     ("WE9", 41.718, -83.423), ("WE12", 41.704, -83.256), ("WE13", 41.743, -83.137), ("WE16", 41.659, -83.145),
@@ -142,7 +142,7 @@ def _samples(rng: np.random.Generator, water: Water, days: np.ndarray, visits: n
     """What the laboratory finds [N V], ug/L; NaN where the boat stayed in port."""
     stations, weeks = len(days), len(visits)
     pigments = {"chlorophyll": water.chlorophyll_ug_l, "phycocyanin": water.phycocyanin_ug_l}
-    truth = {name: values.mean(axis=(2, 3), dtype=float)[:, visits] for name, values in pigments.items()}
+    truth = {name: np.asarray(values).mean(axis=(2, 3), dtype=float)[:, visits] for name, values in pigments.items()}
     place = PLACE_LOG10 * rng.standard_normal((stations, 1))
     bloom = BLOOM_LOG10 * rng.standard_normal()
     toxin = microcystin(rng, truth["phycocyanin"], days[:, visits], place + bloom)

@@ -33,7 +33,7 @@ PROCESSES = {
 }
 PLACE_SHARE = 0.25  # of the variance that is the place's own level, for good
 BASIN_SHARE = 0.35  # of the rest, in one lake, that all its places have in common: weather, nutrients of the spring
-# Blooms of western Lake Erie rise in July, stand highest in August and end in October (spec/spectm.md, 4.1): the log10 of
+# Blooms of western Lake Erie rise in July, stand highest in August and end in October (GLERL samples): the log10 of
 # cyanobacteria against the median above.
 SEASON_PEAK_DAY, SEASON_WIDTH_DAYS, SEASON_TOP_LOG10, SEASON_DEPTH_LOG10 = 228.0, 35.0, 0.40, 2.8
 PIXEL_LOG10, PIXEL_LENGTH = 0.06, 3.0  # of a concentration within a patch, and its correlation length in pixels

@@ -98,6 +98,7 @@ def simulate_location(
             elif spec.kind == "thermal":
                 image = sensing.surface_temperature_k(own, ground, kelvin[t], key, spec)
             else:
+                assert bands is not None  # of every optical sensor, above
                 slope = 1.0 + 0.05 * np.tan(np.deg2rad(states.sun_zenith_deg[t])).astype(np.float32) * hill
                 dead = sensing.optics(spec).dead
                 image = sensing.reflectance(own, ground, slope, bands[t], key, spec)

@@ -77,7 +77,7 @@ def ground_spectra(key: str, spec: SensorSpec, count: int, seed: int = 0, footpr
     Returns:
       Class name of `scenes.layout.CLASSES` -> reflectance in the used bands [n C], `count` drawn at random.
     """
-    found = {name: [] for name in CLASSES}
+    found: dict[str, list[np.ndarray]] = {name: [] for name in CLASSES}
     rng, index = np.random.default_rng(seed), 0
     # A scene gives at most 1/40 of the sample, so that no single lake or field decides.
     share = max(1, count // 40)
