@@ -1,4 +1,24 @@
-"""The three pure functions other JAX code calls."""
+"""The three pure functions other JAX code calls.
+
+Example: two locations seen by a sensor of three bands, through a fresh encoder.
+
+  >>> import jax
+  >>> import numpy as np
+  >>> import spectral_jax
+  >>> from spectral_jax.config import SensorInput, model_size
+  >>> from spectral_jax.sensors import Band
+  >>> bands = tuple(Band(name, nm, 30.0) for name, nm in (("green", 560.0), ("red", 665.0), ("nir", 842.0)))
+  >>> spec = spectral_jax.SensorSpec("mine", "optical", "surface reflectance", "1", 30.0, "float32", bands)
+  >>> model = model_size("tiny", footprint_m=240.0, width=16, heads=1, depths=(1, 1, 1))
+  >>> cfg = spectral_jax.Config("mine", (SensorInput("MINE", spec),), model=model)
+  >>> params = spectral_jax.init(jax.random.key(0), cfg)
+  >>> side = cfg.patch_px("MINE")
+  >>> pixels = np.full((2, side, side, 3), 0.2, np.float32)  # reflectance, NaN where missing
+  >>> data = spectral_jax.SensorData(pixels, np.ones(2, bool), np.zeros(2, np.float32))
+  >>> out = jax.jit(spectral_jax.apply, static_argnames="cfg")(params, spectral_jax.Batch({"MINE": data}), cfg)
+  >>> out.pooled.shape, out.tokens.shape
+  ((2, 64), (2, 1, 64))
+"""
 
 from pathlib import Path
 

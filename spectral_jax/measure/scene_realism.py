@@ -50,7 +50,7 @@ def real_spectra(folder: str | Path, spec: SensorSpec, tiles: str = "all") -> di
         worst = int(away_nm.argmax())
         raise ValueError(
             f"real spectra: expected the bands of {spec.name} among the {len(data.channels)} of the tiles, and none lies "
-            f"within {CENTRE_TOLERANCE_NM:g} nm of {spec.used[worst].name} at {spec.centre_nm[worst]:g} nm; give the spec of EnMAP."
+            f"within {CENTRE_TOLERANCE_NM:g} nm of {spec.centre_nm[worst]:g} nm; give the spec of EnMAP."
         )
     index = {name: data.task.codes.index((code,)) for code, name in REAL_LABELS.items()}
     rows: dict[str, list[np.ndarray]] = {name: [] for name in REAL_LABELS.values()}

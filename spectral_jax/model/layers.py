@@ -168,15 +168,19 @@ def pool_tokens(x: jax.Array, valid: jax.Array | None) -> jax.Array:
     Returns:
       [B W N/4 D], again in raster order.
     """
-    if valid is not None:
-        x = jnp.where(valid[..., None], x, jnp.finfo(x.dtype).min)
-    x = _reduce_2x2(x, "max")
-    return x if valid is None else jnp.where(pool_valid(valid)[..., None], x, jnp.zeros((), x.dtype))
+    if valid is None:
+        return _reduce_2x2(x, "max")
+    pooled = _reduce_2x2(jnp.where(valid[..., None], x, jnp.finfo(x.dtype).min), "max")
+    return jnp.where(_any_of_four(valid)[..., None], pooled, jnp.zeros((), x.dtype))
 
 
 def pool_valid(valid: jax.Array | None) -> jax.Array | None:
     """Which tokens of `pool_tokens` have a valid one among their four; [B W N] to [B W N/4]."""
-    return None if valid is None else _reduce_2x2(valid[..., None], "any")[..., 0]
+    return None if valid is None else _any_of_four(valid)
+
+
+def _any_of_four(valid: jax.Array) -> jax.Array:
+    return _reduce_2x2(valid[..., None], "any")[..., 0]
 
 
 def _reduce_2x2(x, how):

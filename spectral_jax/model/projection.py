@@ -7,6 +7,7 @@ What is kept of uncovered target bands is decided by a fixed `Projection` (its r
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -64,7 +65,8 @@ def call_linear(params: dict, values: jax.Array, valid: jax.Array | None = None)
             f"linear projection: expected {params['matrix'].shape[1]} source bands, got values of shape {values.shape}; "
             "initialise it with a projection from this source."
         )
-    return Linear(params["matrix"].shape[0]).apply({"params": params}, values, valid)
+    projected: Any = Linear(params["matrix"].shape[0]).apply({"params": params}, values, valid)
+    return projected
 
 
 class FixedNorm(nn.Module):
@@ -86,7 +88,7 @@ class FixedNorm(nn.Module):
         return x * along_last(scale, x) + along_last(bias, x)
 
 
-class SpectralAdapter(nn.Module):
+class ConvAdapter(nn.Module):
     """Three times convolution over the spectral axis, `FixedNorm`, ReLU; then the mean over what is left of it, and linear."""
 
     out: int
@@ -116,7 +118,7 @@ def init_adapter(key: jax.Array, sample: jax.Array, source: SensorSpec, out: int
       ValueError: C is not that of `source`, or too small for three convolutions.
     """
     rows = _rows(sample, source, None)
-    return SpectralAdapter(out).init(key, rows)["params"]
+    return ConvAdapter(out).init(key, rows)["params"]
 
 
 def call_adapter(params: dict, values: jax.Array, source: SensorSpec, valid: jax.Array | None = None) -> jax.Array:
@@ -128,7 +130,7 @@ def call_adapter(params: dict, values: jax.Array, source: SensorSpec, valid: jax
     Raises:
       ValueError: C is not that of `source`, or too small for three convolutions.
     """
-    y = SpectralAdapter(params["out"]["bias"].shape[0]).apply({"params": params}, _rows(values, source, valid))
+    y: Any = ConvAdapter(params["out"]["bias"].shape[0]).apply({"params": params}, _rows(values, source, valid))
     return y.reshape(*values.shape[:-1], y.shape[-1])
 
 
@@ -173,7 +175,8 @@ def attention_matrix(params: dict, source: SensorSpec) -> jax.Array:
       ValueError: `source` has a band without a centre between 300 and 2600 nm.
     """
     _check_optical(source)
-    return WavelengthAttention(params["query"].shape[0]).apply({"params": params}, source)
+    weights: Any = WavelengthAttention(params["query"].shape[0]).apply({"params": params}, source)
+    return weights
 
 
 def call_attention(params: dict, values: jax.Array, source: SensorSpec, valid: jax.Array | None = None) -> jax.Array:

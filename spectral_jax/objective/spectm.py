@@ -1,9 +1,8 @@
 """SpecTM: reconstruct hidden bands, infer bio-optical indices, and predict a later date (arXiv 2603.22097).
 
 The encoder sees spectra from which bands are hidden, after normalisation by constants of the sensor, so nothing of a hidden
-value
-is left in what it sees: not in a mean, not in a neighbour's convolution. Targets alone are made of the whole spectrum. The
-paper states the tasks and not their heads, weights or index list; those are choices of the config.
+value is left in what it sees: not in a mean, not in a neighbour's convolution. Targets alone are made of the whole spectrum.
+The paper states the tasks and not their heads, weights or index list; those are choices of the config.
 """
 
 import jax
@@ -40,12 +39,14 @@ def loss(params: dict, batch: Batch, key: jax.Array, cfg: Config, axis: Axis = N
     stage1, encoded, values = encode_masked(params, batch, hidden, cfg)
     pooled, seen = encoded.pooled.astype(jnp.float32), encoded.valid.any(axis=-1).astype(jnp.float32)
     task = cfg.spectm
-    parts, metrics = {}, {}
+    parts: dict[str, list] = {}
+    metrics: dict[str, jax.Array] = {}
     for sensor in sensors:
         terms = {}
         if task.reconstruction:
             predicted = spectral_heads.call(params["spectm"], sensor, cfg, "spectra", stage1[sensor].stage1, pooled)
-            terms["reconstruction"] = _reconstruction(predicted, *values[sensor], hidden[sensor], cfg.token_px(sensor), axis)
+            target, seen_px = values[sensor]
+            terms["reconstruction"] = _reconstruction(predicted, target, seen_px, hidden[sensor], cfg.token_px(sensor), axis)
         if task.index:
             predicted = spectral_heads.call(params["spectm"], sensor, cfg, "infer", pooled)
             terms["index"] = _index(predicted, *index_targets(batch, sensor, cfg), axis)
@@ -132,9 +133,7 @@ def token_spectra(values: jax.Array, valid: jax.Array, token_px: int) -> tuple[j
 
 
 def index_targets(batch: Batch, sensor: str, cfg: Config) -> tuple[jax.Array, jax.Array]:
-    """Indices of the mean spectrum, in its physical unit, [B I] with 0 where undefined, and which are defined, float32 [B
-    I].
-    """
+    """Indices [B I] of the mean spectrum in its physical unit, 0 where undefined; and which are defined, float32 [B I]."""
     spec, data = cfg.sensor(sensor).spec, batch.sensors[sensor]
     values, valid = physical(data.pixels, spec)
     valid &= data.present[:, None, None]
@@ -161,10 +160,10 @@ def _reconstruction(predicted, values, valid, hidden, token_px: int, axis: Axis)
 
 
 def _index(predicted, target, weight, axis: Axis):
-    """Each index counts alike, and small ones count too: arcsinh of each over its mean size, standardised, over the global
-    batch.
+    """Each index counts alike, and small ones count too: arcsinh of each over its mean size in the global batch.
 
-    Heights are 1e-4 sr^-1 in clear water and a hundred times that in a bloom, ratios are about 1.
+    What is compared is standardised over that batch. Heights are 1e-4 sr^-1 in clear water and a hundred times that in a
+    bloom, ratios are about 1.
     """
     count = jnp.maximum(total(weight.sum(0), axis), 1.0)
     size = total((weight * jnp.abs(target)).sum(0), axis) / count

@@ -1,4 +1,4 @@
-"""Global and local views of a batch: which sensors they show, where they are cut, and how they are changed (spec 1.6).
+"""Global and local views of a batch: which sensors they show, where they are cut, and how they are changed.
 
 Everything runs on the device. A crop resized to the full input, its flips and its blur are one matrix for rows and one for
 columns, so a view of a sensor is two matrix products. A crop is the same ground for all sensors and samples of a view.
@@ -111,7 +111,8 @@ def resized(pixels: jax.Array, valid: jax.Array, cut: Cut, sensor: int):
         @ _flip(_resample(pixels.shape[1 + i], cut.top_left[i], cut.side), cut.flip[i])
         for i in range(2)
     ]
-    return _radiometric(*_mix(pixels, valid, *matrices), cut, sensor)
+    mixed, major = _mix(pixels, valid, *matrices)
+    return _radiometric(mixed, major, cut, sensor)
 
 
 def native(pixels: jax.Array, valid: jax.Array, cut: Cut, sensor: int, cfg: Config, token_px: int):
@@ -130,7 +131,8 @@ def native(pixels: jax.Array, valid: jax.Array, cut: Cut, sensor: int, cfg: Conf
         pixels = jnp.where(cut.flip[i], jnp.flip(pixels, 1 + i), pixels)
         valid = jnp.where(cut.flip[i], jnp.flip(valid, 1 + i), valid)
     blur = _blur(size, cut.blur[sensor], cut.blur_sigma_px[sensor])
-    return *_radiometric(*_mix(pixels, valid, blur, blur), cut, sensor), offset
+    mixed, major = _mix(pixels, valid, blur, blur)
+    return *_radiometric(mixed, major, cut, sensor), offset
 
 
 def _draw_cuts(key, count: int, scale: tuple[float, float], sensors: int, rows, views: Views, native: bool) -> Cut:
@@ -174,7 +176,7 @@ def _flip(matrix: jax.Array, flip: jax.Array) -> jax.Array:
 def _blur(size: int, blur: jax.Array, sigma_px: jax.Array) -> jax.Array:
     """Gaussian blur with mirrored edges as a matrix [size size]; the identity where `blur` is False.
 
-    The kernel has max(3, size // 10) pixels, made odd downwards (spec 1.6).
+    The kernel has max(3, size // 10) pixels, made odd downwards (code of SpectralEarth-FM).
     """
     radius = (max(3, size // 10) - 1) // 2
     i, j = np.meshgrid(np.arange(size), np.arange(size), indexing="ij")

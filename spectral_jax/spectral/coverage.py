@@ -101,8 +101,8 @@ def coverage(source: SensorSpec, target: SensorSpec) -> Coverage:
         bands.append(
             BandCoverage(
                 band=band.name,
-                centre_nm=band.centre_nm,
-                fwhm_nm=band.fwhm_nm,
+                centre_nm=float(target.centre_nm[t]),
+                fwhm_nm=float(target.fwhm_nm[t]),
                 response="measured" if measured[t] else "Gaussian",
                 used=tuple(source.used[s].name for s in used),
                 used_nm=tuple(float(centre_nm[s]) for s in used),
@@ -144,7 +144,8 @@ def srf_weights(source: SensorSpec, target: SensorSpec) -> tuple[np.ndarray, np.
     share = _shares(source, grid_nm)
     weights = np.where(counts, area @ share.T, 0.0)
     total = weights.sum(axis=1, keepdims=True)
-    seen = (area * share.any(axis=0)[None]).sum(axis=1) / area.sum(axis=1)
+    inside = np.asarray(share.any(axis=0))[None]
+    seen = (area * inside).sum(axis=1) / area.sum(axis=1)
     return weights / np.where(total > 0, total, 1.0), seen
 
 

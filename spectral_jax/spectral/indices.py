@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spectral_jax.sentences import closest
+from spectral_jax.sensors import nearest_bands
+from spectral_jax.sentences import unknown
 
 # A band stands for a wavelength this near: OCSSW's limit for the fluorescence line (fluorescence.c).
 TOLERANCE_NM = 2.5
@@ -123,24 +124,22 @@ def index(name: str, reflectance: jax.Array, centre_nm: np.ndarray) -> jax.Array
       [...], NaN where a band is NaN or a ratio has no positive denominator.
 
     Raises:
-      KeyError: there is no such index; the sentence has the closest.
-      ValueError: the product lacks a band, or the wavelengths do not fit the spectra.
+      ValueError: there is no such index, the product lacks a band, or the wavelengths do not fit the spectra.
     """
     if name not in INDICES:
-        near = closest(name, INDICES, 3)
-        raise KeyError(f"no index is called {name!r}; the closest are {near} (all: {', '.join(INDICES)}).")
+        raise unknown("indices", "index", name, INDICES, most=len(INDICES))
     centre = np.asarray(centre_nm, float)
     if centre.shape != reflectance.shape[-1:]:
         raise ValueError(f"index {name}: expected one wavelength a band, got {centre.shape} for spectra {reflectance.shape}.")
-    found = INDICES[name]
-    at = [int(np.argmin(np.abs(centre - nm))) for nm in found.wavelengths_nm]
-    for nm, i in zip(found.wavelengths_nm, at, strict=True):
-        if abs(centre[i] - nm) > TOLERANCE_NM:
+    wanted_nm = INDICES[name].wavelengths_nm
+    at, away_nm = nearest_bands(centre, np.asarray(wanted_nm))
+    for nm, i, away in zip(wanted_nm, at, away_nm, strict=True):
+        if away > TOLERANCE_NM:
             raise ValueError(
                 f"index {name} needs a band within {TOLERANCE_NM:g} nm of {nm:g} nm, and the nearest of this product is at "
                 f"{centre[i]:g} nm; these can be computed: {', '.join(available(centre))}."
             )
-    return found.formula(*(reflectance[..., i] for i in at), tuple(float(centre[i]) for i in at))
+    return INDICES[name].formula(*(reflectance[..., i] for i in at), tuple(float(centre[i]) for i in at))
 
 
 def available(centre_nm: np.ndarray) -> list[str]:
@@ -148,6 +147,6 @@ def available(centre_nm: np.ndarray) -> list[str]:
     centre = np.asarray(centre_nm, float)
     return [
         name
-        for name, found in INDICES.items()
-        if all(np.min(np.abs(centre - nm)) <= TOLERANCE_NM for nm in found.wavelengths_nm)
+        for name, entry in INDICES.items()
+        if (nearest_bands(centre, np.asarray(entry.wavelengths_nm))[1] <= TOLERANCE_NM).all()
     ]

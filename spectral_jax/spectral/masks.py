@@ -47,7 +47,7 @@ def targeted(centre_nm: np.ndarray, regions: Regions = TARGETED) -> np.ndarray:
       ValueError: a region holds no band of this sensor, or all bands are hidden.
     """
     centre = np.asarray(centre_nm, float)
-    inside = np.stack([(low <= centre) & (centre <= high) for low, high in regions])
+    inside = np.array([(low <= centre) & (centre <= high) for low, high in regions])
     if not inside.any(axis=1).all():
         low, high = regions[int(np.argmin(inside.any(axis=1)))]
         near = centre[np.argmin(np.abs(centre - (low + high) / 2))]
@@ -55,7 +55,7 @@ def targeted(centre_nm: np.ndarray, regions: Regions = TARGETED) -> np.ndarray:
             f"mask region {low:g} to {high:g} nm holds no band of this sensor, whose nearest is at {near:g} nm; leave the "
             "region out or widen it."
         )
-    hidden = inside.any(axis=0)
+    hidden: np.ndarray = np.asarray(inside.any(axis=0))
     if hidden.all():
         raise ValueError(f"mask regions {regions} hide all {len(centre)} bands; narrow them.")
     return hidden

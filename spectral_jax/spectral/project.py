@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from spectral_jax.sensors import SensorSpec
-from spectral_jax.sentences import closest
+from spectral_jax.sentences import unknown
 from spectral_jax.spectral.coverage import Coverage, coverage, nearest_index, srf_weights
 
 METHODS = ("nearest", "srf")
@@ -98,9 +98,24 @@ def project(source: SensorSpec, target: SensorSpec, method: str, uncovered: str)
     Raises:
       ValueError: unknown method or policy; a radar; no target band is covered; quantity or unit differ; or the policy is
         "refuse" and a target band is uncovered.
+
+    Example, a spectrometer of 5 nm seen as two broad bands, the second of which lies outside its range:
+
+      >>> from spectral_jax.sensors import Band, SensorSpec
+      >>> what = dict(kind="optical", quantity="surface reflectance", unit="1", gsd_m=30.0, dtype="float32")
+      >>> fine = SensorSpec(name="fine", bands=tuple(Band(f"{nm}", nm, 5.0) for nm in range(500, 701, 5)), **what)
+      >>> broad = SensorSpec(name="broad", bands=(Band("green", 560.0, 35.0), Band("nir", 860.0, 20.0)), **what)
+      >>> projection = project(fine, broad, method="srf", uncovered="leave_out")
+      >>> projection.status, projection.matrix.shape
+      (('covered', 'left out'), (1, 41))
+      >>> spectra = jnp.stack([jnp.full(41, 0.3), fine.centre_nm / 1000.0])  # reflectance: flat, and rising with wavelength
+      >>> [f"{value:.2f}" for value in apply(projection.matrix, spectra)[:, 0]]
+      ['0.30', '0.56']
     """
-    _known("method", method, METHODS)
-    _known("policy for uncovered bands", uncovered, UNCOVERED)
+    if method not in METHODS:
+        raise unknown("projection", "method", method, METHODS)
+    if uncovered not in UNCOVERED:
+        raise unknown("projection", "policy for uncovered bands", uncovered, UNCOVERED, most=len(UNCOVERED))
     seen = coverage(source, target)
     missing = seen.uncovered
     if len(missing) == len(seen.bands):
@@ -196,12 +211,6 @@ def _check_sizes(matrix, values, valid):
         )
     if valid is not None and valid.shape != values.shape:
         raise ValueError(f"projection: expected valid of the shape of values {values.shape}, got {valid.shape}; broadcast it.")
-
-
-def _known(what: str, name: str, known: tuple[str, ...]) -> None:
-    if name not in known:
-        near = closest(name, known)
-        raise ValueError(f"projection: expected a {what} of {near}, got {name!r}; choose one of them.")
 
 
 def _range(spec: SensorSpec) -> str:

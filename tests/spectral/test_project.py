@@ -168,9 +168,9 @@ def test_radar_is_refused():
 
 
 def test_unknown_names_are_refused_with_the_closest_first():
-    with pytest.raises(ValueError, match="expected a method of srf, nearest, got 'srfs'; choose one of them"):
+    with pytest.raises(ValueError, match="projection: no method is called 'srfs'; the names are, closest first: srf, nearest"):
         project(ENMAP, S2A, "srfs", "zero")
-    with pytest.raises(ValueError, match="expected a policy for uncovered bands of leave_out, .*, got 'leave out'"):
+    with pytest.raises(ValueError, match="is called 'leave out'; the names are, closest first: leave_out, "):
         project(ENMAP, S2A, "srf", "leave out")
 
 

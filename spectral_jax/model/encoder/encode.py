@@ -2,12 +2,12 @@
 
 Per sensor: tokenizer, plus a position embedding shared by all sensors, then the local Hiera stages 1 and 2 (`encode_branch`).
 Over sensors: fusion of every cell, Hiera stage 3, LayerNorm, mean (`encode_shared`). Architecture and sizes: SpectralEarth-FM,
-arXiv 2605.21075 (spec 1.5). Invalid pixels, absent sensors and empty tokens never influence a valid number.
+arXiv 2605.21075 (docs/sources.md). Invalid pixels, absent sensors and empty tokens never influence a valid number.
 """
 
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -185,8 +185,7 @@ def encode_branch(
       `BranchOutput`.
 
     Raises:
-      ValueError: a shape is wrong; the sentence says which, and which sizes are possible.
-      KeyError: `key` is not in `cfg`.
+      ValueError: `key` is not in `cfg`, or a shape is wrong; the sentence says which, and which sizes are possible.
     """
     sensor = cfg.sensor(key)
     if spec is not None:
@@ -194,7 +193,8 @@ def encode_branch(
     sizes = check(pixels, "B H W C", f"pixels of {key}", {"C": len(sensor.spec.used)})
     check(valid, "B H W", f"valid of {key}", sizes)
     _check_side(key, sensor.spec, sizes, cfg)
-    return Encoder(cfg).apply({"params": params}, sensor, pixels, valid, position_offset, method="branch")
+    output: Any = Encoder(cfg).apply({"params": params}, sensor, pixels, valid, position_offset, method="branch")
+    return output
 
 
 def encode_shared(params: dict, tokens: jax.Array, mask: jax.Array, sensors: Sequence[str] | jax.Array, cfg: Config) -> Encoded:
@@ -211,8 +211,7 @@ def encode_shared(params: dict, tokens: jax.Array, mask: jax.Array, sensors: Seq
       `Encoded`, its two dictionaries empty. A cell that no slot fills is invalid.
 
     Raises:
-      ValueError: a shape is wrong.
-      KeyError: a key is not in `cfg`.
+      ValueError: a shape is wrong, or a key is not in `cfg`.
     """
     sizes = check(tokens, "B M R Q D", "tokens", {"D": cfg.model.widths[1]})
     check(mask, "B M R Q", "mask", sizes)
@@ -222,12 +221,15 @@ def encode_shared(params: dict, tokens: jax.Array, mask: jax.Array, sensors: Seq
             f"tokens: expected R (token row) and Q (token column) to be multiples of half model.mask_unit = {side}, got "
             f"{sizes['R']} and {sizes['Q']} in shape {tokens.shape}."
         )
-    if not hasattr(sensors, "shape"):
-        sensors = np.array([cfg.sensors.index(cfg.sensor(key)) for key in sensors], np.int32)
-    check(sensors, "M", "sensors", {"M": sizes["M"]})
+    if hasattr(sensors, "shape"):
+        position: Any = sensors
+    else:
+        position = np.array([cfg.sensors.index(cfg.sensor(key)) for key in sensors], np.int32)
+    check(position, "M", "sensors", {"M": sizes["M"]})
     names = branch_names(cfg)
-    branch = jnp.asarray([names.index(s.branch) for s in cfg.sensors], jnp.int32)[sensors]
-    return Encoder(cfg).apply({"params": params}, tokens, mask, branch, method="shared")
+    branch = jnp.asarray([names.index(s.branch) for s in cfg.sensors], jnp.int32)[position]
+    encoded: Any = Encoder(cfg).apply({"params": params}, tokens, mask, branch, method="shared")
+    return encoded
 
 
 def encode(params: dict, batch: Batch, cfg: Config) -> Encoded:
@@ -242,8 +244,7 @@ def encode(params: dict, batch: Batch, cfg: Config) -> Encoded:
       `Encoded`.
 
     Raises:
-      ValueError: the batch is empty or a shape is wrong.
-      KeyError: the batch has a sensor that `cfg` lacks.
+      ValueError: the batch is empty, has a sensor that `cfg` lacks, or a shape is wrong.
     """
     if not batch.sensors:
         raise ValueError("batch: expected at least one sensor, got none.")

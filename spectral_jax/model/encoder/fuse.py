@@ -1,4 +1,4 @@
-"""Fusion: the sensors' tokens of a cell to one token, by one learned query ("projected attention", spec 1.5)."""
+"""Fusion: the sensors' tokens of a cell to one token, by one learned query ("projected attention" of SpectralEarth-FM)."""
 
 import jax
 import jax.numpy as jnp

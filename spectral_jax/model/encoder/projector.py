@@ -1,7 +1,8 @@
-"""The projector of the joint-embedding objective: where its invariance and SIGReg are measured (spec 1.7)."""
+"""The projector of the joint-embedding objective: where its invariance and SIGReg are measured (SpectralEarth-FM)."""
 
 import math
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -86,7 +87,8 @@ def project(params: dict, x: jax.Array, axis: Axis = None, dtype=jnp.float32, we
     if weight is None:
         weight = jnp.ones(x.shape[:-1])
     out = params["out"]["kernel"].shape[-1]
-    return Projector(hidden, out, jnp.dtype(dtype), axis).apply({"params": params}, x, weight)
+    projected: Any = Projector(hidden, out, jnp.dtype(dtype), axis).apply({"params": params}, x, weight)
+    return projected
 
 
 @partial(jax.jit, static_argnames="cfg")

@@ -14,7 +14,7 @@ from spectral_jax.config import Model
 from spectral_jax.model.layers import TRUNCATED, Block, Dense, LayerNorm, QueryPool, dtype_of
 from spectral_jax.sensors import SensorSpec
 
-# torch's default, which the published tokenizer and fusion use; Hiera's blocks have 1e-6 (spec 1.5).
+# torch's default, which the published tokenizer and fusion use; Hiera's blocks have 1e-6 (code of SpectralEarth-FM).
 EPS = 1e-5
 
 
@@ -121,7 +121,7 @@ class BandConvolution(nn.Module):
 
 
 class LinearTokenizer(nn.Module):
-    """One convolution over all bands (the multispectral, thermal and radar sensors of spec 1.5)."""
+    """One convolution over all bands (multispectral, thermal and radar sensors in SpectralEarth-FM)."""
 
     spec: SensorSpec
     model: Model
@@ -137,7 +137,7 @@ class LinearTokenizer(nn.Module):
 
 
 class GroupedTokenizer(nn.Module):
-    """One spectral token a group of neighbouring bands, then `ReadSpectrum` (the hyperspectral sensors of spec 1.5)."""
+    """One spectral token a group of neighbouring bands, then `ReadSpectrum` (imaging spectrometers in SpectralEarth-FM)."""
 
     spec: SensorSpec
     model: Model
@@ -156,7 +156,7 @@ class ReadSpectrum(nn.Module):
     """Spectral tokens of a cell to one spatial token; cells do not mix.
 
     Group embedding, pre-norm transformer blocks over the groups, LayerNorm, linear to the width of stage 1, a second group
-    embedding, cross-attention of one learned query, LayerNorm (spec 1.5).
+    embedding, cross-attention of one learned query, LayerNorm (code of SpectralEarth-FM).
     """
 
     model: Model

@@ -5,13 +5,14 @@ A head gets what any encoder gives, `vit.Features`: its maps [B h w D] and its e
 
 import dataclasses
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from spectral_jax.model.heads import decoders, image_heads, upernet
 from spectral_jax.model.layers import dtype_of, parameter_shapes, refuse_other_shapes
-from spectral_jax.sentences import closest
+from spectral_jax.sentences import unknown
 
 # Published widths; None where there is no hidden layer. fcn and regression: arXiv 2603.06690; upernet: PANGAEA; multitap:
 # SpectralEarth-FM's protocol.
@@ -45,8 +46,7 @@ class HeadConfig:
 
     def __post_init__(self):
         if self.kind not in KINDS:
-            near = closest(self.kind, KINDS)
-            raise ValueError(f"HeadConfig.kind: no head is called {self.kind!r}; closest first: {near}.")
+            raise unknown("HeadConfig.kind", "head", self.kind, KINDS, most=len(KINDS))
         if self.outputs < 1:
             raise ValueError(f"HeadConfig.outputs: expected at least 1 class or quantity, got {self.outputs}.")
         if self.width is not None and KINDS[self.kind] is None:
@@ -124,7 +124,7 @@ def call_head(
     Raises:
       ValueError: no maps where some are needed, or parameters that were made for other maps, embeddings or sizes.
     """
-    shapes, size = tuple(tuple(x.shape[1:]) for x in maps), tuple(size)
+    shapes = tuple(tuple(x.shape[1:]) for x in maps)
     if cfg.of_maps:
         _check_maps(cfg, [shape[:2] for shape in shapes])
         if len(size) != 2 or min(size) < 1:
@@ -136,7 +136,7 @@ def call_head(
 
 
 def _module(cfg: HeadConfig):
-    common = dict(outputs=cfg.outputs, rate=cfg.rate, dtype=dtype_of(cfg.dtype))
+    common: dict[str, Any] = dict(outputs=cfg.outputs, rate=cfg.rate, dtype=dtype_of(cfg.dtype))
     if cfg.hidden is None:
         return {"linear": decoders.LinearMap, "classification": image_heads.Classification}[cfg.kind](**common)
     made = {

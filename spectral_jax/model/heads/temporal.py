@@ -13,7 +13,7 @@ from flax import linen as nn
 
 from spectral_jax.model.heads.ltae import HEADS, Ltae, TorchDense
 from spectral_jax.model.layers import dtype_of, parameter_shapes, refuse_other_shapes
-from spectral_jax.sentences import closest
+from spectral_jax.sentences import unknown
 
 KINDS = ("ltae", "linear", "difference", "concatenation")
 # The kinds of change detection: what differs between two dates, not what several dates have in common.
@@ -37,8 +37,7 @@ class TemporalConfig:
 
     def __post_init__(self):
         if self.kind not in KINDS:
-            near = closest(self.kind, KINDS)
-            raise ValueError(f"TemporalConfig.kind: no way to merge dates is called {self.kind!r}; closest first: {near}.")
+            raise unknown("TemporalConfig.kind", "way to merge dates", self.kind, KINDS, most=len(KINDS))
         if self.dates < 2:
             raise ValueError(
                 f"TemporalConfig.dates: expected at least 2 dates, got {self.dates}; leave single dates to the head alone."

@@ -182,7 +182,7 @@ def test_every_parameter_of_every_decoder_gets_a_gradient():
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        (dict(kind="fnc", outputs=2), r"HeadConfig.kind: no head is called 'fnc'; closest first: fcn, "),
+        (dict(kind="fnc", outputs=2), r"HeadConfig.kind: no head is called 'fnc'; the names are, closest first: fcn, "),
         (dict(kind="fcn", outputs=0), "HeadConfig.outputs: expected at least 1 class or quantity, got 0."),
         (dict(kind="linear", outputs=2, width=8), "the head 'linear' has no hidden layer, and got width 8; leave it None."),
         (dict(kind="multitap", outputs=2, width=12), "expected a positive multiple of 8 for the kind 'multitap', got 12."),
