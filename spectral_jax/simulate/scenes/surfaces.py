@@ -13,7 +13,8 @@ _SOIL = (
     (2300, 0.345), (2500, 0.315),
 )  # fmt: skip
 # Of the published ranges that `lake.prior` draws from, these came nearest to the lakes around Potsdam on the tuning tiles of
-# `measure.scene_realism` (two seeds, eight combinations): minerals and cells that scatter little, and half the line height.
+# `measure.scene_realism` (two seeds, eight combinations): minerals and cells that scatter little, and a third of the line's
+# height. What the correction leaves over water was fitted before to darker water, so this partly restores that brightness.
 _SPECIFIC = {
     "mineral_bb550_m2_g": 0.0075,
     "eukaryote_bb550_m2_mg": 0.0005,

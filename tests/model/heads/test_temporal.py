@@ -198,7 +198,7 @@ def test_weights_start_as_published(key):
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        (dict(kind="ltea", dates=3), "TemporalConfig.kind: no way to merge dates is called 'ltea'; the names are, closest first: ltae, "),
+        (dict(kind="ltea", dates=3), "no way to merge dates is called 'ltea'; the names are, closest first: ltae, "),
         (dict(kind="ltae", dates=1), "TemporalConfig.dates: expected at least 2 dates, got 1; leave single dates to the head"),
         (dict(kind="difference", dates=3), "the kind 'difference' compares exactly 2 dates, got 3; choose 2 of them, or th"),
         (dict(kind="concatenation", dates=4), "the kind 'concatenation' compares exactly 2 dates, got 4; choose 2 of them"),
