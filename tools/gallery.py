@@ -14,7 +14,7 @@ from pathlib import Path
 
 import gallery_pictures
 import numpy as np
-from absl import app, flags
+from absl import app, flags, logging
 
 ROOT = Path(__file__).parents[1]
 RUNS = flags.DEFINE_string("runs", None, "Folder of the three runs; what is missing there is run.", required=True)
@@ -37,6 +37,7 @@ def main(argv: list[str]):
     """Makes the runs that are missing, draws every picture, says where they are."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected argument {argv[1]!r}; every input has a flag (--help lists them).")
+    logging.set_verbosity(logging.WARNING)
     runs, out = Path(RUNS.value), Path(OUT.value)
     make_runs(runs)
     out.mkdir(parents=True, exist_ok=True)

@@ -89,7 +89,7 @@ def test_a_product_without_the_band_is_refused(bands):
 def test_real_lake_erie_spectra_lie_where_they_were_measured(real_data):
     """Ranges: percentiles 5 and 95 of 292 patch means of western Lake Erie 2024-25, of which these are 212.
 
-    The order is that of rank correlations with microcystin, 0.744 for the cyanobacteria index, measured with other code.
+    The order is that of rank correlations with microcystin over all 292, measured with other code.
     """
     data = np.load(real_data / "pace_erie" / "pace_glerl_matchups.npz")
     with np.errstate(invalid="ignore"):
