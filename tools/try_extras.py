@@ -40,9 +40,10 @@ class Trial:
 
 PRETRAIN = "spectral-jax pretrain --config={package}/experiments/configs/quickstart.py --workdir=run " + SHORT
 SCENE = (
-    'python -c "from spectral_jax.measure import made_scene; from spectral_jax.ingest.raster.scene import open_scene; '
-    "made_scene.write_random_scene('scene.tif', 64, 3); "
-    "print(open_scene('scene.tif').__enter__().read(slice(0, 8), slice(0, 8)).shape)\""
+    'python -c "import contextlib; from spectral_jax.measure import made_scene; '
+    "from spectral_jax.ingest.raster.scene import open_scene; made_scene.write_random_scene('scene.tif', 64, 3); "
+    "scene = contextlib.ExitStack().enter_context(open_scene('scene.tif')); "
+    'print(scene.read(slice(0, 8), slice(0, 8)).shape)"'
 )
 TRIALS = {
     NONE: (
@@ -50,7 +51,7 @@ TRIALS = {
         Trial("python -c \"import spectral_jax; print(spectral_jax.SensorSpec.load('enmap_l2a').name)\"", says="enmap_l2a"),
         Trial(PRETRAIN, leaves="run/checkpoints/2", says="install the extra"),
         Trial("spectral-jax embed --checkpoint=run --store=run/synthetic.zarr --out=e.npz", leaves="e.npz"),
-        Trial("spectral-jax adapt --workdir=a", says="pip install 'spectral-jax[eval]'", code=1),
+        Trial("spectral-jax adapt --workdir=a", says="; install the extra ", code=1),
         Trial("spectral-jax microcystin --workdir=m", says="pip install 'spectral-jax[eval]'", code=1),
         Trial(
             "mkdir tiles && touch tiles/a.tif && spectral-jax build-store --product=enmap:tiles --footprint_m=960 --out=x.zarr",
