@@ -171,6 +171,7 @@ def outputs(one, params, data, px=tiny_adapt.PX):
     return x, adapted.features(full["encoder"], x, samples.valid[:, 0], one.model), samples
 
 
+@pytest.mark.slow
 def test_converted_terramind_weights_see_their_own_statistics_and_bands(tmp_path):
     cfg = terramind.TerraMindConfig(12, 1, 1, "gelu", (modality("S2L2A"), modality("DEM")), patch=2, grid=4)
     params = terramind.init(jax.random.key(3), cfg)

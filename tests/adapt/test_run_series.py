@@ -126,6 +126,7 @@ def test_models_of_one_date_have_no_parameters_that_merge_dates():
 
 
 @pytest.mark.parametrize("kind", ["ltae", "linear", "concatenation", "difference"])
+@pytest.mark.slow
 def test_numbers_of_dates_that_were_not_seen_do_not_change_a_prediction(kind):
     pair = kind in ("concatenation", "difference")
     data = change() if pair else series()

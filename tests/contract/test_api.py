@@ -55,6 +55,7 @@ def test_apply_gives_the_same_twice_and_finite_gradients(cfg, params, pooled, rn
     chex.assert_tree_all_finite(grad)
 
 
+@pytest.mark.slow
 def test_apply_under_vmap_equals_one_call_each(cfg, params, pooled, rng):
     batches = [tiny_run.batch(cfg, rng) for _ in range(2)]
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *batches)

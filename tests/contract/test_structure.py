@@ -188,6 +188,6 @@ def test_a_test_stands_where_its_module_stands(path):
 
 @pytest.mark.parametrize("path", [p for p in CODE if "tests" in p.relative_to(ROOT).parts], ids=name)
 def test_a_test_imports_no_other_test(path):
-    nodes = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Import | ast.ImportFrom)]
+    nodes = [n for n in ast.walk(house.parsed(path)) if isinstance(n, ast.Import | ast.ImportFrom)]
     brought = [getattr(n, "module", None) or "" for n in nodes] + [a.name for n in nodes for a in n.names]
     assert [n for n in brought if n.split(".")[-1].startswith("test_")] == []

@@ -54,6 +54,7 @@ def test_half_precision_changes_the_type_and_little_else(encoder):
     assert 0 < difference < 0.1
 
 
+@pytest.mark.slow
 def test_every_parameter_that_trains_and_matters_gets_a_gradient(encoder):
     cfg, params, apply, image = encoder
     weight = jax.random.normal(jax.random.key(1), (cfg.width,))
@@ -84,6 +85,7 @@ def test_one_array_is_the_first_modality_and_dofa_asks_for_wavelengths(oracles):
         encode(params, image, 3)
 
 
+@pytest.mark.slow
 def test_a_resnet_is_encoded_too():
     cfg = spectralearth_resnet.SpectralEarthResNetConfig(width=2, depths=(1, 1, 1, 1), adapter=(2, 2, 4))
     params = spectralearth_resnet.init(jax.random.key(0), cfg)

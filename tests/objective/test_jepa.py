@@ -41,6 +41,7 @@ def test_loss_is_the_mix_of_its_parts(cfg, params, loss, rng, key):
     assert metrics["invariance"] > 0
 
 
+@pytest.mark.slow
 def test_no_gradient_reaches_the_teacher(cfg, params, loss, rng, key):
     teacher = state.init_params(jax.random.key(1), cfg)
     _, (student_grad, teacher_grad) = loss(params, teacher, tiny_run.batch(cfg, rng), key)

@@ -136,6 +136,7 @@ def test_half_the_views_change_each_sensor_within_the_published_ranges(cfg):
     assert len(np.unique(gain[changed][0])) == 4
 
 
+@pytest.mark.slow
 def test_samples_draw_the_same_whatever_share_of_the_batch_they_are_in(cfg):
     whole = views.draw_plan(jax.random.key(5), KEYS, jnp.arange(4), cfg)
     half = views.draw_plan(jax.random.key(5), KEYS, jnp.arange(2, 4), cfg)

@@ -5,12 +5,23 @@ import one another. There is no second list.
 """
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 MOST_MODULES = 12
 UNCONTENTED = ("utils", "common", "lib", "core", "base", "helpers")  # names that say nothing
+
+
+def parsed(path: Path) -> ast.Module:
+    """The code of a file; a file that has not changed is parsed once."""
+    return _parsed(path, path.stat().st_mtime_ns, path.stat().st_size)
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed(path: Path, changed_ns: int, size: int) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def folders(package: Path) -> list[Path]:
@@ -32,7 +43,7 @@ def children(folder: Path) -> list[str]:
 def contents(folder: Path) -> list[str]:
     """Names in the docstring of a folder's `__init__`, in order."""
     init = folder / "__init__.py"
-    text = ast.get_docstring(ast.parse(init.read_text())) if init.is_file() else None
+    text = ast.get_docstring(parsed(init)) if init.is_file() else None
     return re.findall(r"^  (\w+): ", text or "", re.M)
 
 
@@ -52,7 +63,7 @@ def faults_of_contents(package: Path, folder: Path, most: dict[str, int]) -> lis
 
 def names_used(path: Path) -> Iterator[str]:
     """Dotted names that a file imports, anywhere in it, or reaches through a module it imported."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -64,7 +75,7 @@ def names_used(path: Path) -> Iterator[str]:
 
 def project_imports(package: Path, path: Path) -> Iterator[tuple[tuple[str, ...], str]]:
     """Modules of the package that a file imports, as parts of their path, and what each is called in the file."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             named = [(tuple(a.name.split(".")), a.asname or "") for a in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:

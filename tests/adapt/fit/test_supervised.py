@@ -51,6 +51,7 @@ def same(first, second):
     return all(jax.tree.leaves(jax.tree.map(lambda a, b: bool((np.asarray(a) == np.asarray(b)).all()), first, second)))
 
 
+@pytest.mark.slow
 def test_two_classes_that_differ_in_reflectance_are_learned(fitted):
     fit, found = fitted
     assert fit.metrics(fit.params)["iou_macro"] < 0.75

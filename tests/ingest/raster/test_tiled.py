@@ -128,6 +128,7 @@ def vision_transformer():
     return jax.jit(function)
 
 
+@pytest.mark.slow
 def test_seams_of_a_vision_transformer_are_spread_by_blending(rng):
     smooth = np.stack([scipy.ndimage.gaussian_filter(rng.normal(size=(112, 112)), 6.0) for _ in range(3)], axis=-1)
     scene, function = (smooth / smooth.std()).astype(np.float32), vision_transformer()

@@ -67,6 +67,7 @@ def test_bands_have_names_and_units_and_tags_say_where_they_come_from(tmp_path):
     assert np.nansum(bands[5]) == 2
 
 
+@pytest.mark.slow
 def test_eight_days_ahead_adds_bands_and_a_row_of_panels(tmp_path):
     made = make()
     more = make(mc_ahead=2 * made.mc_now, ahead_lower=made.lower, ahead_upper=made.upper * 3)

@@ -73,6 +73,7 @@ def test_every_section_is_there_in_order_with_nothing_left_out(page):
         assert text in plain(page)
 
 
+@pytest.mark.slow
 def test_the_headline_says_what_the_numbers_say(page):
     said = re.search(r'<div class="headline">(.*?)</div>', page, re.DOTALL)[1]
     now, ahead = re.findall("<p>([^<]*)</p>", said)[2:]

@@ -41,6 +41,7 @@ def test_absent_sensor_gives_the_numbers_of_a_batch_without_it(run, params, cfg,
     assert np.abs(run(params, batch).pooled - absent.pooled).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_order_of_sensors_does_not_matter(run, params, cfg, make_batch):
     one = run(params, make_batch(cfg, ("HSI", "MSI", "SAR")))
     two = jax.jit(lambda p, b: encode.encode(p, Batch({k: b.sensors[k] for k in ("SAR", "HSI", "MSI")}), cfg))(

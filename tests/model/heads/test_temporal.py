@@ -143,6 +143,7 @@ def test_dropout_of_dates_and_of_channels_have_their_published_shares(key, monke
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("shapes", [SHAPES, PYRAMID], ids=["one width", "widths"])
+@pytest.mark.slow
 def test_samples_without_any_date_are_finite_and_so_are_gradients(kind, shapes, key):
     cfg = TemporalConfig(kind, 2)
     params, maps = made(cfg, shapes, batch=3)
