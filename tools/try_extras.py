@@ -42,8 +42,15 @@ PRETRAIN = "spectral-jax pretrain --config={package}/experiments/configs/quickst
 SCENE = (
     'python -c "import contextlib; from spectral_jax.measure import made_scene; '
     "from spectral_jax.ingest.raster.scene import open_scene; made_scene.write_random_scene('scene.tif', 64, 3); "
-    "scene = contextlib.ExitStack().enter_context(open_scene('scene.tif')); "
+    "stack = contextlib.ExitStack(); scene = stack.enter_context(open_scene('scene.tif')); "
     'print(scene.read(slice(0, 8), slice(0, 8)).shape)"'
+)
+# A granule made by the checkout's tests, which need pytest, is read in the environment, which has none.
+PACE = (
+    "{python} -c \"import sys; from pathlib import Path; sys.path.insert(0, '{tests}'); from made import pace_files; "
+    "Path('pace').mkdir(); pace_files.write_l2(Path('pace'))\" && "
+    'python -c "from pathlib import Path; from spectral_jax.ingest.pace.read import read; '
+    "print('Rrs of', read(next(Path('pace').glob('*.nc'))).reflectance.shape)\""
 )
 TRIALS = {
     NONE: (
@@ -71,13 +78,14 @@ TRIALS = {
     "eval": (
         Trial("spectral-jax adapt --workdir=a --config.seeds=1 --config.protocol.epochs=2", leaves="a/results.json"),
         Trial(
-            "spectral-jax microcystin --workdir=m --config.evaluation.seeds=1 --config.pretrain=none --config.ablations=false",
+            "spectral-jax microcystin --workdir=m --config.evaluation.seeds=1 --config.evaluation.trees=5 "
+            "--config.pretrain.train.steps=20",
             leaves="m/predictor.npz",
         ),
     ),
     "pace": (
         Trial("spectral-jax build-matchups --granules={here} --insitu=none.csv --out=m.npz", says="build_matchups: ", code=1),
-        Trial('python -c "import h5netcdf, h5py; print(h5py.__name__)"', says="h5py"),
+        Trial(PACE, says="Rrs of "),
     ),
     "download": (
         Trial('python -c "import earthaccess; print(earthaccess.__name__)"', says="earthaccess"),
@@ -131,6 +139,7 @@ def try_one(folder: Path, wheel: Path, name: str) -> bool:
     here = place / "work"
     here.mkdir()
     where = {"package": next((place / "venv" / "lib").glob("python*/site-packages/spectral_jax")), "here": here}
+    where |= {"python": Path(sys.executable), "tests": ROOT / "tests"}
     where["data"] = Path(os.environ.get("SPECTRAL_JAX_REAL_DATA", ROOT.parent / "shared" / "data"))
     print(f"{name}: installed in {time.monotonic() - started:.0f} s", flush=True)
     return all([run(trial, here, place / "venv" / "bin", where) for trial in TRIALS[name]])
