@@ -36,7 +36,7 @@ for product, options in SHORT.items():
         flags.DEFINE_string(flag, None, f"With --{product}: its option {option}.")
 
 
-def sources() -> tuple[table.Source, ...]:
+def sources() -> tuple[table.ProductFolder, ...]:
     """The folders that the flags name.
 
     Raises:
@@ -47,7 +47,7 @@ def sources() -> tuple[table.Source, ...]:
         values = {option: str(FLAGS[flag].value) for option, flag in own.items() if FLAGS[flag].value is not None}
         folder = FLAGS[name].value
         if folder:
-            given.append(table.Source(name, folder, values))
+            given.append(table.ProductFolder(name, folder, values))
         elif values:
             option, value = next(iter(values.items()))
             raise ValueError(

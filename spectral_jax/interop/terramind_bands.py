@@ -15,7 +15,7 @@ _L2A = (
 )  # fmt: skip
 
 
-class Published(NamedTuple):
+class PublishedModality(NamedTuple):
     """A modality as published; pixels enter the encoder as `(x - mean) / std`."""
 
     key: str
@@ -25,7 +25,7 @@ class Published(NamedTuple):
 
 
 MODALITIES = {
-    "S2L2A": Published(
+    "S2L2A": PublishedModality(
         "untok_sen2l2a@224",
         _L2A,
         (1390.458, 1503.317, 1718.197, 1853.910, 2199.100, 2779.975, 2987.011, 3083.234, 3132.220, 3162.988, 2424.884,
@@ -33,7 +33,7 @@ MODALITIES = {
         (2106.761, 2141.107, 2038.973, 2134.138, 2085.321, 1889.926, 1820.257, 1871.918, 1753.829, 1797.379, 1434.261,
          1334.311),
     ),
-    "S2L1C": Published(
+    "S2L1C": PublishedModality(
         "untok_sen2l1c@224",
         (*_L2A[:10], "CIRRUS", *_L2A[10:]),
         (2357.089, 2137.385, 2018.788, 2082.986, 2295.651, 2854.537, 3122.849, 3040.560, 3306.481, 1473.847, 506.070, 2472.825,
@@ -41,10 +41,10 @@ MODALITIES = {
         (1624.683, 1675.806, 1557.708, 1833.702, 1823.738, 1733.977, 1732.131, 1679.732, 1727.260, 1024.687, 442.165, 1331.411,
          1160.419),
     ),
-    "RGB": Published("untok_sen2rgb@224", ("RED", "GREEN", "BLUE"), (87.271, 80.931, 66.667), (58.767, 47.663, 42.631)),
-    "S1GRD": Published("untok_sen1grd@224", ("VV", "VH"), (-12.599, -20.293), (5.195, 5.890)),
-    "S1RTC": Published("untok_sen1rtc@224", ("VV", "VH"), (-10.93, -17.329), (4.391, 4.459)),
-    "DEM": Published("untok_dem@224", ("DEM",), (670.665,), (951.272,)),
+    "RGB": PublishedModality("untok_sen2rgb@224", ("RED", "GREEN", "BLUE"), (87.271, 80.931, 66.667), (58.767, 47.663, 42.631)),
+    "S1GRD": PublishedModality("untok_sen1grd@224", ("VV", "VH"), (-12.599, -20.293), (5.195, 5.890)),
+    "S1RTC": PublishedModality("untok_sen1rtc@224", ("VV", "VH"), (-10.93, -17.329), (4.391, 4.459)),
+    "DEM": PublishedModality("untok_dem@224", ("DEM",), (670.665,), (951.272,)),
 }  # fmt: skip
 
 

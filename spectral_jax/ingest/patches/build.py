@@ -23,7 +23,7 @@ class Inputs:
     """
 
     footprint_m: float
-    sources: tuple[table.Source, ...]
+    sources: tuple[table.ProductFolder, ...]
 
     def command(self) -> dict:
         """What must be the same when a build is continued: no matter in which order, or how, the command named it."""
@@ -89,9 +89,9 @@ def build(
     return write.write(store, plans, report)
 
 
-def _check_one_spec(sources: list[table.Source], wanted: list[Product]):
+def _check_one_spec(sources: list[table.ProductFolder], wanted: list[Product]):
     """One sensor of a store has one spec, so all folders that fill it must."""
-    first: dict[str, tuple[table.Source, Product]] = {}
+    first: dict[str, tuple[table.ProductFolder, Product]] = {}
     for source, product in zip(sources, wanted, strict=True):
         other, before = first.setdefault(product.key, (source, product))
         if product.spec != before.spec:
@@ -101,7 +101,7 @@ def _check_one_spec(sources: list[table.Source], wanted: list[Product]):
             )
 
 
-def _look(source: table.Source, product: Product, earlier: Store | None, report: Callable[[str], None]) -> list[Chip]:
+def _look(source: table.ProductFolder, product: Product, earlier: Store | None, report: Callable[[str], None]) -> list[Chip]:
     before = {} if earlier is None else earlier.provenance.get(_offsets_of(source), {})
     decided = {name: Decision(**decision) for name, decision in before.items()}
     paths = geotiff.files(source.folder, f"product={source.product}")
@@ -119,7 +119,7 @@ def _look(source: table.Source, product: Product, earlier: Store | None, report:
     return chips
 
 
-def _offsets_of(source: table.Source) -> str:
+def _offsets_of(source: table.ProductFolder) -> str:
     """The entry of the provenance that holds what was subtracted from the chips of a product."""
     return f"{source.product}_offset"
 

@@ -36,12 +36,12 @@ class Ltae(nn.Module):
         widths = [x.shape[-1] for x in maps]
         if len(set(widths)) > 1:
             maps = [TorchDense(max(widths), self.dtype, name=f"widen{i}")(x) for i, x in enumerate(maps)]
-        encode = Encoder(self.dtype, name="encode")
+        encode = DateEncoder(self.dtype, name="encode")
         keys = [None] * len(maps) if key is None else jax.random.split(key, len(maps))
         return tuple(encode(x, seen, k) for x, k in zip(maps, keys, strict=True))
 
 
-class Encoder(nn.Module):
+class DateEncoder(nn.Module):
     """L-TAE of one map: what its dates say, weighted by how well their keys fit a learned query of each head.
 
     One difference from PANGAEA: its BatchNorm before the ReLU has running statistics, which a pure function does not have.

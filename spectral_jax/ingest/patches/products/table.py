@@ -19,7 +19,7 @@ FLAG = "--product"
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
+class ProductFolder:
     """A folder of files of one product.
 
     Attributes:
@@ -60,11 +60,11 @@ class Source:
         return READERS[self.product].product(Path(self.folder), self.settled()["options"])
 
 
-def parsed(text: str) -> Source:
+def parsed(text: str) -> ProductFolder:
     """A folder from `NAME:FOLDER[,OPTION=VALUE...]`; the folder's name may hold commas, but none before `word=`.
 
     Raises:
-      ValueError: another form, an option twice, or as `Source`.
+      ValueError: another form, an option twice, or as `ProductFolder`.
     """
     name, colon, rest = text.partition(":")
     folder, *given = re.split(r",(?=\w+=)", rest)
@@ -80,18 +80,18 @@ def parsed(text: str) -> Source:
                 f"option {option} of {FLAG}={name}: it is given twice ({options[option]} and {value}); give it once."
             )
         options[option] = value
-    return Source(name, folder, options)
+    return ProductFolder(name, folder, options)
 
 
 def written(settled: Mapping) -> str:
-    """What `Source.settled` gave, as the flag of a command; options with their default are left out."""
+    """What `ProductFolder.settled` gave, as the flag of a command; options with their default are left out."""
     reader = READERS.get(settled["product"])
     defaults = {name: option.default for name, option in reader.options.items()} if reader else {}
     given = [f",{name}={value}" for name, value in settled["options"].items() if value != defaults.get(name)]
     return f"{FLAG}={settled['product']}:{settled['folder']}{''.join(given)}"
 
 
-def ordered(sources: Sequence[Source]) -> list[Source]:
+def ordered(sources: Sequence[ProductFolder]) -> list[ProductFolder]:
     """The folders in the order of the table.
 
     Raises:

@@ -9,8 +9,8 @@ from spectral_jax.ingest.raster import bands
 from spectral_jax.sensors import SensorSpec
 
 S2 = SensorSpec.load("sentinel2a_l2a")
-ENMAP_TILES = table.Source("enmap", "tiles").read()
-S2_CHIPS = table.Source("sentinel2", "chips", {"offset": "0"}).read()
+ENMAP_TILES = table.ProductFolder("enmap", "tiles").read()
+S2_CHIPS = table.ProductFolder("sentinel2", "chips", {"offset": "0"}).read()
 
 
 def test_enmap_bands_are_matched_by_wavelength_not_position(tmp_path):
@@ -112,7 +112,7 @@ def test_radar_is_stored_in_hundredths_of_a_decibel_and_linear_power_is_refused(
 def radar(tmp_path):
     """The product of a folder of RTC chips."""
     write_s1(tmp_path / "S1RTC" / "any.tif")
-    return table.Source("sentinel1", str(tmp_path / "S1RTC")).read()
+    return table.ProductFolder("sentinel1", str(tmp_path / "S1RTC")).read()
 
 
 def test_times_come_from_tags_or_the_name_and_nonsense_is_refused(tmp_path):

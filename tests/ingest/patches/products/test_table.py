@@ -8,11 +8,13 @@ from spectral_jax.ingest.patches.products import table
 
 
 def test_a_folder_is_named_with_its_product_and_options():
-    assert table.parsed("enmap:tiles/enmap") == table.Source("enmap", "tiles/enmap")
-    assert table.parsed("sentinel2:chips,unit=b,offset=a,b.json") == table.Source(
+    assert table.parsed("enmap:tiles/enmap") == table.ProductFolder("enmap", "tiles/enmap")
+    assert table.parsed("sentinel2:chips,unit=b,offset=a,b.json") == table.ProductFolder(
         "sentinel2", "chips", {"unit": "b", "offset": "a,b.json"}
     )
-    assert table.parsed("sentinel1:C:/chips, all,kind=grd") == table.Source("sentinel1", "C:/chips, all", {"kind": "grd"})
+    assert table.parsed("sentinel1:C:/chips, all,kind=grd") == table.ProductFolder(
+        "sentinel1", "C:/chips, all", {"kind": "grd"}
+    )
 
 
 def test_what_is_recorded_has_every_option_and_reads_as_the_command_again():
