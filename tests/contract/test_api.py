@@ -65,6 +65,7 @@ def test_apply_under_vmap_equals_one_call_each(cfg, params, pooled, rng):
 
 
 @pytest.mark.multidevice
+@pytest.mark.slow
 def test_apply_under_shard_map_equals_one_device(cfg, params, pooled, rng):
     from jax.sharding import AxisType, Mesh
     from jax.sharding import PartitionSpec as P

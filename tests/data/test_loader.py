@@ -201,7 +201,7 @@ def test_a_group_with_nothing_valid_is_refused(tmp_path):
         Loader(config(("HY", "MS")), tmp_path / "s")
 
 
-@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.multiprocess),
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=[pytest.mark.multiprocess, pytest.mark.slow]),
                                      pytest.param(3, marks=[pytest.mark.multiprocess, pytest.mark.slow])])  # fmt: skip
 @pytest.mark.parametrize("start", [2])
 def test_batches_are_the_same_for_any_number_of_workers(sample, workers, start):

@@ -41,15 +41,15 @@ def sources(command):
 
 def test_the_short_flags_say_the_same_as_products(sources):
     expected = (
-        table.Source("enmap", "tiles"), table.Source("sentinel2", "chips", {"unit": "b", "offset": "0"}),
-        table.Source("sentinel1", "radar", {"kind": "grd"}),
+        table.ProductFolder("enmap", "tiles"), table.ProductFolder("sentinel2", "chips", {"unit": "b", "offset": "0"}),
+        table.ProductFolder("sentinel1", "radar", {"kind": "grd"}),
     )  # fmt: skip
     products = ("--product=enmap:tiles", "--product=sentinel2:chips,unit=b,offset=0", "--product=sentinel1:radar,kind=grd")
     short = ("--enmap=tiles", "--sentinel2=chips", "--sentinel2_unit=b", "--sentinel2_offset=0", "--sentinel1=radar")
     assert sources(*products) == expected
     assert sources(*short, "--sentinel1_product=grd") == expected
     assert sources("--product=sentinel2:chips", "--enmap=tiles") == (
-        table.Source("sentinel2", "chips"), table.Source("enmap", "tiles"),
+        table.ProductFolder("sentinel2", "chips"), table.ProductFolder("enmap", "tiles"),
     )  # fmt: skip
 
 

@@ -100,6 +100,7 @@ def groups():
 
 
 @pytest.mark.parametrize("probe", PROBES)
+@pytest.mark.slow
 def test_classes_are_those_of_scikit_learn(probe, groups):
     probed = Probed(task("classification", classes))
     found, asked = probed.embedded(probed.train), probed.embedded(probed.test)

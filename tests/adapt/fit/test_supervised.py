@@ -59,6 +59,7 @@ def test_two_classes_that_differ_in_reflectance_are_learned(fitted):
     assert found.history[-1]["loss"] < 0.8 * found.history[0]["loss"]
 
 
+@pytest.mark.slow
 def test_a_learned_projection_moves_and_starts_as_srf(fitted):
     fit, found = fitted
     np.testing.assert_array_equal(fit.params["projection"]["matrix"], fit.made.start.matrix)
@@ -97,6 +98,7 @@ def test_buffers_of_the_published_encoder_do_not_train(fitted):
     assert not np.array_equal(before["kernel"], after["kernel"])
 
 
+@pytest.mark.slow
 def test_a_frozen_encoder_stays_and_its_head_moves():
     protocol = dataclasses.replace(SPECTRALEARTH_FM_FROZEN, head_width=8, epochs=2, batch=4)
     fit = Fit("spectralearth/none", protocol=protocol)
@@ -105,6 +107,7 @@ def test_a_frozen_encoder_stays_and_its_head_moves():
     assert not same(fit.params["head"], found.params["head"])
 
 
+@pytest.mark.slow
 def test_training_ends_when_validation_does_not_improve():
     # At a learning rate of 0 nothing improves after the first epoch, so patience alone decides.
     protocol = dataclasses.replace(tiny_adapt.PROTOCOL, learning_rate=0.0, epochs=50, patience=3)
@@ -166,6 +169,7 @@ def test_flips_turn_images_and_labels_together():
     assert len(orientations) > 2  # the two of the samples, and those that lie on their side
 
 
+@pytest.mark.slow
 def test_a_window_crops_in_training_and_covers_the_image_in_prediction():
     protocol = dataclasses.replace(tiny_adapt.PROTOCOL, window=True, epochs=12)
     fit = Fit(protocol=protocol, size=dataclasses.replace(tiny_adapt.SIZE, px=4))
@@ -179,6 +183,7 @@ def test_a_window_crops_in_training_and_covers_the_image_in_prediction():
     np.testing.assert_allclose(whole[:, 4:, :4], part, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_regression_gives_the_unit_of_its_labels():
     data = tiny_adapt.segmentation()
     level = np.arange(8, dtype=np.float32) * 10 + 200

@@ -106,6 +106,7 @@ def test_the_picture_shows_colours_and_hatches_what_is_outside(tmp_path):
     assert 0.01 < (a != b).any(-1).mean() < 0.1
 
 
+@pytest.mark.slow
 def test_simulated_numbers_are_called_so(tmp_path):
     assert "SIMULATED" in draw.write_geotiff(tmp_path / "m.tif", make(simulated=True))
     draw.write_png(tmp_path / "a.png", make(simulated=True), "Erie")

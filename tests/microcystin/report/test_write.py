@@ -106,6 +106,7 @@ def test_without_comparison_or_honest_split_the_headline_says_so():
     assert "there is no honest number to give" in " ".join(words.headline(numbers))
 
 
+@pytest.mark.slow
 def test_simulated_data_is_named_on_the_page_and_on_every_figure(page, tmp_path, undrawn):
     assert '<div class="banner">SIMULATED DATA' in page
     assert style.new_figure(3, 3, simulated=True).get_suptitle() == "SIMULATED DATA"

@@ -45,6 +45,7 @@ def test_a_forest_depends_on_its_seed_and_on_nothing_else(made):
     assert not np.array_equal(a, c)
 
 
+@pytest.mark.slow
 def test_folds_shared_by_processes_give_what_one_process_gives(made):
     alone = evaluate.out_of_fold(made, "week", "mean", "baseline", baselines.mean, [0, 1])
     shared = evaluate.out_of_fold(made, "week", "mean", "baseline", baselines.mean, [0, 1], workers=2)

@@ -76,6 +76,7 @@ def test_sensor_of_a_slot_may_be_traced(cfg, params):
     assert np.abs(run(jnp.asarray([0, 2])) - by_key).max() > 1e-4
 
 
+@pytest.mark.slow
 def test_order_of_sensors_in_the_config_does_not_matter(run, cfg, params, batch):
     other = dataclasses.replace(cfg, sensors=cfg.sensors[::-1])
     reordered = jax.jit(partial(encode.encode, cfg=other))(params, batch)

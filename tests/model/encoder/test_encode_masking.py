@@ -52,6 +52,7 @@ def test_order_of_sensors_does_not_matter(run, params, cfg, make_batch):
 
 
 @pytest.mark.parametrize("value", [1e6, np.nan])
+@pytest.mark.slow
 def test_values_of_invalid_pixels_change_nothing(run, params, cfg, make_batch, value):
     batch = make_batch(cfg, spoil=0.6)
     spoiled = {}

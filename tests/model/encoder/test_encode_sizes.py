@@ -33,6 +33,7 @@ def _millions(tree):
     return sum(leaf.size for leaf in jax.tree.leaves(tree)) / 1e6
 
 
+@pytest.mark.slow
 def test_size_b_has_the_published_number_of_parameters(size_b):
     assert _millions(size_b[0]) == pytest.approx(156, rel=0.01)
     assert _millions(size_b[1]) == pytest.approx(6.04, rel=0.01)
@@ -56,6 +57,7 @@ def test_branch_has_the_published_number_of_parameters(size_b, key, tokenizer):
     assert _millions(branch) == pytest.approx(11.39, rel=0.01)
 
 
+@pytest.mark.slow
 def test_token_grids_are_64_32_16(size_b):
     params, _, cfg = size_b
     sensors = {}

@@ -115,6 +115,7 @@ def test_upernet_uses_a_pyramid_as_it_is():
     agree(HeadConfig("upernet", 3, width=8), PYRAMID, (12, 8), lambda p, maps: upernet(p, maps, (12, 8)))
 
 
+@pytest.mark.slow
 def test_upernet_rescales_the_maps_of_a_vision_transformer():
     def expected(p, maps):
         r = p["rescale"]
