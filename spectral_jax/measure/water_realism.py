@@ -13,7 +13,7 @@ import numpy as np
 
 from spectral_jax import matchups
 from spectral_jax.measure.scene_realism import nearest_angle
-from spectral_jax.sensors import SensorSpec
+from spectral_jax.sensors import SensorSpec, nearest_bands
 from spectral_jax.simulate.lake import prior
 
 ANGLES_RAD = (0.1, 0.05)
@@ -58,8 +58,8 @@ def report(file: str | os.PathLike, count: int = 20_000, seed: int = 0) -> dict:
         if not here.all():
             others[here] = nearest_angle(real[here][:, used], real[~here][:, used])
     rows = []
-    for wanted in COMPARED_NM:
-        at = int(np.abs(nm - wanted).argmin())
+    nearest, _ = nearest_bands(nm, np.array(COMPARED_NM))
+    for wanted, at in zip(COMPARED_NM, nearest, strict=True):
         a, b = real[:, at], made[:, at]
         rows.append((wanted, *(float(x) for x in (np.median(a), np.median(b), (a < 0).mean(), (b < 0).mean()))))
     return {

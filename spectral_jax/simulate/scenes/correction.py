@@ -17,6 +17,7 @@ the part of calibration that meets the path, and the width of gas lines.
 
 import numpy as np
 
+from spectral_jax.sensors import nearest_bands
 from spectral_jax.simulate.scenes import layout
 
 # Bands of water vapour at 2 g/cm2, and of oxygen and carbon dioxide: centre nm, half width (sigma) nm, optical depth in the
@@ -110,7 +111,7 @@ def water_mode(rng, image: np.ndarray, ground: np.ndarray, path: np.ndarray, len
       `ground`.
     """
     nm = lens.centre_nm
-    infrared, shortwave = (np.abs(nm - at).argmin() for at in (865.0, 1600.0))
+    (infrared, shortwave), _ = nearest_bands(nm, np.array([865.0, 1600.0]))
     # Dark at 865 nm and at 1600 nm, as ATCOR masks water; the two limits are ours.
     wet = (ground[..., infrared] < 0.05) & (ground[..., shortwave] < 0.03)
     if not wet.any():
@@ -129,7 +130,7 @@ def water_mode(rng, image: np.ndarray, ground: np.ndarray, path: np.ndarray, len
 def _darkest(pixels: np.ndarray, centre_nm: np.ndarray, knots_nm: tuple[float, ...], share: float) -> np.ndarray:
     """Signal of the darkest `share` of pixels [... C] at the knots, at most 0.03, smooth in between [C]."""
     knots = np.array(knots_nm)
-    near = np.abs(centre_nm - knots[:, None]).argmin(1)
+    near, _ = nearest_bands(centre_nm, knots)
     flat = pixels[..., near].reshape(-1, len(knots))
     rank = int(share * (len(flat) - 1))
     dark = np.clip(np.partition(flat, rank, axis=0)[rank], 1e-4, 0.03)
