@@ -16,6 +16,7 @@ os.environ["XLA_FLAGS"] = " ".join([
     "--xla_cpu_use_fusion_emitters=false" if importlib.metadata.version("jaxlib").startswith("0.10.") else "",
 ])  # fmt: skip
 
+import hypothesis
 import jax
 import numpy as np
 import pytest
@@ -33,6 +34,15 @@ jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 flags.FLAGS.mark_as_parsed()
+
+# Property tests: the same 300 examples each time, or other 20,000 with --hypothesis-profile=long. Files and readers are made in
+# an example, which takes longer than Hypothesis allows without being told.
+hypothesis.settings.register_profile(
+    "short", max_examples=300, derandomize=True, database=None, deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
+)  # fmt: skip
+hypothesis.settings.register_profile("long", hypothesis.settings.get_profile("short"), max_examples=20_000, derandomize=False)
+hypothesis.settings.load_profile("short")
 
 ROOT = Path(__file__).resolve().parent.parent
 
