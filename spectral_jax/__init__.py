@@ -6,6 +6,7 @@ In the order in which they may import one another:
   shapes: the one table of dimension letters, and the check that names them
   spec_files: the text files of data_specs: where they lie, and which there are
   sensors: what a sensor is: bands by wavelength, units, packing, statistics
+  plausible: whether numbers can be what they are said to be, by the limits of their quantity
   config: what a run is: frozen dataclasses, checked when they are made
   configure: configs from files and from overrides, to and from JSON
   batch: the pytree that travels from loader to model

@@ -1,0 +1,166 @@
+"""What the attributes of an array say about its numbers: scale, offset, fill values, valid range.
+
+They mean what the CF conventions 1.11 say (sections 2.5.1 and 8.1), in NetCDF, HDF5, Zarr and the tags of a GeoTIFF alike. An
+attribute that is there and cannot be understood is refused; a default is taken only where nothing is said.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+SCALES, OFFSETS = ("scale_factor", "scale"), ("add_offset", "offset")
+FILLS = ("_FillValue", "missing_value", "nodata", "no_data", "fill_value")
+RANGES = ("valid_range", "valid_min", "valid_max")
+
+
+@dataclasses.dataclass(frozen=True)
+class Packing:
+    """How stored numbers become physical ones: `stored * scale + offset`, unless they are missing.
+
+    Attributes:
+      scale: see above.
+      offset: see above.
+      missing: stored numbers that mean "no data".
+      low: lowest stored number that is data; -inf: any.
+      high: highest stored number that is data; inf: any.
+      stated: whether scale or offset are stated; where not, numbers are in the unit that the array is said to have.
+      unsigned: stored signed integers stand for unsigned ones (`_Unsigned`, of NetCDF 3 and Zarr).
+    """
+
+    scale: float = 1.0
+    offset: float = 0.0
+    missing: tuple[float, ...] = ()
+    low: float = -math.inf
+    high: float = math.inf
+    stated: bool = False
+    unsigned: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether stored numbers are physical ones as they stand."""
+        return self.scale == 1.0 and self.offset == 0.0
+
+
+def of_attributes(attributes: Mapping[str, Any], where: str, dtype: Any = None) -> Packing:
+    """The packing that an array's attributes state.
+
+    Names are compared without regard to case. A number may be a number, an array of one or of several (`missing_value`), bytes,
+    or text such as "0.0001".
+
+    Args:
+      attributes: of the array.
+      where: file and array, for the sentences.
+      dtype: of the stored numbers; a fill value that it cannot hold marks nothing, and is left out.
+
+    Raises:
+      ValueError: a scale is 0 or not finite, an attribute is no number, or two names of one thing say two things.
+    """
+    said = {str(name).lower(): value for name, value in attributes.items()}
+    scale = _one(said, SCALES, where)
+    offset = _one(said, OFFSETS, where)
+    if scale is not None and (scale == 0.0 or not math.isfinite(scale)):
+        raise ValueError(f"{where}: expected a scale_factor above or below 0, got {scale:g}; write the attribute again.")
+    if offset is not None and not math.isfinite(offset):
+        raise ValueError(f"{where}: expected a finite add_offset, got {offset:g}; write the attribute again.")
+    unsigned = str(_plain(said.get("_unsigned", "false"))).strip().lower() == "true"
+    fills = [x for name in FILLS for x in numbers(said.get(name.lower()), f"{where}: attribute {name}")]
+    held = [x for x in fills if not math.isnan(x) and _holds(dtype, x, unsigned)]
+    low, high = _range(said, where)
+    stated = scale is not None or offset is not None
+    return Packing(1.0 if scale is None else scale, offset or 0.0, tuple(dict.fromkeys(held)), low, high, stated, unsigned)
+
+
+def unpacked(raw: np.ndarray, packing: Packing, missing: tuple[float, ...] = ()) -> tuple[np.ndarray, np.ndarray]:
+    """Physical numbers, and where they are data.
+
+    Args:
+      raw: stored numbers of any shape and type.
+      packing: of the array.
+      missing: further stored numbers that mean "no data".
+
+    Returns:
+      float32 where there is something to unpack, else the stored numbers in their own type; and bool, alike in shape.
+    """
+    if packing.unsigned and raw.dtype.kind == "i":
+        raw = raw.view(raw.dtype.str.replace("i", "u"))
+    good = present(raw, packing, missing)
+    if packing.plain:
+        return raw, good
+    values = raw.astype(np.float64) * packing.scale + packing.offset
+    return values.astype(np.float32), good
+
+
+def present(raw: np.ndarray, packing: Packing, missing: tuple[float, ...] = ()) -> np.ndarray:
+    """Where stored numbers are data: finite, none of the missing ones, and in the valid range; bool in the shape of `raw`."""
+    good = np.isfinite(raw) if raw.dtype.kind == "f" else np.ones(raw.shape, bool)
+    for number in dict.fromkeys((*packing.missing, *missing)):
+        good &= raw != number
+    if packing.low > -math.inf:
+        good &= raw >= packing.low
+    if packing.high < math.inf:
+        good &= raw <= packing.high
+    return good
+
+
+def numbers(value: Any, where: str) -> list[float]:
+    """The numbers of an attribute: none, one, or several.
+
+    Raises:
+      ValueError: it is text that is no number.
+    """
+    value = _plain(value)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return []
+    many = value if isinstance(value, list) else [value]
+    out = []
+    for one in many:
+        try:
+            out.append(float(one.decode() if isinstance(one, bytes) else one))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{where}: expected a number, got {one!r}; write the attribute again.") from error
+    return out
+
+
+def _one(said: Mapping[str, Any], names: tuple[str, ...], where: str) -> float | None:
+    """The one number that some of `names` state; None where none does."""
+    found = {name: numbers(said[name.lower()], f"{where}: attribute {name}") for name in names if name.lower() in said}
+    values = {x for several in found.values() for x in several}
+    if len(values) > 1:
+        raise ValueError(
+            f"{where}: expected one number in {' and '.join(found)}, got {', '.join(f'{x:g}' for x in sorted(values))}; write "
+            "the attributes again."
+        )
+    return values.pop() if values else None
+
+
+def _range(said: Mapping[str, Any], where: str) -> tuple[float, float]:
+    found = {name: numbers(said.get(name), f"{where}: attribute {name}") for name in RANGES}
+    ends = found["valid_range"] or [-math.inf, math.inf]
+    if len(ends) != 2 or ends[0] > ends[1] or len(found["valid_min"]) > 1 or len(found["valid_max"]) > 1:
+        raise ValueError(
+            f"{where}: expected a lowest and a highest number in {', '.join(RANGES)}, got {found}; write them again."
+        )
+    return max(ends[0], *found["valid_min"], -math.inf), min(ends[1], *found["valid_max"], math.inf)
+
+
+def _holds(dtype: Any, number: float, unsigned: bool) -> bool:
+    """Whether a type can hold a number; a fill that it cannot hold is in no pixel."""
+    kind = np.dtype(np.float64 if dtype is None else dtype)
+    if kind.kind not in "iu":
+        return True
+    limits = np.iinfo(kind)
+    low, high = (0, 2 * int(limits.max) + 1) if unsigned else (int(limits.min), int(limits.max))
+    return float(number).is_integer() and low <= number <= high
+
+
+def _plain(value: Any) -> Any:
+    """An attribute as Python has it: arrays of one as their number, others as lists; bytes as text."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        value = list(value)
+        return value[0] if len(value) == 1 else value
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
