@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from spectral_jax.api import apply, init, load
     from spectral_jax.batch import Batch, SensorData
     from spectral_jax.config import Config, SensorInput, model_size, spectralearth_sensors
+    from spectral_jax.ingest.raster.bands import bands_of
     from spectral_jax.model.encoder.encode import Encoded
     from spectral_jax.sensors import SensorSpec
 
@@ -49,6 +50,7 @@ __all__ = [
     "SensorInput",
     "SensorSpec",
     "apply",
+    "bands_of",
     "init",
     "load",
     "model_size",
@@ -58,6 +60,7 @@ _HOMES = {
     "api": ("apply", "init", "load"),
     "batch": ("Batch", "SensorData"),
     "config": ("Config", "SensorInput", "model_size", "spectralearth_sensors"),
+    "ingest.raster.bands": ("bands_of",),
     "model.encoder.encode": ("Encoded",),
     "sensors": ("SensorSpec",),
 }

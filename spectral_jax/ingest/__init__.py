@@ -3,6 +3,7 @@
 In the order in which they may import one another:
 
   facts: what a product is: the text files of `data_specs/products`
+  units: whether a stated unit is the one that numbers should have
   packing: what the attributes of an array say: scale, offset, fill values, valid range
   raster: a GeoTIFF: grid, bands, time, numbers; big scenes window by window
   patches: folders of GeoTIFFs to a store of co-located patches

@@ -69,7 +69,7 @@ def embed_image(run: Path, image: Path, key: str, out: Path, batch: int = 64) ->
     spec, side = cfg.sensor(key).spec, cfg.patch_px(key)
     embed = jax.jit(functools.partial(api.apply, cfg=cfg))
     with open_scene(image) as scene:
-        order = _order(scene, spec)
+        order = [band - 1 for band in bands.find(scene.datasets[0], spec, scene.paths[0], only_used=True).index]
         rows, columns = (pixels // side for pixels in scene.shape)
         _check_scene(scene, spec, side, rows * columns)
         strips = (_strip(scene, order, spec, slice(row * side, (row + 1) * side), columns * side) for row in range(rows))
@@ -79,21 +79,6 @@ def embed_image(run: Path, image: Path, key: str, out: Path, batch: int = 64) ->
     grid = np.concatenate(vectors)[: rows * columns].reshape(rows, columns, -1)
     np.savez_compressed(out, embedding=grid, crs=crs, transform=np.array([a * side, b * side, c, d * side, e * side, f]))
     return f"{rows} x {columns} patches of {image.name} embedded in {grid.shape[-1]} numbers each: {out}"
-
-
-def _order(scene: Scene, spec: SensorSpec) -> list[int]:
-    """Channels of the scene, counted from 0, in the order of the spec's used bands."""
-    dataset, path = scene.datasets[0], scene.paths[0]
-    told = bands.wavelengths(dataset, path)
-    if told is not None and len(told[0]) < len(spec.bands):
-        raise ValueError(f"{path}: expected the {len(spec.bands)} bands of {spec.name}, and the file has {len(told[0])}.")
-    found = bands.by_wavelength(*told, spec, path)[0] if told is not None else bands.by_name(scene.names, spec, path)
-    if found is None:
-        raise ValueError(
-            f"{path}: expected bands with wavelengths (tag wavelength) or names, and the file says neither; write the tags, as "
-            "bands are never taken by position."
-        )
-    return [found[i] - 1 for i in spec.used_index]
 
 
 def _check_scene(scene: Scene, spec: SensorSpec, side: int, patches: int) -> None:

@@ -20,7 +20,7 @@ def product(folder: Path, options: Mapping[str, str | None]) -> Product:
         return before or Decision(50.0 if path.stem.startswith("lifted") else 0.0, "by its name")
 
     told = f"Toy: tiles of {folder.name}, {options['colour']}"
-    return Product("TOY", SPEC, by_wavelength=False, scale=1e-3, missing=0.0, told=told, subtracted=subtracted)
+    return Product("TOY", SPEC, by_wavelength=False, scale=1e-3, missing=(0.0,), told=told, subtracted=subtracted)
 
 
 READER = Reader("Toy tiles, 2 bands at 20 m", product, {"colour": Option("of the toy", "red", ("red", "blue"))})

@@ -25,6 +25,7 @@ class BuildSummary:
       skipped: patches that an earlier run had finished.
       valid: sensor key -> part of the pixels written by this run that hold data in every used band.
       empty: patches written by this run in which no pixel does.
+      clipped: numbers written by this run that lay outside the range of the store's type and were moved to its ends.
     """
 
     store: Store
@@ -32,6 +33,7 @@ class BuildSummary:
     skipped: int
     valid: dict[str, float]
     empty: int
+    clipped: int = 0
 
     def text(self) -> str:
         """What was done and what to do next, in lines."""
@@ -47,6 +49,8 @@ class BuildSummary:
         lines += [f"  {key}: {part:.1%} of the pixels hold data in every used band" for key, part in self.valid.items()]
         if self.empty:
             lines.append(f"  {self.empty} patches hold no such pixel; they are stored, and a model sees them as missing")
+        if self.clipped:
+            lines.append(f"  {self.clipped} numbers lay outside the range of the store's type and were clipped to its ends")
         run = f"runs/{Path(store.path).stem}"
         return "\n".join(
             [
@@ -65,7 +69,7 @@ class _Progress:
 
     def __init__(self, total: int, report: Callable[[str], None]):
         self.total, self.report = total, report
-        self.written = self.skipped = self.empty = 0
+        self.written = self.skipped = self.empty = self.clipped = 0
         self.pixels: dict[str, list[int]] = {}
         self.start = self.last = time.monotonic()
 
@@ -111,7 +115,7 @@ def write(store: Store, plans: list[plan.GroupPlan], report: Callable[[str], Non
     if progress.written:
         progress.say()
     valid = {key: good / total for key, (good, total) in progress.pixels.items()}
-    return BuildSummary(store, progress.written, progress.skipped, valid, progress.empty)
+    return BuildSummary(store, progress.written, progress.skipped, valid, progress.empty, progress.clipped)
 
 
 def _write_sensor(group: Group, group_plan: plan.GroupPlan, key: str, footprint_m: float, progress: _Progress):
@@ -129,7 +133,8 @@ def _write_sensor(group: Group, group_plan: plan.GroupPlan, key: str, footprint_
         block = {}
         for i, d in np.argwhere(planned & ~done):
             patch = places[i].dates[key][d]
-            pixels = product.stored(patch.chip, patch.window)
+            pixels, clipped = product.stored(patch.chip, patch.window)
+            progress.clipped += clipped
             if done.any():
                 group.write_patch(first + int(i), int(d), key, pixels, patch.chip.time_days or 0.0)
             else:

@@ -1,32 +1,83 @@
 """Which band of a file is which band of a spec: by wavelength or by name, one to one; by position only where a file is mute."""
 
-import re
+import dataclasses
 
 import numpy as np
 
+from spectral_jax.ingest.raster import band_names, numbers, wavelengths
 from spectral_jax.sensors import CENTRE_TOLERANCE_NM, SensorSpec
 
 
-def wavelengths(dataset, path) -> tuple[np.ndarray, np.ndarray] | None:
-    """Centres and widths of a file's bands from its tags, nm [C] and [C]; None where no band has a wavelength.
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """The bands of a file that a spec's bands are.
 
-    Read are the tags `wavelength`, `fwhm` and `wavelength_units` of ENVI headers, and GDAL's `CENTRAL_WAVELENGTH_UM` and
-    `FWHM_UM`. A width that is not given is NaN.
+    Attributes:
+      index: counted from 1, in the order of the spec's bands.
+      how: they were found, in words.
+      off_nm: largest distance of two centres, nm; 0 where they were not found by wavelength.
+    """
+
+    index: tuple[int, ...]
+    how: str
+    off_nm: float = 0.0
+
+
+def find(dataset, spec: SensorSpec, path, by_position: bool = False, only_used: bool = False) -> Found:
+    """The bands of an open file that a sensor has.
+
+    By wavelength where the file's bands have one, else by their descriptions. A file may hold more bands than the sensor, such
+    as masks and an alpha band, where they are found by name or wavelength.
+
+    Args:
+      dataset: an open `rasterio` dataset.
+      spec: the sensor.
+      path: for the sentences.
+      by_position: whether bands of a file that says nothing of them are taken in the order of the spec, if they are as many.
+      only_used: whether the bands of the spec's bad intervals may be left out of the file; only the used bands are then found.
 
     Raises:
-      ValueError: some bands have a wavelength and others none.
+      ValueError: the file says nothing of its bands and `by_position` is False, their number is another, or a band is missing;
+        the sentence names file and band.
     """
-    rows = [_wavelength(dataset, i + 1) for i in range(dataset.count)]
-    missing = [i + 1 for i, row in enumerate(rows) if row is None]
-    if len(missing) == len(rows):
-        return None
-    if missing:
+    wanted = spec.without_bad_bands() if only_used else spec
+    held = numbers.data_bands(dataset)
+    told = wavelengths.of_dataset(dataset, path, held) if spec.kind != "radar" else None
+    if told is None:
+        named = band_names.positions([dataset.descriptions[band - 1] for band in held], wanted, path)
+        if named is not None:
+            return Found(tuple(held[i - 1] for i in named), "by name")
+    if len(held) != len(spec.bands) and (told is None or len(held) < len(wanted.bands)):
         raise ValueError(
-            f"{path}: expected a tag 'wavelength' in every band, and {len(missing)} of {len(rows)} have none (the first is "
-            f"band {missing[0]}); write the tags again."
+            f"{path}: expected the {len(spec.bands)} bands of {spec.name}, got {len(held)}. Is this file of another sensor or "
+            "level?"
         )
-    centre, width = np.array(rows).T
-    return centre, width
+    if told is not None:
+        index, off_nm = by_wavelength(told.centre_nm, told.fwhm_nm, wanted, path)
+        note = f" ({told.note})" if told.note else ""
+        return Found(tuple(held[i - 1] for i in index), f"by wavelength{note}", off_nm)
+    if not by_position:
+        raise ValueError(
+            f"{path}: expected bands with wavelengths (tag wavelength) or names, and the file says neither; write the tags, as "
+            "bands are never taken by position."
+        )
+    return Found(held, f"by position, as the files name none: {', '.join(b.name for b in spec.bands)}")
+
+
+def bands_of(dataset, spec: SensorSpec) -> list[int]:
+    """The bands of a file that a model of a sensor sees, for `dataset.read`: found by wavelength or by name, never by position.
+
+    Args:
+      dataset: an open `rasterio` dataset.
+      spec: the sensor, such as `cfg.sensor("ENMAP").spec`.
+
+    Returns:
+      Bands counted from 1, in the order of `spec.used`.
+
+    Raises:
+      ValueError: a band is missing, or further than the tolerance from where the spec has it; the sentence names it.
+    """
+    return list(find(dataset, spec, dataset.name, only_used=True).index)
 
 
 def by_wavelength(centre_nm: np.ndarray, fwhm_nm: np.ndarray, spec: SensorSpec, path) -> tuple[tuple[int, ...], float]:
@@ -38,7 +89,7 @@ def by_wavelength(centre_nm: np.ndarray, fwhm_nm: np.ndarray, spec: SensorSpec, 
     Args:
       centre_nm: centres of the file's bands [C].
       fwhm_nm: widths of the file's bands [C], NaN where unknown.
-      spec: the sensor; it has C bands too.
+      spec: the sensor; it has at most C bands.
       path: for the sentences.
 
     Returns:
@@ -56,6 +107,8 @@ def by_wavelength(centre_nm: np.ndarray, fwhm_nm: np.ndarray, spec: SensorSpec, 
     # A pair out of tolerance is never worth a better width elsewhere.
     _, picked = linear_sum_assignment(cost + np.where(distance > CENTRE_TOLERANCE_NM, 1e6, 0.0))
     off = distance[np.arange(len(ours)), picked]
+    if len(centre_nm) > len(ours):
+        _refuse_doubles(centre_nm, fwhm_nm, picked, spec, path)
     if off.max() > CENTRE_TOLERANCE_NM:
         i = int(off.argmax())
         raise ValueError(
@@ -65,41 +118,13 @@ def by_wavelength(centre_nm: np.ndarray, fwhm_nm: np.ndarray, spec: SensorSpec, 
     return tuple(int(i) + 1 for i in picked), float(off.max())
 
 
-def by_name(descriptions: tuple[str | None, ...], spec: SensorSpec, path) -> tuple[int, ...] | None:
-    """The file's band for every band of the spec, found by name (B02, B2, VV); None where the file names no band.
-
-    Raises:
-      ValueError: some bands are named and others not, or two have one name.
-    """
-    known = {alias: b.name for b in spec.bands for alias in (b.name, re.sub(r"^B0", "B", b.name), b.polarisation) if alias}
-    band_of: dict[str, int] = {}
-    for i, text in enumerate(descriptions):
-        tokens = re.split(r"[^A-Z0-9]+", (text or "").upper())
-        names = sorted({known[t] for t in tokens if t in known})
-        if len(names) == 1:
-            if names[0] in band_of:
-                raise ValueError(
-                    f"{path}: bands {band_of[names[0]]} and {i + 1} are both called {names[0]}; correct the descriptions."
-                )
-            band_of[names[0]] = i + 1
-    if not band_of:
-        return None
-    missing = [b.name for b in spec.bands if b.name not in band_of]
-    if missing:
-        raise ValueError(
-            f"{path}: expected bands {', '.join(b.name for b in spec.bands)}, and no band is called {missing[0]}; correct the "
-            "descriptions, or remove them all if the bands are in the product's order."
-        )
-    return tuple(band_of[b.name] for b in spec.bands)
-
-
-def _wavelength(dataset, band: int) -> tuple[float, float] | None:
-    tags = {k.lower(): v for k, v in dataset.tags(band).items()}
-    if "wavelength" in tags:
-        micro = tags.get("wavelength_units", "").strip().lower().startswith(("micro", "um", "µm"))
-        scale = 1000.0 if micro else 1.0
-        return float(tags["wavelength"]) * scale, float(tags.get("fwhm", "nan")) * scale
-    imagery = dataset.tags(band, ns="IMAGERY")
-    if "CENTRAL_WAVELENGTH_UM" in imagery:
-        return float(imagery["CENTRAL_WAVELENGTH_UM"]) * 1000.0, float(imagery.get("FWHM_UM", "nan")) * 1000.0
-    return None
+def _refuse_doubles(centre_nm: np.ndarray, fwhm_nm: np.ndarray, picked: np.ndarray, spec: SensorSpec, path) -> None:
+    """Of more bands than a sensor has, none may be what another one is taken for."""
+    for left in sorted(set(range(len(centre_nm))) - set(picked.tolist())):
+        same = (np.abs(centre_nm[picked] - centre_nm[left]) < 1e-3) & ~(np.abs(fwhm_nm[picked] - fwhm_nm[left]) > 1e-3)
+        if same.any():
+            twin = int(picked[same.argmax()])
+            raise ValueError(
+                f"{path}: bands {min(twin, left) + 1} and {max(twin, left) + 1} are both at {centre_nm[left]:g} nm, and "
+                f"{spec.name} has one band there; take out what is there twice."
+            )

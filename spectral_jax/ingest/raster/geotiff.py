@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import datetime
 import re
 import warnings
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from spectral_jax.sentences import needs
 
 EPOCH = np.datetime64("2000-01-01T00:00:00")
+FIRST = datetime.datetime(1972, 7, 23)  # launch of Landsat 1; what is earlier is a default or a wrong number
 # Where builders of GeoTIFFs put the time of observation. TIFFTAG_DATETIME is left out: it is the time of writing.
 TIME_TAGS = ("start_time", "datetime", "acquisition_time", "acquisitiondatetime", "sensing_time", "start_datetime")
 # Centre coordinates count as equal within this part of a pixel.
@@ -133,42 +135,61 @@ def time_days(dataset, path: Path) -> float | None:
     tags = {k.lower(): v for k, v in dataset.tags().items()}
     for tag in TIME_TAGS:
         if tag in tags:
-            try:
-                moment = np.datetime64(tags[tag].strip().removesuffix("Z").removesuffix("+00:00"))
-            except ValueError as error:
-                raise ValueError(
-                    f"{path}: expected a time such as 2022-07-24T10:45:26 in the tag {tag}, got {tags[tag]!r}; correct the tag."
-                ) from error
-            return float(np.subtract(moment, EPOCH) / np.timedelta64(1, "ns")) / 86400e9
+            return _days(moment(tags[tag], str(path), f"tag {tag}"))
     stamp = re.search(r"(20\d\d)(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)", path.stem)
     if stamp:
         year, month, day, hour, minute, second = stamp.groups()
-        moment = np.datetime64(f"{year}-{month}-{day}T{hour}:{minute}:{second}")
-        return float((moment - EPOCH) / np.timedelta64(1, "s")) / 86400.0
+        return _days(moment(f"{year}-{month}-{day}T{hour}:{minute}:{second}", str(path), "name"))
     return None
 
 
-def read(dataset, path: Path, bands: tuple[int, ...], window: tuple[int, int, int] | None = None, most: int = 0) -> np.ndarray:
-    """Pixels as the file holds them, [C H W].
+def moment(text: str, where: str, what: str) -> np.datetime64:
+    """A time, UTC, of its text in the ISO form; where it names no time zone it is in UTC.
+
+    Raises:
+      ValueError: it is none, or of a year in which no satellite of this package flew or which has not come.
+    """
+    try:
+        read = datetime.datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise ValueError(
+            f"{where}: expected a time such as 2022-07-24T10:45:26 in the {what}, got {text!r}; correct the {what}."
+        ) from error
+    if read.tzinfo is not None:
+        read = read.astimezone(datetime.UTC).replace(tzinfo=None)
+    if not FIRST <= read <= datetime.datetime.now() + datetime.timedelta(days=2):
+        raise ValueError(
+            f"{where}: expected a time from {FIRST.year} until today in the {what}, got {text!r}; correct the {what}."
+        )
+    return np.datetime64(read, "ns")
+
+
+def _days(moment: np.datetime64) -> float:
+    return float(np.subtract(moment, EPOCH) / np.timedelta64(1, "ns")) / 86400e9
+
+
+def read(dataset, path: Path, bands: tuple[int, ...], window=None, masks: bool = False) -> np.ndarray:
+    """Pixels as the file holds them, [C H W]; never through overviews.
 
     Args:
       dataset: an open `rasterio` dataset.
       path: for the sentences.
       bands: its bands, counted from 1, in the order wanted.
-      window: first row, first column and side of a square; None: the whole file.
-      most: where above 0, at most this many rows and columns, evenly picked.
+      window: first row, first column and side of a square, or a `rasterio` window; None: the whole file.
+      masks: the masks of the bands, 0 where missing, in place of their pixels.
 
     Raises:
       ValueError: the file is damaged or truncated.
     """
     import rasterio
 
-    cut = None if window is None else rasterio.windows.Window(window[1], window[0], window[2], window[2])
-    shape = None if not most else (len(bands), min(most, dataset.height), min(most, dataset.width))
+    cut = window
+    if isinstance(window, tuple):
+        cut = rasterio.windows.Window(window[1], window[0], window[2], window[2])
     try:
-        return dataset.read(list(bands), window=cut, out_shape=shape)
+        return (dataset.read_masks if masks else dataset.read)(list(bands), window=cut)
     except rasterio.errors.RasterioIOError as error:
-        where = "" if window is None else f" at row {window[0]}, column {window[1]}"
+        where = "" if cut is None else f" at row {cut.row_off}, column {cut.col_off}"
         raise ValueError(_damaged(path, f"cannot be read{where}", error)) from error
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spectral_jax.ingest.raster import bands, geotiff
+from spectral_jax.ingest.raster import geotiff, wavelengths
 from spectral_jax.sensors import Band, SensorSpec
 from spectral_jax.sensors import names as sensor_names
 from spectral_jax.tasks.samples import Channel, Georeference
@@ -43,13 +43,13 @@ def channels(dataset, path: Path, group: ChannelGroup) -> tuple[Channel, ...]:
             f"{path}: expected the {group.count} bands of {group.sensor} that the task states, got {dataset.count}; is this "
             "file of another product? Else correct [[channels]]."
         )
-    found = bands.wavelengths(dataset, path)
+    found = wavelengths.of_dataset(dataset, path)
     if found is None:
         return known_channels(group, dataset.count)
     names = group.bands or [f"{i + 1}" for i in range(dataset.count)]
     return tuple(
         Channel(name, group.sensor, float(centre), float(width), group.unit)
-        for name, centre, width in zip(names, *found, strict=True)
+        for name, centre, width in zip(names, found.centre_nm, found.fwhm_nm, strict=True)
     )
 
 

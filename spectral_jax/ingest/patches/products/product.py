@@ -7,9 +7,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spectral_jax.ingest.raster import bands, geotiff
+from spectral_jax import plausible
+from spectral_jax.ingest import units
+from spectral_jax.ingest.packing import Packing
+from spectral_jax.ingest.raster import bands, geotiff, numbers
 from spectral_jax.ingest.raster.sentinel2_offset import Decision
 from spectral_jax.sensors import SensorSpec
+
+# Share of a patch's numbers that may be clipped to the range of the store's type: glints and dead detectors, no unit.
+MOST_CLIPPED = 0.01
+# Pixels that are looked at before a file is taken, where its numbers are not plainly those of the product.
+LOOKED_AT_PX, LOOKED_AT_BANDS = 64, 12
+# Of the numbers of a patch so many are judged.
+JUDGED = 1 << 14
 
 
 class Option(NamedTuple):
@@ -35,7 +45,8 @@ class Product:
       spec: what is stored.
       by_wavelength: bands are found by the files' wavelengths; else by their names, or their order where files name none.
       scale: from a file's number to `spec.unit`, where the file gives no scale.
-      missing: a number that means "no data" in the product even where a file does not say so.
+      missing: numbers that mean "no data" in the product even where a file does not say so; the spec's nodata always does.
+      blank: a number that means "no data" where all bands of a pixel hold it, such as the 0 of a border; None: none does.
       told: a line about what was found out of the folder or its options; empty: nothing.
       subtracted: (open file, its path, what an earlier run decided or None) to what is subtracted from the file's numbers, and
         why; it raises ValueError for a file that does not fit. None: nothing is ever subtracted.
@@ -45,7 +56,8 @@ class Product:
     spec: SensorSpec
     by_wavelength: bool
     scale: float
-    missing: float | None = None
+    missing: tuple[float, ...] = ()
+    blank: float | None = None
     told: str = ""
     subtracted: Callable[[object, Path, Decision | None], Decision] | None = None
 
@@ -76,7 +88,8 @@ class Chip:
       band_index: the file's band, from 1, for every band of the spec.
       scale: number * scale + offset is in the unit of the spec.
       offset: see `scale`.
-      missing: numbers that mean "no data".
+      missing: numbers that mean "no data" beside those that the file declares.
+      packed: what the file says of the numbers of each band.
       matched: how the bands were found.
       off_nm: largest distance between a band's centre in the file and in the spec; 0 where the file names no wavelengths.
       decision: what is subtracted from the file's numbers, and why; None where the product subtracts nothing.
@@ -90,6 +103,7 @@ class Chip:
     scale: float
     offset: float
     missing: tuple[float, ...]
+    packed: tuple[Packing, ...]
     matched: str
     off_nm: float
     decision: Decision | None
@@ -100,8 +114,20 @@ class Chip:
         return self.path.stem
 
 
+class Stored(NamedTuple):
+    """A square of a chip in the store's numbers.
+
+    Attributes:
+      pixels: [C H W] of the spec's type, nodata where missing.
+      clipped: how many numbers lay outside the range of the type and were moved to its ends.
+    """
+
+    pixels: np.ndarray
+    clipped: int
+
+
 def look(product: Product, path: Path, before: Decision | None = None) -> Chip:
-    """Opens one file and checks everything but its pixels.
+    """Opens one file and checks everything but its pixels; of those some, where they are floats or packed in their own way.
 
     Args:
       product: what the file should be.
@@ -114,91 +140,112 @@ def look(product: Product, path: Path, before: Decision | None = None) -> Chip:
     spec = product.spec
     with geotiff.opened(path) as dataset:
         grid = geotiff.grid(dataset, path, spec.gsd_m)
-        if dataset.count != len(spec.bands):
+        found = bands.find(dataset, spec, path, by_position=not product.by_wavelength)
+        if product.by_wavelength and not found.how.startswith("by wavelength"):
             raise ValueError(
-                f"{path}: expected the {len(spec.bands)} bands of {spec.name}, got {dataset.count}. Is this file of another "
-                "sensor or level?"
+                f"{path}: expected a tag 'wavelength' in every band (nm), and no band has one; {spec.name} is matched by "
+                "wavelength, never by position. Export it again with its wavelengths."
             )
-        index, matched, off_nm = _band_index(dataset, path, product)
-        scale, offset = _scaling(dataset, path, product)
+        packed = numbers.packings(dataset, path, found.index)
+        for band in found.index:
+            units.expect(dataset.units[band - 1] or "", spec.unit, f"{path}: band {band}")
+        scale, offset = _scaling(packed, path, product)
         decision = None
         if product.subtracted:
             decision = product.subtracted(dataset, path, before)
             offset = -decision.offset * scale
-        missing = {float(x) for x in (dataset.nodata, product.missing) if x is not None and np.isfinite(x)}
         time = geotiff.time_days(dataset, path)
-    return Chip(product, path, grid, time, index, scale, offset, tuple(sorted(missing)), matched, off_nm, decision)
+        missing = tuple(x for x in (*product.missing, spec.nodata) if x is not None)
+        chip = Chip(product, path, grid, time, found.index, scale, offset, missing, packed, found.how, found.off_nm, decision)
+        if any(p.stated for p in packed) or np.dtype(dataset.dtypes[0]).kind == "f":
+            _refuse_implausible(dataset, chip)
+    return chip
 
 
-def stored(chip: Chip, window: tuple[int, int, int]) -> np.ndarray:
-    """A square of a chip in the store's numbers, [C H W] of the spec's type, nodata where missing.
+def stored(chip: Chip, window: tuple[int, int, int]) -> Stored:
+    """A square of a chip in the store's numbers.
 
     Args:
       chip: the file.
       window: first row, first column and side, pixels.
 
     Raises:
-      ValueError: the file is damaged, or its radar numbers are not in dB.
+      ValueError: the file is damaged, or its numbers cannot be the product's: of another unit, scaled twice or not at all,
+        filled up with a number that nothing declares, or clipped by more than `MOST_CLIPPED`.
     """
     spec = chip.product.spec
     with geotiff.opened(chip.path) as dataset:
-        raw = geotiff.read(dataset, chip.path, chip.band_index, window).astype(np.float64)
-    gap = ~np.isfinite(raw)
-    for number in chip.missing:
-        gap |= raw == number
-    if spec.unit == "dB" and not gap.all() and raw[~gap].min() >= 0.0:
-        raise ValueError(
-            f"{chip.path}: expected backscatter in dB, mostly negative, and every number is at least 0 (lowest "
-            f"{raw[~gap].min():g}); this is linear power: convert it with 10 * log10."
-        )
+        raw, good = _read(dataset, chip, chip.band_index, chip.packed, window)
     # One factor and one shift, so that a product packed as the store is copied without rounding.
     factor, shift = chip.scale / spec.scale, (chip.offset - spec.offset) / spec.scale
-    numbers = np.rint(np.where(gap, 0.0, raw) * factor + shift)
+    exact = np.where(good, raw, 0.0) * factor + shift
+    where = f"{chip.path}, rows {window[0]} to {window[0] + window[2]}, columns {window[1]} to {window[1] + window[2]}"
+    _judge(exact, good, chip, where)
+    whole = np.rint(exact)
     limits = np.iinfo(spec.dtype)
     low = limits.min + (spec.nodata == limits.min)
     high = limits.max - (spec.nodata == limits.max)
-    numbers = np.clip(numbers, low, high)
-    return np.where(gap, 0.0 if spec.nodata is None else spec.nodata, numbers).astype(spec.dtype)
+    clipped = int(np.count_nonzero(((whole < low) | (whole > high)) & good))
+    if clipped > MOST_CLIPPED * raw.size:
+        raise ValueError(
+            f"{where}: {clipped / raw.size:.1%} of the numbers do not fit into {spec.dtype} (scale {spec.scale:g}), and at "
+            f"most {MOST_CLIPPED:.0%} are clipped; is this {spec.quantity} in another unit?"
+        )
+    whole = np.clip(whole, low, high)
+    return Stored(np.where(good, whole, 0.0 if spec.nodata is None else spec.nodata).astype(spec.dtype), clipped)
 
 
-def _band_index(dataset, path: Path, product: Product) -> tuple[tuple[int, ...], str, float]:
-    spec = product.spec
-    if product.by_wavelength:
-        centre_width = bands.wavelengths(dataset, path)
-        if centre_width is None:
-            raise ValueError(
-                f"{path}: expected a tag 'wavelength' in every band (nm), and no band has one; {spec.name} is matched by "
-                "wavelength, never by position. Export it again with its wavelengths."
-            )
-        index, off_nm = bands.by_wavelength(*centre_width, spec, path)
-        return index, "by wavelength", off_nm
-    named = bands.by_name(dataset.descriptions, spec, path)
-    if named is None:
-        order = ", ".join(b.name for b in spec.bands)
-        return tuple(range(1, dataset.count + 1)), f"by position, as the files name none: {order}", 0.0
-    return named, "by name", 0.0
+def _read(dataset, chip: Chip, band_index, packed, window) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of a window as float64 [C H W], and where they are data."""
+    raw, good = numbers.read(dataset, chip.path, packed, band_index, window, chip.missing)
+    if chip.product.blank is not None:
+        good = good & (raw != chip.product.blank).any(axis=0)
+    return raw.astype(np.float64), good
 
 
-def _scaling(dataset, path: Path, product: Product) -> tuple[float, float]:
-    scales, offsets = set(dataset.scales), set(dataset.offsets)
+def _judge(exact: np.ndarray, good: np.ndarray, chip: Chip, where: str) -> None:
+    """Judges numbers in steps of the store [C H W]; those of bands that no model sees may be anything."""
+    spec, product = chip.product.spec, chip.product
+    used = list(spec.used_index)
+    some, there = (x if len(used) == len(x) else x[used] for x in (exact, good))
+    step = max(1, some.size // JUDGED)
+    values = some.reshape(-1)[::step] * spec.scale + spec.offset
+    advice = f"convert them to {spec.quantity}" + (f" in {spec.unit}" if spec.unit != "1" else "")
+    if product.scale != 1.0:
+        advice = f"give {spec.quantity} * {1 / product.scale:g}, or a scale and offset in the file that tell its numbers"
+    # Decibels are not packed in files; of packed numbers one step of the file is known.
+    one = chip.scale if chip.scale != 1.0 else 0.0
+    plausible.check(values, there.reshape(-1)[::step], spec, where, one, advice)
+
+
+def _refuse_implausible(dataset, chip: Chip) -> None:
+    """Looks at some pixels of some bands, in the middle of the file and, where that is empty, at its corners."""
+    side = min(LOOKED_AT_PX, dataset.height, dataset.width)
+    spec = chip.product.spec
+    chosen = spec.used_index[:: max(1, len(spec.used_index) // LOOKED_AT_BANDS)]
+    index, packed = tuple(chip.band_index[i] for i in chosen), tuple(chip.packed[i] for i in chosen)
+    ends = [(top, left) for top in (0, dataset.height - side) for left in (0, dataset.width - side)]
+    for top, left in dict.fromkeys([((dataset.height - side) // 2, (dataset.width - side) // 2), *ends]):
+        raw, good = _read(dataset, chip, index, packed, (top, left, side))
+        if good.any():
+            exact = (raw * chip.scale + chip.offset - spec.offset) / spec.scale
+            _judge(np.where(good, exact, 0.0), good, _of_bands(chip, chosen), str(chip.path))
+            return
+
+
+def _of_bands(chip: Chip, chosen: tuple[int, ...]) -> Chip:
+    """The chip as if its product had some of its bands only."""
+    whole = chip.product.spec
+    spec = dataclasses.replace(whole, bands=tuple(whole.bands[i] for i in chosen), mean=(), std=())
+    return dataclasses.replace(chip, product=dataclasses.replace(chip.product, spec=spec))
+
+
+def _scaling(packed: tuple[Packing, ...], path: Path, product: Product) -> tuple[float, float]:
+    """Scale and offset of the file's numbers: its own where it states them, else the product's."""
+    scales, offsets = {p.scale for p in packed}, {p.offset for p in packed}
     if len(scales) > 1 or len(offsets) > 1:
         raise ValueError(
             f"{path}: expected one scale and one offset for all bands, got {len(scales)} and {len(offsets)}; rewrite them."
         )
     scale, offset = scales.pop(), offsets.pop()
-    if scale == 1.0 and offset == 0.0:
-        if np.dtype(dataset.dtypes[0]).kind == "f" and product.scale != 1.0:
-            _refuse_fractions(dataset, path, product)
-        return product.scale, 0.0
-    return scale, offset
-
-
-def _refuse_fractions(dataset, path: Path, product: Product):
-    """Floats without a scale should be the product's numbers (reflectance * 1e4); fractions would be stored as zeros."""
-    pixels = geotiff.read(dataset, path, (dataset.count // 2 + 1,), most=256).astype(np.float64)
-    pixels = pixels[np.isfinite(pixels) & (pixels != (dataset.nodata if dataset.nodata is not None else np.nan))]
-    if pixels.size and np.abs(pixels).max() <= 2.0 and pixels.any():
-        raise ValueError(
-            f"{path}: expected {product.spec.quantity} * {1 / product.scale:g}, and band {dataset.count // 2 + 1} holds "
-            f"fractions up to {np.abs(pixels).max():g}; multiply the numbers by {1 / product.scale:g}."
-        )
+    return (product.scale, 0.0) if scale == 1.0 and offset == 0.0 else (scale, offset)

@@ -18,7 +18,8 @@ def product(folder: Path, options: Mapping[str, str | None]) -> Product:
     """
     kind, why = kind_of(folder, options["kind"])
     spec = SensorSpec.load(f"sentinel1_{kind}")
-    return Product("S1", spec, by_wavelength=False, scale=1.0, told=f"Sentinel-1: {kind.upper()}, {spec.quantity} ({why})")
+    told = f"Sentinel-1: {kind.upper()}, {spec.quantity} ({why})"
+    return Product("S1", spec, by_wavelength=False, scale=1.0, blank=0.0, told=told)
 
 
 def kind_of(folder: str | Path, given: str | None) -> tuple[str, str]:

@@ -24,7 +24,9 @@ def product(folder: Path, options: Mapping[str, str | None]) -> Product:
         return before or sentinel2_offset.decide(dataset, path, given)
 
     told = f"Sentinel-2: bands of unit {str(unit).upper()} (option unit)"
-    return Product("S2", spec, by_wavelength=False, scale=1e-4, missing=0.0, told=told, subtracted=subtracted)
+    return Product(
+        "S2", spec, by_wavelength=False, scale=1e-4, missing=sentinel2_offset.MISSING, told=told, subtracted=subtracted
+    )
 
 
 def _check_unit(path: Path, spec: SensorSpec):
