@@ -28,6 +28,7 @@ class Packing:
       high: highest stored number that is data; inf: any.
       stated: whether scale or offset are stated; where not, numbers are in the unit that the array is said to have.
       unsigned: stored signed integers stand for unsigned ones (`_Unsigned`, of NetCDF 3 and Zarr).
+      masked: a mask beside the numbers says more of them, as in a GeoTIFF.
     """
 
     scale: float = 1.0
@@ -37,6 +38,7 @@ class Packing:
     high: float = math.inf
     stated: bool = False
     unsigned: bool = False
+    masked: bool = False
 
     @property
     def plain(self) -> bool:
@@ -97,7 +99,8 @@ def present(raw: np.ndarray, packing: Packing, missing: tuple[float, ...] = ()) 
     """Where stored numbers are data: finite, none of the missing ones, and in the valid range; bool in the shape of `raw`."""
     good = np.isfinite(raw) if raw.dtype.kind == "f" else np.ones(raw.shape, bool)
     for number in dict.fromkeys((*packing.missing, *missing)):
-        good &= raw != number
+        if _holds(raw.dtype, number, packing.unsigned):
+            good &= raw != number
     if packing.low > -math.inf:
         good &= raw >= packing.low
     if packing.high < math.inf:

@@ -44,7 +44,8 @@ def find(dataset, spec: SensorSpec, path, by_position: bool = False, only_used: 
     held = numbers.data_bands(dataset)
     told = wavelengths.of_dataset(dataset, path, held) if spec.kind != "radar" else None
     if told is None:
-        named = band_names.positions([dataset.descriptions[band - 1] for band in held], wanted, path)
+        descriptions = dataset.descriptions
+        named = band_names.positions([descriptions[band - 1] for band in held], wanted, path)
         if named is not None:
             return Found(tuple(held[i - 1] for i in named), "by name")
     if len(held) != len(spec.bands) and (told is None or len(held) < len(wanted.bands)):

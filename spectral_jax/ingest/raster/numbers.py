@@ -4,6 +4,7 @@ All that GDAL and CF know to mark a missing pixel counts: the nodata of each ban
 band, `NODATA_VALUES`, `_FillValue`, `missing_value` and a valid range in the tags, and NaN.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,17 +36,24 @@ def packings(dataset, path: Path, bands: Sequence[int] = ()) -> tuple[Packing, .
       ValueError: GDAL's scale and offset and the tags say two things, or something that is no packing.
     """
     of_file = {name: text for name, text in dataset.tags().items() if name.lower() in _CF}
+    masked = _masked(dataset)
+    # Each of these reads all bands, and most bands say the same.
+    scales, offsets, nodata, dtypes = dataset.scales, dataset.offsets, dataset.nodatavals, dataset.dtypes
+    read: dict[tuple, Packing] = {}
     out = []
     for band in bands or data_bands(dataset):
-        where = f"{path}: band {band}"
-        said: dict[str, object] = of_file | {n: t for n, t in dataset.tags(band).items() if n.lower() in _CF}
-        said = {name: _listed(value) for name, value in said.items()}
-        scale, offset, nodata = dataset.scales[band - 1], dataset.offsets[band - 1], dataset.nodatavals[band - 1]
-        if (scale, offset) != (1.0, 0.0):
-            said |= {"scale": scale, "offset": offset}
-        if nodata is not None:
-            said["nodata"] = nodata
-        out.append(packing.of_attributes(said, where, dataset.dtypes[band - 1]))
+        i = band - 1
+        of_band = tuple((name, text) for name, text in dataset.tags(band).items() if name.lower() in _CF)
+        key = (of_band, scales[i], offsets[i], str(nodata[i]), dtypes[i])
+        if key not in read:
+            said: dict[str, object] = {name: _listed(text) for name, text in (of_file | dict(of_band)).items()}
+            if (scales[i], offsets[i]) != (1.0, 0.0):
+                said |= {"scale": scales[i], "offset": offsets[i]}
+            if nodata[i] is not None:
+                said["nodata"] = nodata[i]
+            found = packing.of_attributes(said, f"{path}: band {band}", dtypes[i])
+            read[key] = dataclasses.replace(found, masked=masked)
+        out.append(read[key])
     return tuple(out)
 
 
@@ -74,8 +82,7 @@ def read(
         good = packing.present(_unsigned(raw, packed[0]), packed[0], missing)
     else:
         good = np.stack([packing.present(_unsigned(band, p), p, missing) for band, p in zip(raw, packed, strict=True)])
-    mask = _mask(dataset, path, bands, window)
-    return raw, good if mask is None else good & mask
+    return raw, good & _mask(dataset, path, bands, window) if packed[0].masked else good
 
 
 def unpacked(raw: np.ndarray, packed: Sequence[Packing]) -> np.ndarray:
@@ -95,19 +102,22 @@ def _unsigned(raw: np.ndarray, packed: Packing) -> np.ndarray:
 def _alpha(dataset) -> int | None:
     from rasterio.enums import ColorInterp
 
-    found = [band for band, kind in zip(dataset.indexes, dataset.colorinterp, strict=True) if kind == ColorInterp.alpha]
-    return found[0] if found and dataset.count > 1 else None
+    kinds = dataset.colorinterp
+    return kinds.index(ColorInterp.alpha) + 1 if ColorInterp.alpha in kinds and dataset.count > 1 else None
 
 
-def _mask(dataset, path: Path, bands: Sequence[int], window) -> np.ndarray | None:
-    """Where masks and alpha let a pixel count, bool [1 H W]; None where the file has neither."""
+def _masked(dataset) -> bool:
+    """Whether a mask or an alpha band says which pixels count."""
     from rasterio.enums import MaskFlags
 
+    return MaskFlags.per_dataset in dataset.mask_flag_enums[0] or _alpha(dataset) is not None
+
+
+def _mask(dataset, path: Path, bands: Sequence[int], window) -> np.ndarray:
+    """Where masks and alpha let a pixel count, bool [1 H W]."""
     alpha = _alpha(dataset)
     if alpha is not None:
         return geotiff.read(dataset, path, (alpha,), window) > 0
-    if MaskFlags.per_dataset not in dataset.mask_flag_enums[bands[0] - 1]:
-        return None
     return geotiff.read(dataset, path, (bands[0],), window, masks=True) > 0
 
 

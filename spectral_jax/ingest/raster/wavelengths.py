@@ -106,15 +106,20 @@ def _texts(dataset, band: int, file_tags: Mapping, header: Mapping, lists: Mappi
     """What stands for a band's centre, its width and their unit; None where nothing does."""
     tags = _lower(dataset.tags(band))
     unit = next((t[name] for t in (tags, file_tags, header) for name in UNIT_TAGS if t.get(name, "").strip()), "")
-    whole = {name: texts for name, texts in lists.items() if len(texts) == dataset.count}
-    said = [[*(tags.get(n) for n in names), *(whole[n][band - 1] for n in names if n in whole)] for names in (CENTRES, WIDTHS)]
-    centre, width = (next((text for text in texts if text and text.strip()), "") for texts in said)
+    centre, width = (next((tags[n] for n in names if tags.get(n, "").strip()), "") for names in (CENTRES, WIDTHS))
+    if lists:
+        centre = centre or _of_list(lists, CENTRES, band, dataset.count)
+        width = width or _of_list(lists, WIDTHS, band, dataset.count)
     if centre:
         return centre, width, unit
     imagery = dataset.tags(band, ns="IMAGERY")
     if "CENTRAL_WAVELENGTH_UM" in imagery:
         return imagery["CENTRAL_WAVELENGTH_UM"], imagery.get("FWHM_UM", ""), "um"
     return None
+
+
+def _of_list(lists: Mapping[str, list[str]], names: tuple[str, ...], band: int, count: int) -> str:
+    return next((lists[name][band - 1] for name in names if len(lists.get(name, ())) == count), "")
 
 
 def _length(text: str, unit: str, path, band: int, tag: str) -> tuple[float, float | None]:
@@ -129,19 +134,23 @@ def _length(text: str, unit: str, path, band: int, tag: str) -> tuple[float, flo
         raise ValueError(
             f"{path}: band {band}: expected a length such as 418.24 in the tag {tag!r}, got {text!r}; write the tag again."
         )
-    number, own = float(match[1].replace(",", ".")), match[2].strip().lower().rstrip(".")
-    stated = unit.strip().lower().rstrip(".")
+    return float(match[1].replace(",", ".")), _unit_nm(match[2], unit, text, f"{path}: band {band}", tag)
+
+
+def _unit_nm(behind: str, stated: str, text: str, where: str, tag: str) -> float | None:
+    """What one of the unit behind a number, or in wavelength_units, is in nanometres; None where neither states one."""
+    own, stated = (one.strip().lower().rstrip(".") for one in (behind, stated))
+    if not own and stated in UNITS_NM:
+        return UNITS_NM[stated]
     for one in (own, stated):
         if one not in UNSTATED and one not in UNITS_NM:
             raise ValueError(
-                f"{path}: band {band}: the unit of the tag {tag!r} is {one!r}, which is not known here; write it in nanometres."
+                f"{where}: the unit of the tag {tag!r} is {one!r}, which is not known here; write it in nanometres."
             )
     units = {UNITS_NM[one] for one in (own, stated) if one not in UNSTATED}
     if len(units) > 1:
-        raise ValueError(
-            f"{path}: band {band}: the tag {tag!r} reads {text!r}, and wavelength_units says {unit!r}; correct one of them."
-        )
-    return number, units.pop() if units else None
+        raise ValueError(f"{where}: the tag {tag!r} reads {text!r}, and wavelength_units says {stated!r}; correct one of them.")
+    return units.pop() if units else None
 
 
 def _listed(text: str) -> list[str]:

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,8 @@ from spectral_jax.sensors import SensorSpec
 MOST_CLIPPED = 0.01
 # Pixels that are looked at before a file is taken, where its numbers are not plainly those of the product.
 LOOKED_AT_PX, LOOKED_AT_BANDS = 64, 12
-# Of the numbers of a patch so many are judged.
-JUDGED = 1 << 14
+# Of the numbers of a patch so many are judged, of so many bands.
+JUDGED, JUDGED_BANDS = 1 << 12, 24
 
 
 class Option(NamedTuple):
@@ -48,8 +48,9 @@ class Product:
       missing: numbers that mean "no data" in the product even where a file does not say so; the spec's nodata always does.
       blank: a number that means "no data" where all bands of a pixel hold it, such as the 0 of a border; None: none does.
       told: a line about what was found out of the folder or its options; empty: nothing.
+      checked: (open file, its path): raises ValueError for a file of another kind than the product's. None: all will do.
       subtracted: (open file, its path, what an earlier run decided or None) to what is subtracted from the file's numbers, and
-        why; it raises ValueError for a file that does not fit. None: nothing is ever subtracted.
+        why; None: nothing is ever subtracted.
     """
 
     key: str
@@ -59,7 +60,8 @@ class Product:
     missing: tuple[float, ...] = ()
     blank: float | None = None
     told: str = ""
-    subtracted: Callable[[object, Path, Decision | None], Decision] | None = None
+    checked: Callable[[Any, Path], None] | None = None
+    subtracted: Callable[[Any, Path, Decision | None], Decision] | None = None
 
 
 class Reader(NamedTuple):
@@ -146,9 +148,12 @@ def look(product: Product, path: Path, before: Decision | None = None) -> Chip:
                 f"{path}: expected a tag 'wavelength' in every band (nm), and no band has one; {spec.name} is matched by "
                 "wavelength, never by position. Export it again with its wavelengths."
             )
+        if product.checked:
+            product.checked(dataset, path)
         packed = numbers.packings(dataset, path, found.index)
-        for band in found.index:
-            units.expect(dataset.units[band - 1] or "", spec.unit, f"{path}: band {band}")
+        for band, unit in zip(dataset.indexes, dataset.units, strict=True):
+            if unit and band in found.index:
+                units.expect(unit, spec.unit, f"{path}: band {band}")
         scale, offset = _scaling(packed, path, product)
         decision = None
         if product.subtracted:
@@ -157,7 +162,7 @@ def look(product: Product, path: Path, before: Decision | None = None) -> Chip:
         time = geotiff.time_days(dataset, path)
         missing = tuple(x for x in (*product.missing, spec.nodata) if x is not None)
         chip = Chip(product, path, grid, time, found.index, scale, offset, missing, packed, found.how, found.off_nm, decision)
-        if any(p.stated for p in packed) or np.dtype(dataset.dtypes[0]).kind == "f":
+        if any(p.stated for p in packed) or np.dtype(dataset.dtypes[0]).kind == "f" or product.scale == 1.0:
             _refuse_implausible(dataset, chip)
     return chip
 
@@ -178,44 +183,47 @@ def stored(chip: Chip, window: tuple[int, int, int]) -> Stored:
         raw, good = _read(dataset, chip, chip.band_index, chip.packed, window)
     # One factor and one shift, so that a product packed as the store is copied without rounding.
     factor, shift = chip.scale / spec.scale, (chip.offset - spec.offset) / spec.scale
-    exact = np.where(good, raw, 0.0) * factor + shift
+    if raw.dtype.kind in "iu" and factor == 1.0 and shift.is_integer():
+        exact = whole = raw.astype(np.int32 if raw.itemsize < 4 else np.int64) + int(shift)
+    else:
+        exact = np.where(good, raw, 0.0) * factor + shift
+        whole = np.rint(exact)
     where = f"{chip.path}, rows {window[0]} to {window[0] + window[2]}, columns {window[1]} to {window[1] + window[2]}"
     _judge(exact, good, chip, where)
-    whole = np.rint(exact)
     limits = np.iinfo(spec.dtype)
-    low = limits.min + (spec.nodata == limits.min)
-    high = limits.max - (spec.nodata == limits.max)
-    clipped = int(np.count_nonzero(((whole < low) | (whole > high)) & good))
+    inside = np.clip(whole, limits.min + (spec.nodata == limits.min), limits.max - (spec.nodata == limits.max))
+    clipped = int(np.count_nonzero((inside != whole) & good))
     if clipped > MOST_CLIPPED * raw.size:
         raise ValueError(
             f"{where}: {clipped / raw.size:.1%} of the numbers do not fit into {spec.dtype} (scale {spec.scale:g}), and at "
             f"most {MOST_CLIPPED:.0%} are clipped; is this {spec.quantity} in another unit?"
         )
-    whole = np.clip(whole, low, high)
-    return Stored(np.where(good, whole, 0.0 if spec.nodata is None else spec.nodata).astype(spec.dtype), clipped)
+    pixels = inside.astype(spec.dtype)
+    pixels[~good] = 0 if spec.nodata is None else int(spec.nodata)
+    return Stored(pixels, clipped)
 
 
 def _read(dataset, chip: Chip, band_index, packed, window) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of a window as float64 [C H W], and where they are data."""
+    """Numbers of a window as the file holds them [C H W], floats with 64 bits, and where they are data."""
     raw, good = numbers.read(dataset, chip.path, packed, band_index, window, chip.missing)
     if chip.product.blank is not None:
         good = good & (raw != chip.product.blank).any(axis=0)
-    return raw.astype(np.float64), good
+    return raw.astype(np.float64) if raw.dtype.kind == "f" else raw, good
 
 
 def _judge(exact: np.ndarray, good: np.ndarray, chip: Chip, where: str) -> None:
     """Judges numbers in steps of the store [C H W]; those of bands that no model sees may be anything."""
     spec, product = chip.product.spec, chip.product
-    used = list(spec.used_index)
-    some, there = (x if len(used) == len(x) else x[used] for x in (exact, good))
-    step = max(1, some.size // JUDGED)
-    values = some.reshape(-1)[::step] * spec.scale + spec.offset
+    chosen = list(spec.used_index[:: max(1, len(spec.used_index) // JUDGED_BANDS)])
+    step = max(1, len(chosen) * exact[0].size // JUDGED)
+    some, there = (x.reshape(len(x), -1)[:, ::step][chosen] for x in (exact, good))
+    values = some * spec.scale + spec.offset
     advice = f"convert them to {spec.quantity}" + (f" in {spec.unit}" if spec.unit != "1" else "")
     if product.scale != 1.0:
         advice = f"give {spec.quantity} * {1 / product.scale:g}, or a scale and offset in the file that tell its numbers"
     # Decibels are not packed in files; of packed numbers one step of the file is known.
     one = chip.scale if chip.scale != 1.0 else 0.0
-    plausible.check(values, there.reshape(-1)[::step], spec, where, one, advice)
+    plausible.check(values, there, spec, where, one, advice)
 
 
 def _refuse_implausible(dataset, chip: Chip) -> None:

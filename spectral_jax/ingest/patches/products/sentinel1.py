@@ -10,6 +10,9 @@ from spectral_jax.sensors import SensorSpec
 KINDS = ("rtc", "grd")
 
 
+WORDS = {"rtc": ("rtc", "gamma0", "gamma nought"), "grd": ("grd", "sigma0", "sigma nought")}
+
+
 def product(folder: Path, options: Mapping[str, str | None]) -> Product:
     """The product of the kind that the options name, or that the folder is known to hold.
 
@@ -18,8 +21,17 @@ def product(folder: Path, options: Mapping[str, str | None]) -> Product:
     """
     kind, why = kind_of(folder, options["kind"])
     spec = SensorSpec.load(f"sentinel1_{kind}")
+
+    def checked(dataset, path: Path) -> None:
+        stated = _stated(dataset)
+        if stated not in ("", kind):
+            raise ValueError(
+                f"{path}: its tags say that it is {stated.upper()}, and the chips are taken as {kind.upper()} ({why}); the two "
+                "differ by terrain correction. Put each kind into a folder of its own."
+            )
+
     told = f"Sentinel-1: {kind.upper()}, {spec.quantity} ({why})"
-    return Product("S1", spec, by_wavelength=False, scale=1.0, blank=0.0, told=told)
+    return Product("S1", spec, by_wavelength=False, scale=1.0, blank=0.0, told=told, checked=checked)
 
 
 def kind_of(folder: str | Path, given: str | None) -> tuple[str, str]:
@@ -39,17 +51,27 @@ def kind_of(folder: str | Path, given: str | None) -> tuple[str, str]:
     if given:
         return given, "given with the option kind"
     with geotiff.opened(first) as dataset:
-        tags = " ".join(f"{k} {v}" for k, v in dataset.tags().items()).lower()
-    words = {"rtc": ("rtc", "gamma0"), "grd": ("grd", "sigma0")}
+        stated = _stated(dataset)
+    if stated:
+        return stated, f"from the tags of {first.name}"
     folder = Path(folder).resolve()
-    for text, where in ((tags, f"the tags of {first.name}"), (folder.name.lower(), f"the folder's name {folder.name}")):
-        kinds = [kind for kind, names in words.items() if any(name in text for name in names)]
-        if len(kinds) == 1:
-            return kinds[0], f"from {where}"
+    named = _kinds(folder.name.lower())
+    if len(named) == 1:
+        return named[0], f"from the folder's name {folder.name}"
     raise ValueError(
         f"--product=sentinel1: are the chips of {folder} terrain corrected gamma0, or sigma0? Neither the tags of {first.name} "
         f"nor the folder's name say; give the option kind: --product=sentinel1:{folder},kind=rtc or kind=grd."
     )
+
+
+def _stated(dataset) -> str:
+    """The kind that a chip's tags and descriptions name; empty where they name none, or both."""
+    kinds = _kinds(" ".join([*(f"{k} {v}" for k, v in dataset.tags().items()), *map(str, dataset.descriptions)]).lower())
+    return kinds[0] if len(kinds) == 1 else ""
+
+
+def _kinds(text: str) -> list[str]:
+    return [kind for kind, words in WORDS.items() if any(word in text for word in words)]
 
 
 READER = Reader(

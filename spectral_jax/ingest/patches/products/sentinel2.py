@@ -1,11 +1,15 @@
 """Sentinel-2 L2A of unit a, b or c: (DN - offset) / 10000 in 12 bands at 10 m, 0 where there is no data."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from spectral_jax.ingest.patches.products.product import Option, Product, Reader
 from spectral_jax.ingest.raster import sentinel2_offset
 from spectral_jax.sensors import SensorSpec
+
+# "S2B", "S2B_MSIL2A_...", "Sentinel-2B".
+_UNIT = re.compile(r"^(?:S2|SENTINEL[- ]?2)([ABC])(?:$|[_ ])")
 
 
 def product(folder: Path, options: Mapping[str, str | None]) -> Product:
@@ -19,23 +23,30 @@ def product(folder: Path, options: Mapping[str, str | None]) -> Product:
     spec = SensorSpec.load(f"sentinel2{unit}_l2a")
     given = sentinel2_offset.given(options["offset"])
 
+    def checked(dataset, path: Path) -> None:
+        _check_unit(dataset, path, spec)
+
     def subtracted(dataset, path: Path, before: sentinel2_offset.Decision | None) -> sentinel2_offset.Decision:
-        _check_unit(path, spec)
         return before or sentinel2_offset.decide(dataset, path, given)
 
     told = f"Sentinel-2: bands of unit {str(unit).upper()} (option unit)"
     return Product(
-        "S2", spec, by_wavelength=False, scale=1e-4, missing=sentinel2_offset.MISSING, told=told, subtracted=subtracted
-    )
+        "S2", spec, by_wavelength=False, scale=1e-4, missing=sentinel2_offset.MISSING, told=told, checked=checked,
+        subtracted=subtracted,
+    )  # fmt: skip
 
 
-def _check_unit(path: Path, spec: SensorSpec):
-    unit = path.stem[:3].upper()
-    if unit in ("S2A", "S2B", "S2C") and spec.name != f"sentinel{unit[1:].lower()}_l2a":
-        raise ValueError(
-            f"{path}: the name says {unit}, and the option unit of --product=sentinel2 stands for {spec.name}; the units' "
-            "bands differ by up to 17 nm. Build their stores apart, each with its own unit."
-        )
+def _check_unit(dataset, path: Path, spec: SensorSpec):
+    """Compares the unit that a file's name or tags (SPACECRAFT_NAME, a product's name) say with the option's."""
+    texts = [path.stem[:3].upper(), *(str(value).upper() for value in dataset.tags().values())]
+    units = {match[1] for text in texts if (match := _UNIT.match(text))}
+    for unit in sorted(units):
+        if spec.name != f"sentinel2{unit.lower()}_l2a":
+            where = "the name says" if path.stem[:3].upper() == f"S2{unit}" else "its tags say"
+            raise ValueError(
+                f"{path}: {where} S2{unit}, and the option unit of --product=sentinel2 stands for {spec.name}; the units' "
+                "bands differ by up to 17 nm. Build their stores apart, each with its own unit."
+            )
 
 
 READER = Reader(
