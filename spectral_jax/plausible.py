@@ -17,7 +17,8 @@ from spectral_jax.sensors import SensorSpec
 ENOUGH = 64
 # Quantiles of larger arrays are taken of so many numbers, evenly picked.
 MOST_SORTED = 1 << 15
-# Numbers that are not whole, and all below so many steps of their packing, were never packed: they are fractions or percent.
+# Numbers all below so many steps of their packing were never packed: they are fractions or percent. Of reflectance * 1e4 it is
+# 0.01; lakes as dark are taken where a file states its scale itself.
 LEAST_STEPS = 100.0
 # Of the numbers out of range at least so many, and half, are one and the same: a fill value that nothing declares.
 REPEATED = 8
@@ -61,7 +62,13 @@ def limits(spec: SensorSpec) -> Limits | None:
 
 
 def check(
-    values: np.ndarray, good: np.ndarray, spec: SensorSpec, where: str, step: float = 0.0, advice: str = "convert the numbers"
+    values: np.ndarray,
+    good: np.ndarray,
+    spec: SensorSpec,
+    where: str,
+    step: float = 0.0,
+    advice: str = "convert the numbers",
+    stated: bool = False,
 ) -> None:
     """Refuses numbers that cannot be the sensor's quantity.
 
@@ -72,17 +79,18 @@ def check(
       where: they are from (file, array, band), which begins the sentence.
       step: what one step of the packing that was undone is worth, in `spec.unit`; 0: nothing was unpacked.
       advice: what to do, which ends the sentence.
+      stated: whether the file itself states that packing; then whole numbers may be as small as they like.
 
     Raises:
       ValueError: they cannot be; the sentence says what was seen and what it looks like.
     """
     allowed = limits(spec)
-    found = "" if allowed is None else fault(np.asarray(values), np.asarray(good), allowed, step)
+    found = "" if allowed is None else fault(np.asarray(values), np.asarray(good), allowed, step, stated)
     if allowed is not None and found:
         raise ValueError(f"{where}: expected {allowed.what}, and {found}; {advice}.")
 
 
-def fault(values: np.ndarray, good: np.ndarray, allowed: Limits, step: float = 0.0) -> str:
+def fault(values: np.ndarray, good: np.ndarray, allowed: Limits, step: float = 0.0, stated: bool = False) -> str:
     """What is wrong with numbers, as a phrase; empty where they can be.
 
     Args:
@@ -90,6 +98,7 @@ def fault(values: np.ndarray, good: np.ndarray, allowed: Limits, step: float = 0
       good: True where a number counts, of the shape of `values`.
       allowed: their limits.
       step: see `check`.
+      stated: see `check`.
     """
     numbers = values[good]
     if not numbers.size:
@@ -118,18 +127,15 @@ def fault(values: np.ndarray, good: np.ndarray, allowed: Limits, step: float = 0
         return f"{_share(zeros, numbers.size)} of the numbers are exactly 0, which files are filled up with: a fill value"
     if top < allowed.least_top:
         return f"they are at most {top:.4g}: fractions were taken for packed numbers, or a scale was applied twice"
-    if step and top < LEAST_STEPS * step and np.mean(np.abs(some / step - np.rint(some / step)) > 1e-3) > 0.5:
-        return (
-            f"the numbers that stand for it are no whole ones and at most {top / step:.4g}, where {1 / step:g} stands for 1: "
-            "they are fractions or percent"
-        )
+    if step and top < LEAST_STEPS * step and not (stated and _mostly_whole(some / step)):
+        return f"the numbers that stand for it are at most {top / step:.4g}, where {1 / step:g} stands for 1: they are percent"
     return ""
 
 
 def _looks_like(median: float, top: float, allowed: Limits) -> str:
     """What the numbers look like, as the end of a phrase: a packing or a unit with which they would be in their limits."""
     if allowed.unit == "dB":
-        if median >= 0 and top < 10.0:
+        if 0.0 <= median < 3.0:
             return ": they look like linear power, 10 * log10 of them is dB"
         if allowed.median_low <= median / 100.0 <= allowed.median_high:
             return ": they look like dB * 100"
@@ -140,6 +146,10 @@ def _looks_like(median: float, top: float, allowed: Limits) -> str:
         if allowed.high < top and top / factor <= allowed.high and median / factor > 20 * allowed.least_top:
             return f": they look like {words}"
     return ""
+
+
+def _mostly_whole(numbers: np.ndarray) -> bool:
+    return bool(np.mean(np.abs(numbers - np.rint(numbers)) < 1e-3) > 0.5)
 
 
 def _share(part: int, whole: int) -> str:

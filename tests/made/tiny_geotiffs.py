@@ -19,7 +19,7 @@ BY_DETECTOR = [i for name in ("VNIR", "SWIR") for i, b in enumerate(ENMAP.bands)
 def write_tif(path: Path, pixels, pixel_m, left=500000.0, top=5800000.0, crs="EPSG:32633", tags=None, band_tags=None, **more):
     """A GeoTIFF with pixels [C H W]; `more` are the dataset's scales, offsets and descriptions, or fields of its profile."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    after = {k: more.pop(k) for k in ("scales", "offsets", "descriptions") if k in more}
+    after = {k: more.pop(k) for k in ("scales", "offsets", "descriptions", "units") if k in more}
     more.setdefault("transform", rasterio.Affine(pixel_m, 0.0, left, 0.0, -pixel_m, top))
     count, height, width = pixels.shape
     with warnings.catch_warnings():

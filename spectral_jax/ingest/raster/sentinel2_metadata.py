@@ -69,7 +69,7 @@ def _from_tags(tags: Mapping[str, object], where: str, what: str) -> list[_Said]
     """Statements of names and values, in whatever spelling: `s2:processing_baseline`, `PROCESSING_BASELINE`."""
     offsets: dict[str, float] = {}
     taken, baseline, made = [], [], []
-    for tag, value in tags.items():
+    for tag, value in map(_rejoined, tags.items()):
         name, text = tag.rpartition(":")[2].upper().replace("-", "_").replace(" ", "_"), str(value).strip()
         label = f"{what} {tag}"
         if _OFFSETS.match(name):
@@ -91,6 +91,13 @@ def _from_tags(tags: Mapping[str, object], where: str, what: str) -> list[_Said]
         )
     first = [_Said("product", Statement(next(iter(offsets.values())), f"{what} {next(iter(offsets))}"))] if offsets else []
     return [*first, *taken, *baseline, *made]
+
+
+def _rejoined(item: tuple[str, object]) -> tuple[str, object]:
+    """A tag and its text, where GDAL took the first colon of `s2:processing_baseline=02.14` for the end of its name."""
+    tag, value = item
+    match = re.fullmatch(r"([\w:.-]+)=(.*)", value, re.DOTALL) if isinstance(value, str) else None
+    return (f"{tag}:{match[1]}", match[2]) if match else item
 
 
 def _from_gdal(dataset, path: Path) -> list[_Said]:
