@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from spectral_jax.ingest.raster import numbers
+
 OFFSET = 1000.0
 # Products made before have no offset, whenever they were sensed (ESA: deployment of baseline 04.00).
 DEPLOYED = np.datetime64("2022-01-25")
@@ -53,7 +55,7 @@ def statements(dataset, path: Path) -> list[Statement]:
       ValueError: something is stated that cannot be understood, or the product is of level 1C.
     """
     tags = dict(dataset.tags())
-    found = [*_from_tags(tags, f"{path}", "tag"), *_from_gdal(dataset, path)]
+    found = [*_from_tags(tags, f"{path}", "tag"), *_from_packing(dataset, path)]
     for beside in _xml_beside(path):
         found += _from_xml(beside, path)
     for beside in (path.with_suffix(".json"), path.with_name(f"{path.stem}_stac.json"), path.with_suffix(".stac.json")):
@@ -100,10 +102,11 @@ def _rejoined(item: tuple[str, object]) -> tuple[str, object]:
     return (f"{tag}:{match[1]}", match[2]) if match else item
 
 
-def _from_gdal(dataset, path: Path) -> list[_Said]:
-    if not any(dataset.offsets):
+def _from_packing(dataset, path: Path) -> list[_Said]:
+    """The offset that the file's bands state themselves; a scale alone does not say that there is none."""
+    offsets = {round(-one.offset / one.scale, 6) for one in numbers.packings(dataset, path)}
+    if offsets == {0.0}:
         return []
-    offsets = {round(-offset / scale, 6) for offset, scale in zip(dataset.offsets, dataset.scales, strict=True)}
     if len(offsets) > 1:
         raise ValueError(f"{path}: expected one scale and one offset for all bands, got {len(offsets)} offsets; rewrite them.")
     return [_Said("file", Statement(offsets.pop(), "scale and offset of the file's bands"))]

@@ -255,5 +255,4 @@ def _scaling(packed: tuple[Packing, ...], path: Path, product: Product) -> tuple
         raise ValueError(
             f"{path}: expected one scale and one offset for all bands, got {len(scales)} and {len(offsets)}; rewrite them."
         )
-    scale, offset = scales.pop(), offsets.pop()
-    return (product.scale, 0.0) if scale == 1.0 and offset == 0.0 else (scale, offset)
+    return (scales.pop(), offsets.pop()) if packed[0].stated else (product.scale, 0.0)
