@@ -171,7 +171,7 @@ def _checks(function, checkers):
 
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 # Folders of tests that are about more than one module.
-ACROSS = ("contract", "oracles", "multiprocess")
+ACROSS = ("contract", "oracles", "multiprocess", "cases")
 
 
 @pytest.mark.parametrize("path", TESTS, ids=name)

@@ -146,7 +146,8 @@ def _low_percentiles(dataset, path: Path) -> np.ndarray:
     packed = numbers.packings(dataset, path, bands)
     parts = [numbers.read(dataset, path, packed, bands, window, MISSING) for window in _windows(dataset)]
     pixels = np.concatenate([raw.reshape(len(bands), -1) for raw, _ in parts], axis=1)
-    good = np.concatenate([valid.reshape(len(bands), -1) for _, valid in parts], axis=1)
+    # A number below 0 is a fill value that nothing declares, or was 1000 higher: neither says that there is no offset.
+    good = np.concatenate([valid.reshape(len(bands), -1) for _, valid in parts], axis=1) & (pixels > 0)
     return np.array([np.percentile(band[there], PERCENTILE) for band, there in zip(pixels, good, strict=True) if there.any()])
 
 

@@ -221,8 +221,8 @@ def _judge(exact: np.ndarray, good: np.ndarray, chip: Chip, where: str) -> None:
     advice = f"convert them to {spec.quantity}" + (f" in {spec.unit}" if spec.unit != "1" else "")
     if product.scale != 1.0:
         advice = f"give {spec.quantity} * {1 / product.scale:g}, or a scale and offset in the file that tell its numbers"
-    # Decibels are not packed in files; of packed numbers one step of the file is known.
-    one = chip.scale if chip.scale != 1.0 else 0.0
+    # Decibels are not packed in files.
+    one = product.scale if product.scale != 1.0 else 0.0
     plausible.check(values, there, spec, where, one, advice, chip.packed[0].stated)
 
 
