@@ -268,3 +268,15 @@ def test_what_is_no_time_of_a_satellite_is_refused(tmp_path, time):
     write_s2(tmp_path / "x.tif", tags={"datetime": time})
     with pytest.raises(ValueError, match=f"x.tif: expected a time .*in the tag datetime, got '{time}'"):
         product.look(S2_CHIPS, tmp_path / "x.tif")
+
+
+def test_a_store_in_which_nothing_is_valid_is_refused_and_an_empty_band_is_told(tmp_path):
+    numbers = np.full((12, 12, 12), 2000, np.int16)
+    numbers[3] = 0  # no pixel holds data in every band
+    write_s2(tmp_path / "s2" / "x.tif", pixels=numbers)
+    with pytest.raises(ValueError, match="of all 1 patches that were written no pixel holds data .*S2: 1 bands are empty"):
+        build_into(tmp_path / "out.zarr", f"sentinel2:{tmp_path / 's2'},offset=0")
+    write_enmap(tmp_path / "enmap" / "x.tif")
+    done = build_into(tmp_path / "both.zarr", f"enmap:{tmp_path / 'enmap'}", f"sentinel2:{tmp_path / 's2'},offset=0")
+    assert done.void == {"S2": ("B04",)}
+    assert "S2: B04 hold no data in any patch, so a model sees no pixel of S2" in done.text()

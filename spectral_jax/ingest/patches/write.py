@@ -26,6 +26,7 @@ class BuildSummary:
       valid: sensor key -> part of the pixels written by this run that hold data in every used band.
       empty: patches written by this run in which no pixel does.
       clipped: numbers written by this run that lay outside the range of the store's type and were moved to its ends.
+      void: sensor key -> used bands of which no number written by this run holds data; while there is one, no pixel counts.
     """
 
     store: Store
@@ -34,6 +35,7 @@ class BuildSummary:
     valid: dict[str, float]
     empty: int
     clipped: int = 0
+    void: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     def text(self) -> str:
         """What was done and what to do next, in lines."""
@@ -47,6 +49,8 @@ class BuildSummary:
             sensors = ", ".join(f"{key} ({spec.name})" for key, spec in group.sensors.items())
             lines.append(f"  group {group.name}: {group.locations} locations, at most {group.dates} dates, {sensors}")
         lines += [f"  {key}: {part:.1%} of the pixels hold data in every used band" for key, part in self.valid.items()]
+        for key, bands in self.void.items():
+            lines.append(f"  {key}: {', '.join(bands[:5])} hold no data in any patch, so a model sees no pixel of {key}")
         if self.empty:
             lines.append(f"  {self.empty} patches hold no such pixel; they are stored, and a model sees them as missing")
         if self.clipped:
@@ -71,11 +75,16 @@ class _Progress:
         self.total, self.report = total, report
         self.written = self.skipped = self.empty = self.clipped = 0
         self.pixels: dict[str, list[int]] = {}
+        self.seen: dict[str, np.ndarray] = {}  # which used bands held data in any patch
+        self.bands: dict[str, list[str]] = {}
         self.start = self.last = time.monotonic()
 
     def add(self, key: str, spec, pixels: np.ndarray):
         used = pixels[list(spec.used_index)]
-        good = int((used != spec.nodata).all(axis=0).sum()) if spec.nodata is not None else used[0].size
+        there = used != spec.nodata if spec.nodata is not None else np.ones(used.shape, bool)
+        good = int(there.all(axis=0).sum())
+        self.bands[key] = [band.name for band in spec.used]
+        self.seen[key] = there.any(axis=(1, 2)) | self.seen.get(key, np.zeros(len(used), bool))
         counts = self.pixels.setdefault(key, [0, 0])
         counts[0] += good
         counts[1] += used[0].size
@@ -115,7 +124,14 @@ def write(store: Store, plans: list[plan.GroupPlan], report: Callable[[str], Non
     if progress.written:
         progress.say()
     valid = {key: good / total for key, (good, total) in progress.pixels.items()}
-    return BuildSummary(store, progress.written, progress.skipped, valid, progress.empty, progress.clipped)
+    void = {key: tuple(np.array(progress.bands[key])[~seen].tolist()) for key, seen in progress.seen.items() if not seen.all()}
+    if valid and not any(valid.values()):
+        raise ValueError(
+            f"{store.path}: of all {progress.written} patches that were written no pixel holds data in every used band "
+            f"({'; '.join(f'{key}: {len(bands)} bands are empty' for key, bands in void.items()) or 'never all bands at once'}); "
+            "nothing can be trained on it. Look at the files' fill values and masks, and build it again."
+        )
+    return BuildSummary(store, progress.written, progress.skipped, valid, progress.empty, progress.clipped, void)
 
 
 def _write_sensor(group: Group, group_plan: plan.GroupPlan, key: str, footprint_m: float, progress: _Progress):
