@@ -8,11 +8,16 @@ Stores of this package are Zarr v3 with the attribute `spectral_jax_store`. Arch
 the caller.
 """
 
+import base64
 import dataclasses
 import json
 import os
+import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from spectral_jax.data import store_archive, store_format, store_write
 from spectral_jax.data.store_group import Group
@@ -159,8 +164,38 @@ def open_store(path: str | os.PathLike, specs: Mapping[str, SensorSpec] | None =
     return Store(path, footprint_m, False, (), {}, groups)
 
 
-def open_arrays(path: str | os.PathLike, cache_bytes: int = 64 * 2**20) -> dict:
-    """The arrays of one Zarr group of any origin, version 2 or 3, by name: TensorStore arrays, of which nothing is read yet.
+@dataclasses.dataclass(frozen=True)
+class ArrayOfOthers:
+    """An array of a Zarr group that somebody else wrote; nothing of it is read until it is asked for.
+
+    Attributes:
+      source: a TensorStore array.
+      attrs: what its metadata says of it (`.zattrs` of version 2, `attributes` of version 3); its fill value as `_FillValue`,
+        where no attribute names one and it is not 0, which is what nobody chose.
+    """
+
+    source: Any
+    attrs: dict[str, Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the array."""
+        return tuple(self.source.shape)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the stored numbers."""
+        return self.source.dtype.numpy_dtype
+
+    def __getitem__(self, index) -> np.ndarray:
+        return np.asarray(self.source[index].read().result())
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return np.asarray(self.source.read().result(), dtype)
+
+
+def open_arrays(path: str | os.PathLike, cache_bytes: int = 64 * 2**20) -> dict[str, ArrayOfOthers]:
+    """The arrays of one Zarr group of any origin, version 2 or 3, by name, with their attributes.
 
     Chunks that were never written hold the array's fill value, as the Zarr specification says.
 
@@ -172,13 +207,32 @@ def open_arrays(path: str | os.PathLike, cache_bytes: int = 64 * 2**20) -> dict:
     if not Path(path).is_dir():
         raise FileNotFoundError(f"Zarr group {path}: expected a folder, and there is none; give the folder of the arrays.")
     files = [(p, driver, file) for p in sorted(Path(path).iterdir()) for driver, file in store_archive.METADATA.items()]
-    drivers = {
-        p.name: driver
-        for p, driver, file in files
-        if (p / file).is_file() and "shape" in _json(f"{p / file}", (p / file).read_bytes())
-    }
-    arrays = store_format.Arrays(path, cache_bytes)
-    return {name: arrays.open(name, driver) for name, driver in drivers.items()}
+    arrays, out = store_format.Arrays(path, cache_bytes), {}
+    for p, driver, file in files:
+        metadata = _json(f"{p / file}", (p / file).read_bytes()) if (p / file).is_file() else {}
+        if "shape" in metadata:
+            out[p.name] = ArrayOfOthers(arrays.open(p.name, driver), _attributes_of(p, metadata))
+    return out
+
+
+def _attributes_of(folder: Path, metadata: dict) -> dict[str, Any]:
+    beside = folder / ".zattrs"
+    said = _json(str(beside), beside.read_bytes()) if beside.is_file() else metadata.get("attributes") or {}
+    if not isinstance(said, dict):
+        raise ValueError(f"{beside}: expected the attributes of an array by name, got a {type(said).__name__}; write it again.")
+    if isinstance(said.get("_FillValue"), str):
+        said = said | {"_FillValue": _decoded(said["_FillValue"])}
+    fill = metadata.get("fill_value")
+    chosen = fill not in (None, 0, 0.0, False, "") and "_FillValue" not in said
+    return said | ({"_FillValue": fill} if chosen else {})
+
+
+def _decoded(text: str) -> float | str:
+    """A fill value that xarray wrote into Zarr version 3: the eight bytes of a double in base 64; other texts as they are."""
+    try:
+        return struct.unpack("<d", base64.b64decode(text, validate=True))[0]
+    except (ValueError, struct.error):
+        return text
 
 
 def _open_ours(path: str, arrays: store_format.Arrays, attributes: dict) -> Store:

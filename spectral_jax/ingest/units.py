@@ -44,6 +44,12 @@ def meaning(text: str, where: str) -> str:
     return WRITTEN[plain]
 
 
+def per_one(text: str) -> float | None:
+    """What stands for 1 in numbers of a unit such as "reflectance * 1e4" or "brightness * 255"; None of other units."""
+    match = _STORED.match(re.sub(r"\s+", "", text.lower()))
+    return float(match["after"] or match["before"]) if match else None
+
+
 def expect(text: str, unit: str, where: str, stored: bool = True) -> None:
     """Refuses a stated unit that is not the wanted one.
 

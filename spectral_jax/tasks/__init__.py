@@ -7,6 +7,7 @@ In the order in which they may import one another:
   samples: images, validity, labels, channels, scenes and places
   classes: from the raw codes of a label raster to class indices
   ground: distances between images, in metres
+  order: channels of several files brought into the order of the first
   readers: one file a layout on disk
   read: the samples of a task from a folder, whatever its layout
 """

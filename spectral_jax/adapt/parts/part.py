@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from spectral_jax.adapt.parts.source import Source
+from spectral_jax.adapt.parts.source import Source, judge
 from spectral_jax.means import IGNORED
 from spectral_jax.tasks.samples import Rows, TaskData
 
@@ -106,6 +106,9 @@ class Part:
         stored = np.stack([whole[..., list(one)] for one in self.source.index])
         seen = np.stack([there[..., list(one)].all(axis=-1) for one in self.source.index])
         image = stored.astype(np.float32) * np.float32(self.source.scale)
+        if self.source.offset:
+            image += np.float32(self.source.offset)
+        judge(image, seen, self.source, self.data, row)
         label = _counted(_label(np.asarray(self.data.labels[row])), seen)
         image = np.where(seen[..., None], image, np.float32(0))
         if self.resize_px and seen.shape[1:] != (self.resize_px, self.resize_px):

@@ -1,13 +1,22 @@
 """Which sensor a task's images are of, by wavelength, and where its bands are among the channels of the files."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 
+from spectral_jax import plausible
 from spectral_jax.sensors import CENTRE_TOLERANCE_NM, Band, SensorSpec
 from spectral_jax.sensors import names as sensor_names
 from spectral_jax.sentences import unknown
+from spectral_jax.tasks.readers import rasters
 from spectral_jax.tasks.samples import Channel, TaskData
+from spectral_jax.tasks.spec import ChannelGroup
+
+# Samples that are looked at before anything is trained; the others are judged when they are read.
+LOOKED_AT = 16
+# Of a sample about so many numbers are judged, of so many bands.
+JUDGED, JUDGED_BANDS = 1 << 12, 24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,12 +27,14 @@ class Source:
       sensor: bands as the files state them, in the order of wavelength, without the bad intervals of the sensor's table and
         without channels that hold no data.
       index: for each date, the position of each band among the channels [T C].
-      scale: stored number times this is the physical value.
+      scale: stored number * scale + offset is the physical value.
+      offset: see `scale`.
     """
 
     sensor: SensorSpec
     index: tuple[tuple[int, ...], ...]
     scale: float
+    offset: float = 0.0
 
     @property
     def dates(self) -> int:
@@ -35,15 +46,16 @@ def source_of(data: TaskData, sensor: str = "") -> Source:
     """The source sensor of a task, from its channels and the table of `data_specs/sensors`.
 
     Channels are matched by wavelength, not by position. A band of the table's bad intervals is left out, and so is a channel
-    without a single valid pixel on any date of the first sample. A width that the files do not give is that of the table.
+    without a single valid pixel on any date of samples from the whole set. A width that the files do not give is that of the
+    table. Some samples are judged, so that a wrong unit is told before anything is trained.
 
     Args:
       data: the task.
       sensor: which of the task's sensors; empty: the only one.
 
     Raises:
-      ValueError: several sensors and none is chosen, a sensor without a table, a channel without a wavelength, or dates of
-        different bands.
+      ValueError: several sensors and none is chosen, a sensor without a table, a channel without a wavelength, dates of
+        different bands, no pixel that holds data in all bands, or numbers that cannot be in the unit that the task states.
     """
     chosen = _channels_of(data, sensor)
     name = data.channels[chosen[0]].sensor
@@ -53,7 +65,8 @@ def source_of(data: TaskData, sensor: str = "") -> Source:
             "unit and no bad bands; add one, or name a known sensor in [[channels]]."
         )
     table = SensorSpec.load(name)
-    holds = np.asarray(np.asarray(data.valid[0]).any(axis=(0, 1)))
+    looked_at = _spread(len(data))
+    holds = np.any([np.asarray(data.valid[row]).any(axis=(0, 1)) for row in looked_at], axis=0)
     of_channel = {i: _band(data.channels[i], table, data.task.name) for i in chosen}
     centre = {i: data.channels[i].centre_nm for i in chosen}
     held_nm = {centre[i] for i in chosen if holds[i]}
@@ -75,9 +88,66 @@ def source_of(data: TaskData, sensor: str = "") -> Source:
         table, bands=bands, bad_intervals_nm=(), mean=(), std=(), srf_file="", dtype="float32", scale=1.0, offset=0.0,
         nodata=None, valid_range=None,
     )  # fmt: skip
-    # A unit of 1 says that the numbers are reflectance already; anything else is stored as the sensor's product stores it.
-    stored = data.channels[index[0][0]].unit not in ("1", table.unit)
-    return Source(spec, tuple(map(tuple, index)), table.scale if stored else 1.0)
+    unit = data.channels[index[0][0]].unit
+    source = Source(spec, tuple(map(tuple, index)), *rasters.scale_of(ChannelGroup(name, unit=unit)))
+    _judge(data, source, looked_at)
+    return source
+
+
+def judge(image: np.ndarray, seen: np.ndarray, source: Source, data: TaskData, row: int) -> None:
+    """Refuses a sample whose numbers cannot be its sensor's quantity.
+
+    Args:
+      image: physical numbers [T H W C].
+      seen: valid [T H W].
+      source: of the task.
+      data: the task, whose file the sentence names.
+      row: number of the sample.
+
+    Raises:
+      ValueError: they cannot.
+    """
+    bands = slice(None, None, max(1, image.shape[-1] // JUDGED_BANDS))
+    some = image.reshape(-1, image.shape[-1])[:: max(1, seen.size * JUDGED_BANDS // JUDGED), bands]
+    there = np.broadcast_to(seen.reshape(-1, 1)[:: max(1, seen.size * JUDGED_BANDS // JUDGED)], some.shape)
+    advice = f"correct the numbers, or the unit in [[channels]] of {data.task.path or data.task.name}"
+    step = source.scale if source.scale != 1.0 else 0.0
+    plausible.check(some, there, source.sensor, f"task {data.task.name}: {where(data, row)}", step, advice, stated=True)
+
+
+def where(data: TaskData, row: int) -> str:
+    """A sample, with its file where it is read from one."""
+    files = getattr(data.images, "files", None)
+    at = files[row] if files is not None else None
+    at = at[0] if isinstance(at, tuple) else at
+    paths = getattr(at, "images", at if isinstance(at, Path) else None)
+    file = paths[0] if isinstance(paths, tuple) and paths else paths
+    return f"sample {data.names[row]}{f' ({file})' if file is not None else ''}"
+
+
+def _judge(data: TaskData, source: Source, looked_at: list[int]) -> None:
+    empty = []
+    for row in looked_at:
+        whole, valid = np.asarray(data.images[row]), np.asarray(data.valid[row])
+        seen = np.stack([valid[..., list(one)].all(axis=-1) for one in source.index])
+        if not seen.any():
+            empty.append(row)
+            continue
+        image = np.stack([whole[..., list(one)] for one in source.index]).astype(np.float32)
+        judge(image * np.float32(source.scale) + np.float32(source.offset), seen, source, data, row)
+    if len(empty) == len(looked_at):
+        valid = np.asarray(data.valid[empty[0]])
+        void = [i + 1 for i in source.index[0] if not valid[..., i].any()]
+        raise ValueError(
+            f"task {data.task.name}: no pixel of {len(empty)} samples from the whole set holds data in every band of "
+            f"{source.sensor.name}; in {where(data, empty[0])} {len(void)} channels are empty (the first is {void[:1]}). Look "
+            "at the fill values, or take these channels out."
+        )
+
+
+def _spread(count: int) -> list[int]:
+    """At most `LOOKED_AT` numbers of samples from the first to the last, evenly spaced."""
+    return sorted({round(i) for i in np.linspace(0, count - 1, min(count, LOOKED_AT))}) if count else []
 
 
 def _channels_of(data: TaskData, sensor: str) -> list[int]:

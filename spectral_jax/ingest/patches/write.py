@@ -126,10 +126,11 @@ def write(store: Store, plans: list[plan.GroupPlan], report: Callable[[str], Non
     valid = {key: good / total for key, (good, total) in progress.pixels.items()}
     void = {key: tuple(np.array(progress.bands[key])[~seen].tolist()) for key, seen in progress.seen.items() if not seen.all()}
     if valid and not any(valid.values()):
+        empty = "; ".join(f"{key}: {len(bands)} bands are empty" for key, bands in void.items())
         raise ValueError(
             f"{store.path}: of all {progress.written} patches that were written no pixel holds data in every used band "
-            f"({'; '.join(f'{key}: {len(bands)} bands are empty' for key, bands in void.items()) or 'never all bands at once'}); "
-            "nothing can be trained on it. Look at the files' fill values and masks, and build it again."
+            f"({empty or 'never all bands at once'}); nothing can be trained on it. Look at the files' fill values and masks, "
+            "and build it again."
         )
     return BuildSummary(store, progress.written, progress.skipped, valid, progress.empty, progress.clipped, void)
 

@@ -60,6 +60,12 @@ def positions(descriptions: Sequence[str | None], spec: SensorSpec, path) -> tup
     return tuple(found[band.name][0] for band in spec.bands)
 
 
+def any_known(descriptions: Sequence[str | None], spec: SensorSpec) -> bool:
+    """Whether any description names a band of the sensor."""
+    known = _known(spec)
+    return any(_name(text, known) is not None for text in descriptions if text)
+
+
 def _mute(texts: list[str], path) -> bool:
     if len(set(texts)) == 1 and (len(texts) > 1 or not texts[0]):
         return True

@@ -41,7 +41,7 @@ def find(dataset, spec: SensorSpec, path, by_position: bool = False, only_used: 
         the sentence names file and band.
     """
     wanted = spec.without_bad_bands() if only_used else spec
-    held = numbers.data_bands(dataset)
+    held = numbers.data_bands(dataset, len(spec.bands))
     told = wavelengths.of_dataset(dataset, path, held) if spec.kind != "radar" else None
     if told is None:
         descriptions = dataset.descriptions

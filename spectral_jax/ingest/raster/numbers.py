@@ -18,9 +18,13 @@ from spectral_jax.ingest.raster import geotiff
 _CF = ("scale_factor", "add_offset", "_fillvalue", "missing_value", "valid_range", "valid_min", "valid_max", "_unsigned")
 
 
-def data_bands(dataset) -> tuple[int, ...]:
-    """The bands of an open file counted from 1, without its alpha band."""
-    alpha = _alpha(dataset)
+def data_bands(dataset, expected: int = 0) -> tuple[int, ...]:
+    """The bands of an open file counted from 1, without its alpha band.
+
+    Four bands of 8 bits are written as red, green, blue and alpha unless told otherwise, whatever they are: with as many bands
+    as `expected` (0: not known) there is no alpha among them.
+    """
+    alpha = None if dataset.count == expected else _alpha(dataset)
     return tuple(band for band in dataset.indexes if band != alpha)
 
 
@@ -36,12 +40,13 @@ def packings(dataset, path: Path, bands: Sequence[int] = ()) -> tuple[Packing, .
       ValueError: GDAL's scale and offset and the tags say two things, or something that is no packing.
     """
     of_file = {name: text for name, text in dataset.tags().items() if name.lower() in _CF}
-    masked = _masked(dataset)
+    bands = tuple(bands) or data_bands(dataset)
+    masked = _masked(dataset, bands)
     # Each of these reads all bands, and most bands say the same.
     scales, offsets, nodata, dtypes = dataset.scales, dataset.offsets, dataset.nodatavals, dataset.dtypes
     read: dict[tuple, Packing] = {}
     out = []
-    for band in bands or data_bands(dataset):
+    for band in bands:
         i = band - 1
         of_band = tuple((name, text) for name, text in dataset.tags(band).items() if name.lower() in _CF)
         key = (of_band, scales[i], offsets[i], str(nodata[i]), dtypes[i])
@@ -106,11 +111,14 @@ def _alpha(dataset) -> int | None:
     return kinds.index(ColorInterp.alpha) + 1 if ColorInterp.alpha in kinds and dataset.count > 1 else None
 
 
-def _masked(dataset) -> bool:
-    """Whether a mask or an alpha band says which pixels count."""
+def _masked(dataset, bands: Sequence[int]) -> bool:
+    """Whether a mask, or an alpha band beside the bands, says which pixels count."""
     from rasterio.enums import MaskFlags
 
-    return MaskFlags.per_dataset in dataset.mask_flag_enums[0] or _alpha(dataset) is not None
+    alpha, flags = _alpha(dataset), dataset.mask_flag_enums[0]
+    if alpha is not None:
+        return alpha not in bands
+    return MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
 
 
 def _mask(dataset, path: Path, bands: Sequence[int], window) -> np.ndarray:

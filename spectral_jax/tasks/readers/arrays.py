@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from spectral_jax.tasks import classes
+from spectral_jax.ingest import packing
+from spectral_jax.ingest.raster import wavelengths
+from spectral_jax.tasks import classes, order
 from spectral_jax.tasks.readers import rasters
 from spectral_jax.tasks.samples import Channel, FileSequence, TaskData
-from spectral_jax.tasks.spec import TaskSpec
+from spectral_jax.tasks.spec import ChannelGroup, TaskSpec
 
 # From a path to its arrays by name. An array has a shape, takes a row number in brackets, and `np.asarray` reads it.
 Opened = Callable[[Path], AbstractContextManager[Mapping]]
@@ -39,18 +41,22 @@ def labelled(spec: TaskSpec, folder: Path, parts: Sequence[str], ending: str, op
         raise FileNotFoundError(
             f"task {spec.name}: expected {' or '.join(f'{p}{ending}' for p in parts)} in {folder}, and none is there."
         )
-    labels, where, scenes, blocks, splits = [], [], [], [], []
+    labels, where, said, scenes, blocks, splits = [], [], [], [], [], []
     channels: tuple[Channel, ...] = ()
+    places: tuple[int, ...] | None = None
     for part, path in files.items():
         with opened(path) as held:
-            count = _array(held, path, spec.option("images")).shape[0]
-            channels = channels or _channels(held, path, spec)
+            count = _images(held, path, spec).shape[0]
+            own = _channels(held, path, spec)
+            channels = channels or own
+            places = order.to_first(own, channels, path, next(iter(files.values())))
             raw = np.asarray(_array(held, path, spec.option("labels"), count))
             names = [f"{part}_{i:05d}" for i in range(count)]
             scenes += _texts(held, path, spec, "scene", names)
             blocks += _texts(held, path, spec, "block", names)
         labels.append(_labels(raw, spec, path))
-        where += [(path, i, name) for i, name in enumerate(names)]
+        where += [(path, i, places) for i in range(count)]
+        said += names
         splits += [part] * count
     if spec.kind.is_map:
         classes.refuse_all_ignored([label for of_part in labels for label in of_part], spec, folder)
@@ -59,7 +65,8 @@ def labelled(spec: TaskSpec, folder: Path, parts: Sequence[str], ending: str, op
         opened=opened,
         name=spec.option("images"),
         order=spec.option("order", "NHWC"),
-        missing=tuple(spec.option("missing", ())),
+        missing=(*map(float, spec.option("missing", ())), *rasters.own_fill(spec.channels[0])),
+        group=spec.channels[0],
     )
     return TaskData(
         task=spec,
@@ -67,7 +74,7 @@ def labelled(spec: TaskSpec, folder: Path, parts: Sequence[str], ending: str, op
         valid=FileSequence(tuple(where), functools.partial(read, part=1)),
         labels=np.concatenate(labels),
         channels=channels,
-        names=tuple(name for _, _, name in where),
+        names=tuple(said),
         scene=tuple(scenes),
         block=tuple(blocks),
         split=tuple(splits),
@@ -94,20 +101,38 @@ def _array(held: Mapping, path: Path, name: str, count: int | None = None):
 
 
 def _channels(held: Mapping, path: Path, spec: TaskSpec) -> tuple[Channel, ...]:
-    shape = _array(held, path, spec.option("images")).shape
+    shape = _images(held, path, spec).shape
     count = shape[1] if spec.option("order", "NHWC") == "NCHW" else shape[-1]
     group = spec.channels[0]
     if group.count and group.count != count:
         raise ValueError(f"{path}: expected the {group.count} bands of {group.sensor} that the task states, got {count}.")
     if not spec.option("wavelength", ""):
         return rasters.known_channels(group, count)
-    centre, width = np.asarray(_array(held, path, spec.option("wavelength"), count)), np.full(count, np.nan)
+    centre, unit = _lengths(held, path, spec.option("wavelength"), count)
+    width, width_unit = np.full(count, np.nan), unit
     if spec.option("fwhm", ""):
-        width = np.asarray(_array(held, path, spec.option("fwhm"), count))
+        width, width_unit = _lengths(held, path, spec.option("fwhm"), count)
+    nm = wavelengths.in_nm(
+        [(float(c), unit) for c in centre], [(float(w), width_unit) for w in width], f"{path}: band", tuple(range(1, count + 1))
+    )
     return tuple(
         Channel(f"{i + 1}", group.sensor, float(c), float(w), group.unit)
-        for i, (c, w) in enumerate(zip(centre, width, strict=True))
+        for i, (c, w) in enumerate(zip(nm.centre_nm, nm.fwhm_nm, strict=True))
     )
+
+
+def _lengths(held: Mapping, path: Path, name: str, count: int) -> tuple[np.ndarray, float | None]:
+    """Lengths [C], and how many nanometres one of their unit is; None where the array does not state one."""
+    array = _array(held, path, name, count)
+    attributes = dict(getattr(array, "attrs", {}))
+    unit = attributes.get("units", attributes.get("unit", ""))
+    text = (unit.decode() if isinstance(unit, bytes) else str(unit)).strip().lower()
+    if text not in (*wavelengths.UNSTATED, *wavelengths.UNITS_NM):
+        raise ValueError(f"{path}: the unit of {name!r} is {text!r}, which is not known here; write it in nanometres.")
+    values = np.asarray(array)
+    if values.dtype.kind not in "iuf":
+        raise ValueError(f"{path}: expected lengths in {name!r}, got {values.dtype}; write them as numbers, in nanometres.")
+    return values.astype(np.float64), wavelengths.UNITS_NM.get(text)
 
 
 def _texts(held: Mapping, path: Path, spec: TaskSpec, what: str, names: list[str]) -> list[str]:
@@ -120,10 +145,55 @@ def _texts(held: Mapping, path: Path, spec: TaskSpec, what: str, names: list[str
 
 
 def _read(
-    at: tuple[Path, int, str], opened: Opened, name: str, order: str, missing: tuple[float, ...], part: int
+    at: tuple[Path, int, tuple[int, ...] | None],
+    opened: Opened,
+    name: str,
+    order: str,
+    missing: tuple[float, ...],
+    group: ChannelGroup,
+    part: int,
 ) -> np.ndarray:
-    path, row, _ = at
+    """[H W C]: numbers (part 0) or where they are data (part 1), in the order of the task's channels."""
+    path, row, places = at
     with opened(path) as held:
-        image = np.asarray(held[name][row])
+        packed = _packing(held[name], path, name, group)
+        image = _row(held[name], row, path, name)
     image = image.transpose(1, 2, 0) if order == "NCHW" else image
-    return image if part == 0 else np.isfinite(image) & ~np.isin(image, missing)
+    image = image if places is None else image[..., list(places)]
+    values, good = packing.unpacked(image, packed, missing)
+    if part == 1:
+        return good
+    return values if packed.plain else rasters.in_unit(values, group)
+
+
+def _packing(array, path: Path, name: str, group: ChannelGroup) -> packing.Packing:
+    """What the attributes of an array say; its unit is compared with that of the group's sensor."""
+    attributes = dict(getattr(array, "attrs", {}))
+    stated = str(attributes.get("units", attributes.get("unit", "")) or "")
+    rasters.check_unit(stated, group, f"{path}: {name!r}")
+    return packing.of_attributes(attributes, f"{path}: {name!r}", array.dtype)
+
+
+def _row(array, row: int, path: Path, name: str) -> np.ndarray:
+    try:
+        return np.asarray(array[row])
+    except (OSError, ValueError, RuntimeError) as error:
+        first = str(error).split("\n", 1)[0].split(" [", 1)[0]
+        raise ValueError(
+            f"{path}: image {row} of {name!r} cannot be read ({first}); the file is truncated or damaged: fetch it again."
+        ) from error
+
+
+def _images(held: Mapping, path: Path, spec: TaskSpec):
+    """The array of images.
+
+    Raises:
+      ValueError: it is missing, has other axes, or holds no numbers.
+    """
+    array = _array(held, path, spec.option("images"))
+    if len(array.shape) != 4 or np.dtype(array.dtype).kind not in "iuf":
+        raise ValueError(
+            f"{path}: expected numbers [N H W C] or [N C H W] in {spec.option('images')!r}, got {array.dtype} of shape "
+            f"{list(array.shape)}; correct [layout] of the task, or write the array again."
+        )
+    return array

@@ -10,10 +10,10 @@ import numpy as np
 
 from spectral_jax.ingest.raster import geotiff
 from spectral_jax.ingest.raster.grid import check_same_grid
-from spectral_jax.tasks import classes
+from spectral_jax.tasks import classes, order
 from spectral_jax.tasks.readers import rasters
 from spectral_jax.tasks.samples import Channel, FileSequence, Georeference, TaskData, all_or_none
-from spectral_jax.tasks.spec import SPLITS, TaskSpec
+from spectral_jax.tasks.spec import SPLITS, ChannelGroup, TaskSpec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,25 +126,22 @@ def read_pairs(spec: TaskSpec, pairs: Sequence[Pair], folder: Path, notes: tuple
     labels, scenes = [], []
     places: list[Georeference | None] = []
     first: tuple[Channel, ...] = ()
+    ordered = []
     for pair in pairs:
         found, where, label, seen = _looked_at(spec, pair)
         first = first or found
-        if len(found) != len(first):
-            raise ValueError(
-                f"{pair.images[0]}: expected the {len(first)} channels of {pairs[0].images[0]}, got {len(found)}; a task has "
-                "one set of channels."
-            )
+        ordered.append((pair, order.to_first(found, first, pair.images[0], pairs[0].images[0])))
         labels.append(label)
         places.append(where)
         scenes.append(pair.scene or seen or pair.name)
     if spec.kind.is_map:
         classes.refuse_all_ignored(labels, spec, folder)
     sizes = {label.shape for label in labels}
-    read = functools.partial(_read, missing=missing)
+    read = functools.partial(_read, missing=missing, groups=spec.channels)
     return TaskData(
         task=spec,
-        images=FileSequence(tuple(pairs), functools.partial(read, part=0)),
-        valid=FileSequence(tuple(pairs), functools.partial(read, part=1)),
+        images=FileSequence(tuple(ordered), functools.partial(read, part=0)),
+        valid=FileSequence(tuple(ordered), functools.partial(read, part=1)),
         labels=np.stack(labels) if len(sizes) == 1 else tuple(labels),
         channels=first,
         names=tuple(p.name for p in pairs),
@@ -196,17 +193,21 @@ def _one_file_a_band(spec: TaskSpec, pair: Pair) -> list[Channel]:
     return list(rasters.known_channels(group, group.count))
 
 
-def _read(pair: Pair, missing: tuple[float, ...], part: int) -> np.ndarray:
-    """[H W C]: numbers (part 0) or where they are data (part 1)."""
+def _read(
+    at: tuple[Pair, tuple[int, ...] | None], missing: tuple[float, ...], groups: tuple[ChannelGroup, ...], part: int
+) -> np.ndarray:
+    """[H W C]: numbers (part 0) or where they are data (part 1), in the order of the task's channels."""
+    pair, places = at
     rows = []
     for i, path in enumerate(pair.images):
         with geotiff.opened(path) as image:
             gaps = (*missing, *(pair.missing[i] if pair.missing else ()))
-            rows.append(rasters.pixels(image, path, gaps, pair.subtract[i] if pair.subtract else 0.0)[part])
+            group = groups[i] if len(groups) == len(pair.images) else groups[0]
+            rows.append(rasters.pixels(image, path, gaps, pair.subtract[i] if pair.subtract else 0.0, group)[part])
     height = max(row.shape[1] for row in rows)
     rows = [np.repeat(np.repeat(row, height // row.shape[1], 1), height // row.shape[1], 2) for row in rows]
     joined = np.concatenate([row if len({r.dtype for r in rows}) == 1 else row.astype(np.float32) for row in rows])
-    return joined.transpose(1, 2, 0)
+    return (joined if places is None else joined[list(places)]).transpose(1, 2, 0)
 
 
 def split_names(parts: Sequence[str]) -> tuple[str, ...]:

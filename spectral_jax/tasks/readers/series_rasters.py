@@ -185,7 +185,7 @@ def _dates(
         if path is not None:
             with geotiff.opened(path) as image:
                 series.check_fits(image.count, (image.height, image.width), group, path, sample)
-                numbers[date], valid[date] = rasters.pixels(image, path, missing)
+                numbers[date], valid[date] = rasters.pixels(image, path, missing, group=group)
     gap = np.zeros_like(next(iter(numbers.values())))
     dates = range(len(source))
     return np.stack([numbers.get(d, gap) for d in dates]), np.stack([valid.get(d, gap.astype(bool)) for d in dates])

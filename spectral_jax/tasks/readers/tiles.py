@@ -9,11 +9,11 @@ import numpy as np
 
 from spectral_jax.ingest.raster import geotiff
 from spectral_jax.ingest.raster.grid import check_same_grid
-from spectral_jax.tasks import classes
+from spectral_jax.tasks import classes, order
 from spectral_jax.tasks.readers import rasters
 from spectral_jax.tasks.readers.pairs import Pair
 from spectral_jax.tasks.samples import Channel, FileSequence, Georeference, TaskData, all_or_none
-from spectral_jax.tasks.spec import TaskSpec
+from spectral_jax.tasks.spec import ChannelGroup, TaskSpec
 
 
 def read_tiles(spec: TaskSpec, found: Sequence[Pair], folder: Path, notes: tuple[str, ...] = ()) -> TaskData:
@@ -27,16 +27,19 @@ def read_tiles(spec: TaskSpec, found: Sequence[Pair], folder: Path, notes: tuple
     """
     places: list[Georeference | None] = []
     channels: tuple[Channel, ...] = ()
+    ordered = []
     for pair in found:
         with geotiff.opened(pair.label) as label:
-            channels = tuple(_channels(spec, pair, label))
+            own = tuple(_channels(spec, pair, label))
             places.append(rasters.place(label))
+        channels = channels or own
+        ordered.append((pair, order.to_first(own, channels, pair.images[0], found[0].images[0])))
     labels = FileSequence(tuple(found), functools.partial(_label, spec=spec))
     classes.refuse_all_ignored(labels, spec, folder)
     return TaskData(
         task=spec,
-        images=FileSequence(tuple(found), functools.partial(_image, part=0)),
-        valid=FileSequence(tuple(found), functools.partial(_image, part=1)),
+        images=FileSequence(tuple(ordered), functools.partial(_image, group=spec.channels[0], part=0)),
+        valid=FileSequence(tuple(ordered), functools.partial(_image, group=spec.channels[0], part=1)),
         labels=labels,
         channels=channels,
         names=tuple(pair.name for pair in found),
@@ -57,13 +60,15 @@ def _channels(spec: TaskSpec, pair: Pair, label) -> list[Channel]:
     return found
 
 
-def _image(pair: Pair, part: int) -> np.ndarray:
+def _image(at: tuple[Pair, tuple[int, ...] | None], group: ChannelGroup, part: int) -> np.ndarray:
     """[H W C], all dates one after the other: numbers (part 0) or where they are data (part 1)."""
+    pair, places = at
     rows = []
     for path in pair.images:
         with geotiff.opened(path) as image:
-            rows.append(rasters.pixels(image, path)[part])
-    return np.concatenate(rows).transpose(1, 2, 0)
+            rows.append(rasters.pixels(image, path, group=group)[part])
+    joined = np.concatenate(rows)
+    return (joined if places is None else joined[list(places)]).transpose(1, 2, 0)
 
 
 def _label(pair: Pair, spec: TaskSpec) -> np.ndarray:

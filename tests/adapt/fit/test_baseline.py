@@ -18,6 +18,12 @@ from spectral_jax.adapt.parts.source import source_of
 TRAIN, VAL, TEST = (0, 1, 2, 3, 4), (5,), (6, 7)
 
 
+@pytest.fixture(autouse=True)
+def numbers_of_no_quantity(monkeypatch):
+    """The numbers of these toys are chosen for what is computed from them, and are no reflectance."""
+    monkeypatch.setattr("spectral_jax.plausible.limits", lambda spec: None)
+
+
 def parts(data, *rows):
     source = source_of(data)
     return [Part(data, source, of) for of in (rows or (TRAIN, VAL, TEST))]
