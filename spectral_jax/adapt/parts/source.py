@@ -14,7 +14,7 @@ from spectral_jax.tasks.samples import Channel, TaskData
 from spectral_jax.tasks.spec import ChannelGroup
 
 # Samples that are looked at before anything is trained; the others are judged when they are read.
-LOOKED_AT = 16
+LOOKED_AT = 6
 # Of a sample about so many numbers are judged, of so many bands.
 JUDGED, JUDGED_BANDS = 1 << 12, 24
 
@@ -65,8 +65,8 @@ def source_of(data: TaskData, sensor: str = "") -> Source:
             "unit and no bad bands; add one, or name a known sensor in [[channels]]."
         )
     table = SensorSpec.load(name)
-    looked_at = _spread(len(data))
-    holds = np.any([np.asarray(data.valid[row]).any(axis=(0, 1)) for row in looked_at], axis=0)
+    looked_at = {row: np.asarray(data.valid[row]) for row in _spread(len(data))}
+    holds = np.any([valid.any(axis=(0, 1)) for valid in looked_at.values()], axis=0)
     of_channel = {i: _band(data.channels[i], table, data.task.name) for i in chosen}
     centre = {i: data.channels[i].centre_nm for i in chosen}
     held_nm = {centre[i] for i in chosen if holds[i]}
@@ -125,18 +125,18 @@ def where(data: TaskData, row: int) -> str:
     return f"sample {data.names[row]}{f' ({file})' if file is not None else ''}"
 
 
-def _judge(data: TaskData, source: Source, looked_at: list[int]) -> None:
+def _judge(data: TaskData, source: Source, looked_at: dict[int, np.ndarray]) -> None:
     empty = []
-    for row in looked_at:
-        whole, valid = np.asarray(data.images[row]), np.asarray(data.valid[row])
+    for row, valid in looked_at.items():
         seen = np.stack([valid[..., list(one)].all(axis=-1) for one in source.index])
         if not seen.any():
             empty.append(row)
             continue
+        whole = np.asarray(data.images[row])
         image = np.stack([whole[..., list(one)] for one in source.index]).astype(np.float32)
         judge(image * np.float32(source.scale) + np.float32(source.offset), seen, source, data, row)
     if len(empty) == len(looked_at):
-        valid = np.asarray(data.valid[empty[0]])
+        valid = looked_at[empty[0]]
         void = [i + 1 for i in source.index[0] if not valid[..., i].any()]
         raise ValueError(
             f"task {data.task.name}: no pixel of {len(empty)} samples from the whole set holds data in every band of "

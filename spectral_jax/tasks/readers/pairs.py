@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spectral_jax.ingest.packing import Packing
 from spectral_jax.ingest.raster import geotiff
 from spectral_jax.ingest.raster.grid import check_same_grid
 from spectral_jax.tasks import classes, order
@@ -128,9 +129,9 @@ def read_pairs(spec: TaskSpec, pairs: Sequence[Pair], folder: Path, notes: tuple
     first: tuple[Channel, ...] = ()
     ordered = []
     for pair in pairs:
-        found, where, label, seen = _looked_at(spec, pair)
+        found, where, label, seen, packed = _looked_at(spec, pair)
         first = first or found
-        ordered.append((pair, order.to_first(found, first, pair.images[0], pairs[0].images[0])))
+        ordered.append((pair, order.to_first(found, first, pair.images[0], pairs[0].images[0]), packed))
         labels.append(label)
         places.append(where)
         scenes.append(pair.scene or seen or pair.name)
@@ -153,16 +154,21 @@ def read_pairs(spec: TaskSpec, pairs: Sequence[Pair], folder: Path, notes: tuple
     )
 
 
-def _looked_at(spec: TaskSpec, pair: Pair) -> tuple[tuple[Channel, ...], Georeference | None, np.ndarray, str]:
+def _looked_at(
+    spec: TaskSpec, pair: Pair
+) -> tuple[tuple[Channel, ...], Georeference | None, np.ndarray, str, tuple[tuple[Packing, ...], ...]]:
     groups = spec.channels if len(spec.channels) == len(pair.images) else ()
     found: list[Channel] = []
+    packed = []
     seen = ""
     with geotiff.opened(pair.label) as label:
         for i, path in enumerate(pair.images):
             with geotiff.opened(path) as image:
                 check_same_grid(image, path, label, pair.label, pair.coarser)
+                group = groups[i] if groups else spec.channels[0]
+                packed.append(rasters.packings(image, path, group if groups else dataclasses.replace(group, count=1)))
                 if groups:
-                    found += rasters.channels(image, path, groups[i])
+                    found += rasters.channels(image, path, group)
                 seen = seen or {k.lower(): v for k, v in image.tags().items()}.get("start_time", "")
         where = rasters.place(label)
         numbers, valid = rasters.pixels(label, pair.label)
@@ -171,16 +177,16 @@ def _looked_at(spec: TaskSpec, pair: Pair) -> tuple[tuple[Channel, ...], Georefe
     pattern = re.search(spec.option("scene", ""), pair.name)
     seen = (pattern.group(0) if pattern else "") or seen
     if spec.kind.is_map:
-        return tuple(found), where, classes.class_index(numbers[0], spec, pair.label, ~valid[0]), seen
+        return tuple(found), where, classes.class_index(numbers[0], spec, pair.label, ~valid[0]), seen, tuple(packed)
     if spec.kind.has_codes:
         index = classes.class_index(numbers[0], spec, pair.label, ~valid[0])
-        return tuple(found), where, np.isin(np.arange(spec.classes), index), seen
+        return tuple(found), where, np.isin(np.arange(spec.classes), index), seen, tuple(packed)
     if len(numbers) != len(spec.targets):
         raise ValueError(
             f"{pair.label}: expected a band for each of the targets {', '.join(spec.targets)}, got {len(numbers)}; correct "
             f"targets.names of {spec.path or spec.name}."
         )
-    return tuple(found), where, np.where(valid, numbers, np.nan).astype(np.float32).transpose(1, 2, 0), seen
+    return tuple(found), where, np.where(valid, numbers, np.nan).astype(np.float32).transpose(1, 2, 0), seen, tuple(packed)
 
 
 def _one_file_a_band(spec: TaskSpec, pair: Pair) -> list[Channel]:
@@ -194,16 +200,17 @@ def _one_file_a_band(spec: TaskSpec, pair: Pair) -> list[Channel]:
 
 
 def _read(
-    at: tuple[Pair, tuple[int, ...] | None], missing: tuple[float, ...], groups: tuple[ChannelGroup, ...], part: int
+    at: tuple[Pair, tuple[int, ...] | None, tuple], missing: tuple[float, ...], groups: tuple[ChannelGroup, ...], part: int
 ) -> np.ndarray:
     """[H W C]: numbers (part 0) or where they are data (part 1), in the order of the task's channels."""
-    pair, places = at
+    pair, places, packed = at
     rows = []
     for i, path in enumerate(pair.images):
         with geotiff.opened(path) as image:
             gaps = (*missing, *(pair.missing[i] if pair.missing else ()))
-            group = groups[i] if len(groups) == len(pair.images) else groups[0]
-            rows.append(rasters.pixels(image, path, gaps, pair.subtract[i] if pair.subtract else 0.0, group)[part])
+            group = groups[i] if len(groups) == len(pair.images) else dataclasses.replace(groups[0], count=1)
+            less = pair.subtract[i] if pair.subtract else 0.0
+            rows.append(rasters.pixels(image, path, gaps, less, group, packed[i])[part])
     height = max(row.shape[1] for row in rows)
     rows = [np.repeat(np.repeat(row, height // row.shape[1], 1), height // row.shape[1], 2) for row in rows]
     joined = np.concatenate([row if len({r.dtype for r in rows}) == 1 else row.astype(np.float32) for row in rows])

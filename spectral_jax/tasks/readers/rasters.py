@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from spectral_jax.ingest import units
+from spectral_jax.ingest.packing import Packing
 from spectral_jax.ingest.raster import band_names, numbers, wavelengths
 from spectral_jax.sensors import Band, SensorSpec
 from spectral_jax.sensors import names as sensor_names
@@ -99,7 +100,12 @@ def known_channels(group: ChannelGroup, count: int, date: int = 0) -> tuple[Chan
 
 
 def pixels(
-    dataset, path: Path, missing: tuple[float, ...] = (), subtract: float = 0.0, group: ChannelGroup | None = None
+    dataset,
+    path: Path,
+    missing: tuple[float, ...] = (),
+    subtract: float = 0.0,
+    group: ChannelGroup | None = None,
+    packed: tuple[Packing, ...] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Numbers [C H W] and where they are data [C H W], of an open file without its alpha band.
 
@@ -113,23 +119,35 @@ def pixels(
       missing: stored numbers that mean "no data".
       subtract: taken from the stored numbers, in a type that holds the result.
       group: what the channels are of; None: labels, or nothing with a unit.
+      packed: of `packings`, where it was called for this file before; empty: it is called now.
 
     Raises:
       ValueError: the file is damaged, or its packing or unit is not understood or not the task's.
     """
     held = numbers.data_bands(dataset, 0 if group is None else group.count)
-    packed = numbers.packings(dataset, path, held)
+    packed = packed or packings(dataset, path, group)
     own = () if group is None else own_fill(group)
     raw, good = numbers.read(dataset, path, packed, held, None, (*missing, *own))
-    if group is not None:
-        for band in held:
-            check_unit(dataset.units[band - 1] or "", group, f"{path}: band {band}")
     if any(not p.plain for p in packed):
         values = numbers.unpacked(raw, packed)
         return (values if group is None else in_unit(values, group)), good
     if subtract:
         return np.where(good, raw.astype(np.float64) - subtract, raw).astype(_wider(raw.dtype)), good
     return (raw.astype(np.float32) if raw.dtype == np.float64 else raw), good
+
+
+def packings(dataset, path: Path, group: ChannelGroup | None) -> tuple[Packing, ...]:
+    """How an open file packs its bands without alpha; their units are compared with that of the group's sensor.
+
+    Raises:
+      ValueError: the packing or a unit is not understood, or not the task's.
+    """
+    held = numbers.data_bands(dataset, 0 if group is None else group.count)
+    if group is not None:
+        for band, unit in zip(dataset.indexes, dataset.units, strict=True):
+            if unit and band in held:
+                check_unit(unit, group, f"{path}: band {band}")
+    return numbers.packings(dataset, path, held)
 
 
 def own_fill(group: ChannelGroup) -> tuple[float, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spectral_jax.ingest.packing import Packing
 from spectral_jax.ingest.raster import geotiff
 from spectral_jax.ingest.raster.grid import check_same_grid
 from spectral_jax.tasks import classes, order
@@ -30,10 +31,10 @@ def read_tiles(spec: TaskSpec, found: Sequence[Pair], folder: Path, notes: tuple
     ordered = []
     for pair in found:
         with geotiff.opened(pair.label) as label:
-            own = tuple(_channels(spec, pair, label))
+            own, packed = _channels(spec, pair, label)
             places.append(rasters.place(label))
         channels = channels or own
-        ordered.append((pair, order.to_first(own, channels, pair.images[0], found[0].images[0])))
+        ordered.append((pair, order.to_first(own, channels, pair.images[0], found[0].images[0]), packed))
     labels = FileSequence(tuple(found), functools.partial(_label, spec=spec))
     classes.refuse_all_ignored(labels, spec, folder)
     return TaskData(
@@ -51,22 +52,25 @@ def read_tiles(spec: TaskSpec, found: Sequence[Pair], folder: Path, notes: tuple
     )
 
 
-def _channels(spec: TaskSpec, pair: Pair, label) -> list[Channel]:
-    found = []
+def _channels(spec: TaskSpec, pair: Pair, label) -> tuple[tuple[Channel, ...], tuple[tuple[Packing, ...], ...]]:
+    """All channels of a sample, and how each of its files is packed."""
+    found: list[Channel] = []
+    packed = []
     for date, path in enumerate(pair.images):
         with geotiff.opened(path) as image:
             check_same_grid(image, path, label, pair.label)
             found += [dataclasses.replace(c, date=date) for c in rasters.channels(image, path, spec.channels[0])]
-    return found
+            packed.append(rasters.packings(image, path, spec.channels[0]))
+    return tuple(found), tuple(packed)
 
 
-def _image(at: tuple[Pair, tuple[int, ...] | None], group: ChannelGroup, part: int) -> np.ndarray:
+def _image(at: tuple[Pair, tuple[int, ...] | None, tuple], group: ChannelGroup, part: int) -> np.ndarray:
     """[H W C], all dates one after the other: numbers (part 0) or where they are data (part 1)."""
-    pair, places = at
+    pair, places, packed = at
     rows = []
-    for path in pair.images:
+    for path, own in zip(pair.images, packed, strict=True):
         with geotiff.opened(path) as image:
-            rows.append(rasters.pixels(image, path, group=group)[part])
+            rows.append(rasters.pixels(image, path, group=group, packed=own)[part])
     joined = np.concatenate(rows)
     return (joined if places is None else joined[list(places)]).transpose(1, 2, 0)
 
