@@ -163,7 +163,10 @@ def _read(
     values, good = packing.unpacked(image, packed, missing)
     if part == 1:
         return good
-    return values if packed.plain else rasters.in_unit(values, group)
+    if packed.plain:
+        return values
+    # Numbers packed as the task's unit says are in that unit as they stand.
+    return image if (packed.scale, packed.offset) == rasters.scale_of(group) else rasters.in_unit(values, group)
 
 
 def _packing(array, path: Path, name: str, group: ChannelGroup) -> packing.Packing:

@@ -128,7 +128,9 @@ def pixels(
     packed = packed or packings(dataset, path, group)
     own = () if group is None else own_fill(group)
     raw, good = numbers.read(dataset, path, packed, held, None, (*missing, *own))
-    if any(not p.plain for p in packed):
+    # Numbers packed as the task's unit says are in that unit as they stand.
+    as_stated = {(1.0, 0.0), (1.0, 0.0) if group is None else scale_of(group)}
+    if any((p.scale, p.offset) not in as_stated for p in packed):
         values = numbers.unpacked(raw, packed)
         return (values if group is None else in_unit(values, group)), good
     if subtract:
