@@ -14,8 +14,10 @@ from absl import flags
 from spectral_jax import configure, launch
 
 DEFAULT = Path(__file__).parent / "configs" / "adapt_quickstart.py"
-CONFIG = flags.DEFINE_string("config", str(DEFAULT), "Config file (Python, or the config.json of a run).")
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: results.json, statistics.json, report.html and more.")
+CONFIG = launch.DEFINE_place("config", str(DEFAULT), "Config file (Python, or the config.json of a run).")
+WORKDIR = launch.DEFINE_place(
+    "workdir", None, "Folder of the run: results.json, statistics.json, report.html and more.", "folder"
+)
 flags.adopt_module_key_flags(launch)
 
 

@@ -16,11 +16,11 @@ from absl import flags
 from spectral_jax import configure, launch
 
 DEFAULT = Path(__file__).parent / "configs" / "microcystin_simulated.py"
-CONFIG = flags.DEFINE_string("config", str(DEFAULT), "Config file (Python, or the config.json of a run).")
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.")
-PREDICT = flags.DEFINE_string("predict", None, "What to predict: match-ups without labels (.npz), or a PACE image (.nc).")
-CHECKPOINT = flags.DEFINE_string("checkpoint", None, "Work folder of a finished run, with --predict.")
-OUT = flags.DEFINE_string("out", "predictions.csv", "CSV to write, or GeoTIFF of an image, with --predict.")
+CONFIG = launch.DEFINE_place("config", str(DEFAULT), "Config file (Python, or the config.json of a run).")
+WORKDIR = launch.DEFINE_place("workdir", None, "Folder of the run.", "folder")
+PREDICT = launch.DEFINE_place("predict", None, "What to predict: match-ups without labels (.npz), or a PACE image (.nc).")
+CHECKPOINT = launch.DEFINE_place("checkpoint", None, "Work folder of a finished run, with --predict.")
+OUT = launch.DEFINE_place("out", "predictions.csv", "CSV to write, or GeoTIFF of an image, with --predict.", "file")
 flags.adopt_module_key_flags(launch)
 
 

@@ -10,8 +10,8 @@ from absl import flags
 
 from spectral_jax import configure, launch
 
-CONFIG = flags.DEFINE_string("config", None, "Config file (Python, or the config.json of a run).", required=True)
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; it is made, or continued.", required=True)
+CONFIG = launch.DEFINE_place("config", None, "Config file (Python, or the config.json of a run).", required=True)
+WORKDIR = launch.DEFINE_place("workdir", None, "Folder of the run; it is made, or continued.", "folder", required=True)
 DISTRIBUTED = flags.DEFINE_bool("distributed", False, "Several hosts, found from the environment.")
 COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0, where the environment does not say.")
 PROCESSES = flags.DEFINE_integer("processes", None, "Number of processes, with --coordinator.")

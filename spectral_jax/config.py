@@ -6,6 +6,8 @@ overrides is `spectral_jax.configure`.
 
 import dataclasses
 
+from spectral_jax import ranges
+from spectral_jax.ranges import ANY, COUNT, NOT_NEGATIVE, POSITIVE, SEED, SHARE, Range
 from spectral_jax.sensors import SensorSpec
 from spectral_jax.sentences import unknown
 
@@ -72,12 +74,19 @@ class Model:
     remat: str = "none"  # none | blocks | branches: what is computed again in the backward pass
 
     def __post_init__(self):
+        table = dict.fromkeys((f.name for f in dataclasses.fields(self)), COUNT) | {
+            "footprint_m": POSITIVE, "token_gsd_m": POSITIVE, "init_std": POSITIVE, "wavelength_edges_nm": Range(100.0, 1e6),
+            "spectral_depth": Range(0),
+        }  # fmt: skip
+        ranges.check(self, "model.", table)
+        if list(self.wavelength_edges_nm) != sorted(set(self.wavelength_edges_nm)):
+            raise ValueError(
+                f"model.wavelength_edges_nm: expected wavelengths that increase, nm, got {self.wavelength_edges_nm}."
+            )
         _one_of("model.dtype", self.dtype, DTYPES)
         _one_of("model.remat", self.remat, ("none", "blocks", "branches"))
-        if self.init_std <= 0:
-            raise ValueError(f"model.init_std: expected a number above 0, got {self.init_std}.")
         unit = self.token_gsd_m * self.mask_unit
-        if self.footprint_m <= 0 or self.footprint_m % unit:
+        if self.footprint_m % unit:
             raise ValueError(
                 f"model.footprint_m: expected a multiple of token_gsd_m * mask_unit = {unit:g} m, got {self.footprint_m:g} m; "
                 f"the nearest are {max(1, round(self.footprint_m / unit)) * unit:g} m and the next {unit:g} m steps."
@@ -133,6 +142,9 @@ class Synthetic:
     seed: int = 0
     groups: tuple[str, ...] = ()  # names of data.synthetic.GROUPS; empty: all seven
 
+    def __post_init__(self):
+        ranges.check(self, "data.synthetic.", {"locations": COUNT, "dates": COUNT, "seed": SEED})
+
 
 @dataclasses.dataclass(frozen=True)
 class Data:
@@ -147,6 +159,21 @@ class Data:
     workers: int = 0  # worker processes; batches are the same for any number
     prefetch: int = 2  # batches held ready on the device
     cache_bytes: int = 256 * 2**20  # of shard indices and chunks, per process
+
+    def __post_init__(self):
+        table = {
+            "batch_size": COUNT, "seed": SEED, "lead_days": Range(0.0, above=True, rising=True), "workers": Range(0, 4096),
+            "prefetch": Range(1, 1024), "cache_bytes": Range(0),
+        }  # fmt: skip
+        ranges.check(self, "data.", table)
+        if not self.store:
+            raise ValueError('data.store: expected a folder, or "synthetic" or "lake", got an empty text.')
+        for name, given in (("groups", self.groups), ("synthetic.groups", self.synthetic.groups)):
+            odd = [group for group in given if not group or set(group) & set("\"'[](){} ,")]
+            if odd or len(set(given)) != len(given):
+                raise ValueError(
+                    f"data.{name}: expected names of groups, each once and without quotes or brackets, got {given}."
+                )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,13 +195,17 @@ class Views:
     bias: tuple[float, float] = (-0.1, 0.1)
 
     def __post_init__(self):
+        table = {
+            "global_views": COUNT, "global_sensors": COUNT, "local_views": Range(0), "native_tokens": COUNT, "flip": SHARE,
+            "blur": SHARE, "blur_sigma_px": Range(0.0, above=True, rising=True), "radiometric": SHARE,
+            "gain": Range(0.0, above=True, rising=True), "bias": Range(rising=True), "global_scale": ANY, "local_scale": ANY,
+        }  # fmt: skip
+        ranges.check(self, "views.", table)
         _one_of("views.local_mode", self.local_mode, ("resize", "native"))
         for name in ("global_scale", "local_scale"):
             low, high = getattr(self, name)
             if not 0.0 < low <= high <= 1.0:
                 raise ValueError(f"views.{name}: expected 0 < low <= high <= 1, got ({low}, {high}).")
-        if self.global_views < 1 or self.global_sensors < 1 or self.local_views < 0:
-            raise ValueError("views: expected at least one global view of at least one sensor, and no negative counts.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,6 +218,13 @@ class Jepa:
     lambda_numerator: float = 0.05 / 0.95 * 128  # lambda = o / (N + o), N the global batch: the code of SpectralEarth-FM
     ema: tuple[float, float] = (0.996, 1.0)  # cosine from first to last step
 
+    def __post_init__(self):
+        table = {
+            "directions": COUNT, "knots": Range(2), "knot_max": POSITIVE, "lambda_numerator": NOT_NEGATIVE,
+            "ema": Range(0.0, 1.0, rising=True),
+        }  # fmt: skip
+        ranges.check(self, "jepa.", table)
+
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
@@ -196,7 +234,8 @@ class Objective:
     spectm: float = 0.0
 
     def __post_init__(self):
-        if min(self.jepa, self.spectm) < 0 or self.jepa + self.spectm == 0:
+        ranges.check(self, "objective.", {"jepa": NOT_NEGATIVE, "spectm": NOT_NEGATIVE})
+        if self.jepa + self.spectm == 0:
             raise ValueError(
                 f"objective: expected weights of 0 or more, one of them above 0, got jepa {self.jepa}, spectm {self.spectm}."
             )
@@ -216,12 +255,20 @@ class SpecTM:
     hidden: int = 128  # of the heads
 
     def __post_init__(self):
+        table = {
+            "shares": Range(0.0, 1.0, total=1.0), "regions_nm": Range(100.0, 1e6), "reconstruction": NOT_NEGATIVE,
+            "index": NOT_NEGATIVE, "ahead": NOT_NEGATIVE, "hidden": COUNT,
+        }  # fmt: skip
+        ranges.check(self, "spectm.", table)
+        low, high = self.regions_nm[::2], self.regions_nm[1::2]
+        if any(not a < b for a, b in zip(low, high, strict=False)):
+            raise ValueError(f"spectm.regions_nm: expected low below high in each pair, nm, got {self.regions_nm}.")
         if len(self.masks) != len(self.shares) or len(self.regions_nm) % 2 or not self.regions_nm:
             raise ValueError(
                 f"spectm: expected one share a mask and regions_nm in pairs of low and high, got masks {self.masks}, shares "
                 f"{self.shares}, regions_nm {self.regions_nm}."
             )
-        if min(self.reconstruction, self.index, self.ahead) < 0 or self.reconstruction + self.index + self.ahead == 0:
+        if self.reconstruction + self.index + self.ahead == 0:
             raise ValueError("spectm: expected weights of 0 or more for reconstruction, index and ahead, one of them above 0.")
 
 
@@ -234,6 +281,13 @@ class Optim:
     betas: tuple[float, float] = (0.9, 0.999)
     warmup_steps: int = 100
     clip_norm: float | None = None
+
+    def __post_init__(self):
+        table = {
+            "lr": POSITIVE, "weight_decay": NOT_NEGATIVE, "betas": Range(0.0, 1.0, below=True), "warmup_steps": Range(0),
+            "clip_norm": POSITIVE,
+        }  # fmt: skip
+        ranges.check(self, "optim.", table)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -249,10 +303,9 @@ class Train:
     path: str = "jit"  # jit: one global program; shard_map: per-device code, needs fsdp = 1
 
     def __post_init__(self):
+        counts = dict.fromkeys(("steps", "log_every", "save_every", "keep", "fsdp"), COUNT)
+        ranges.check(self, "train.", counts | {"seed": SEED})
         _one_of("train.path", self.path, ("jit", "shard_map"))
-        for name in ("steps", "log_every", "save_every", "keep", "fsdp"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"train.{name}: expected at least 1, got {getattr(self, name)}.")
         if self.path == "shard_map" and self.fsdp != 1:
             raise ValueError(f"train.path 'shard_map' splits only the batch; expected train.fsdp 1, got {self.fsdp}.")
 
@@ -265,6 +318,9 @@ class Probe:
     train_locations: int = 128
     test_locations: int = 128
     sensors: tuple[str, ...] = ()  # sensors the probe looks at; empty: all
+
+    def __post_init__(self):
+        ranges.check(self, "probe.", {"train_locations": COUNT, "test_locations": COUNT})
 
 
 @dataclasses.dataclass(frozen=True)

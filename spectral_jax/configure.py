@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import runpy
 import types
 import typing
@@ -15,6 +16,14 @@ from spectral_jax.sensors import SensorSpec
 from spectral_jax.sentences import closest, unknown
 
 PREFIX = "--config."
+# What people call fields elsewhere.
+OTHER_WORDS = {
+    "learning_rate": "lr", "batch": "batch_size", "bs": "batch_size", "wd": "weight_decay", "decay": "weight_decay",
+    "warmup": "warmup_steps", "max_steps": "steps", "num_steps": "steps", "iterations": "steps", "num_epochs": "epochs",
+    "max_epochs": "epochs", "grad_clip": "clip_norm", "gradient_clip": "clip_norm", "max_grad_norm": "clip_norm",
+    "num_workers": "workers", "precision": "dtype", "save_steps": "save_every", "log_steps": "log_every", "dataset": "store",
+    "path": "store", "data_path": "store", "n_seeds": "seeds", "num_seeds": "seeds", "embed_dim": "width", "num_heads": "heads",
+}  # fmt: skip
 # What may differ between the run that saved and the run that continues without changing what is computed.
 FREE = ("train.log_every", "train.save_every", "train.keep", "train.fsdp", "train.path", "data.store", "data.workers",
         "data.prefetch", "data.cache_bytes", "probe.", "name")  # fmt: skip
@@ -73,8 +82,11 @@ def override(cfg: Any, *texts: str) -> Any:
     Together, so that fields that are checked against each other can be changed in any order.
     """
     changes: dict = {}
+    given: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.removeprefix(PREFIX).partition("=")
+        if given.setdefault(name, value) != value:
+            raise ValueError(f"{PREFIX}{name} is given twice, as {given[name]!r} and as {value!r}; give it once.")
         if not text.startswith(PREFIX) or not equals:
             raise ValueError(f"{text!r} is not an override; expected the form {PREFIX}optim.lr=3e-4.")
         _add(changes, cfg, name.split("."), value, name)
@@ -96,6 +108,11 @@ def from_json(text: str, where: str = "config", kind: type = Config) -> Any:
         return _decode(kind, json.loads(text), where)
     except json.JSONDecodeError as error:
         raise ValueError(f"{where} is not JSON: {error}.") from error
+    except (TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
+        raise ValueError(
+            f"{where}: expected what a run writes of its config, and a field is missing or of another type ({error}); take the "
+            "file that the run wrote."
+        ) from error
 
 
 def changed(first: Config, second: Config) -> list[str]:
@@ -112,7 +129,7 @@ def _add(changes: dict, node, path: list[str], value: str, whole: str) -> None:
     fields = {f.name: f for f in dataclasses.fields(node)}
     head, *rest = path
     if head not in fields:
-        raise unknown(f"{PREFIX}{whole}", f"field of {type(node).__name__}", head, fields)
+        raise _unknown_field(node, head, path, whole)
     current = getattr(node, head)
     if rest and not dataclasses.is_dataclass(current):
         raise ValueError(f"{PREFIX}{whole}: {head!r} is a value of type {type(current).__name__} and has no fields.")
@@ -123,6 +140,28 @@ def _add(changes: dict, node, path: list[str], value: str, whole: str) -> None:
         _add(changes.setdefault(head, {}), current, rest, value, whole)
     else:
         changes[head] = _parse(_hints(type(node))[head], value, whole)
+
+
+def _unknown_field(node, head: str, path: list[str], whole: str) -> ValueError:
+    """The error about a field that is not there; a field that is meant by another word, or stands elsewhere, is named."""
+    last = OTHER_WORDS.get(path[-1].lower(), path[-1].lower())
+    own = [f.name for f in dataclasses.fields(node)]
+    if last in own and len(path) == 1:
+        return ValueError(f"{PREFIX}{whole}: no field of {type(node).__name__} is called {head!r}; it is called {last!r}.")
+    elsewhere = [name for name in _names(node) if name.split(".")[-1] == last]
+    error = unknown(f"{PREFIX}{whole}", f"field of {type(node).__name__}", head, own)
+    prefix = whole.removesuffix(".".join(path))
+    return ValueError(f"{error} Is {' or '.join(PREFIX + prefix + name for name in elsewhere)} meant?") if elsewhere else error
+
+
+def _names(node, before: str = "") -> list[str]:
+    """Dotted names of all fields below a dataclass."""
+    out = []
+    for field in dataclasses.fields(node):
+        value = getattr(node, field.name)
+        own = _names(value, f"{before}{field.name}.") if dataclasses.is_dataclass(value) else [f"{before}{field.name}"]
+        out += own
+    return out
 
 
 def _replace(node, changes: dict):
@@ -140,7 +179,7 @@ def _parse(kind, text: str, where: str):
             return None
         return _parse(next(k for k in options if k is not types.NoneType), text, where)
     if typing.get_origin(kind) is tuple:
-        parts = [p.strip() for p in text.strip("()[]").split(",") if p.strip()]
+        parts = [_unquoted(p) for p in text.strip("()[] ").split(",") if _unquoted(p)]
         kinds = [options[0]] * len(parts) if options[-1] is Ellipsis else list(options)
         if len(parts) != len(kinds) or any(k not in (int, float, str) for k in kinds):
             fail()
@@ -149,10 +188,22 @@ def _parse(kind, text: str, where: str):
         if text.lower() not in ("true", "false"):
             fail()
         return text.lower() == "true"
+    if kind is str:
+        return _unquoted(text)
     try:
-        return kind(text)
+        number = float(text)
     except ValueError:
         fail()
+    if kind is int and not number.is_integer():
+        fail()
+    # A whole number in full, or as 1e4.
+    return number if kind is float else int(text) if re.fullmatch(r"[+-]?\d[\d_]*", text.strip()) else int(number)
+
+
+def _unquoted(text: str) -> str:
+    """A text without the quotes around it that no shell has taken."""
+    text = text.strip()
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
 def _spell(kind) -> str:
@@ -182,12 +233,17 @@ def _decode(kind, data, where: str):
         return SensorSpec.from_dict(data)
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = _hints(kind)
+        if not isinstance(data, dict):
+            raise ValueError(f"{where}: expected the fields of {kind.__name__} by name, got {_short(data)}.")
         strangers = sorted(set(data) - set(hints))
         if strangers:
             raise unknown(where, f"field of {kind.__name__}", strangers[0], hints)
         return kind(**{k: _decode(hints[k], v, f"{where}.{k}") for k, v in data.items()})
     if typing.get_origin(kind) is tuple:
         kinds = typing.get_args(kind)
+        if not isinstance(data, list) or (kinds[-1] is not Ellipsis and len(data) != len(kinds)):
+            count = "some" if kinds[-1] is Ellipsis else str(len(kinds))
+            raise ValueError(f"{where}: expected a list of {count} values, got {_short(data)}.")
         kinds = (kinds[0],) * len(data) if kinds[-1] is Ellipsis else kinds
         return tuple(_decode(k, v, where) for k, v in zip(kinds, data, strict=True))
     return data

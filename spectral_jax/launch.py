@@ -1,6 +1,7 @@
 """What the scripts share: overrides, kept programs, and *our* errors as one sentence with exit code 1."""
 
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -9,9 +10,46 @@ from pathlib import Path
 
 from absl import app, flags, logging
 
-from spectral_jax import configure
+from spectral_jax import configure, places
+from spectral_jax.sentences import unknown
 
 TRACE = flags.DEFINE_bool("trace", False, "Show where an expected error was raised, before its sentence.")
+
+
+class _Place(flags.ArgumentParser):
+    """Reads a flag that holds a place; what cannot be used is refused while flags are parsed, before anything else."""
+
+    def __init__(self, name: str, use: str):
+        self.name, self.use = name, use
+        super().__init__()
+
+    def parse(self, argument):
+        """The path as a text, with the home folder in it."""
+        path = places.local(argument, f"--{self.name}")
+        if self.use == "folder":
+            places.for_folder(path, f"--{self.name}")
+        if self.use == "file":
+            places.for_file(path, f"--{self.name}")
+        return str(path)
+
+    def flag_type(self):
+        """For the help."""
+        return "path"
+
+
+def DEFINE_place(  # named as absl's own
+    name: str, default: str | None, about: str, use: str = "read", required: bool = False
+) -> flags.FlagHolder:
+    """A flag that holds a path of this machine.
+
+    Args:
+      name: of the flag.
+      default: of the flag.
+      about: for the help.
+      use: "read", or that the command writes a "folder" or a "file" there.
+      required: whether it must be given.
+    """
+    return flags.DEFINE(_Place(name, use), name, default, about, required=required)
 
 
 def script(name: str, job: Callable[[list[str]], int | None], example: str) -> Callable[[list[str]], int]:
@@ -28,9 +66,9 @@ def script(name: str, job: Callable[[list[str]], int | None], example: str) -> C
 
     def main(argv: list[str]) -> int:
         logging.set_verbosity(logging.WARNING)
-        unknown, overrides = configure.split(argv[1:])
-        if unknown:
-            return fail(name, f"argument {unknown[0]!r} is not known; overrides have the form {configure.PREFIX}{example}.")
+        strange, overrides = configure.split(argv[1:])
+        if strange:
+            return fail(name, f"argument {strange[0]!r} is not known; overrides have the form {configure.PREFIX}{example}.")
         keep()
         try:
             return job(overrides) or 0
@@ -45,7 +83,31 @@ def script(name: str, job: Callable[[list[str]], int | None], example: str) -> C
 
 def run(main: Callable[[list[str]], int]) -> None:
     """Parses the flags and ends the process with the exit code of `main`."""
-    app.run(main, flags_parser=configure.parse_flags)
+    app.run(main, flags_parser=_parsed)
+
+
+def _parsed(argv: list[str]) -> list[str]:
+    """Flags parsed; what is wrong with one is a sentence, and not the trace of the parser."""
+    name = Path(argv[0]).stem
+    try:
+        return configure.parse_flags(argv)
+    except flags.UnrecognizedFlagError as error:
+        names = [f"--{flag}" for flag in _own_flags(argv[0])]
+        sys.exit(fail(name, str(unknown("flags", "flag", f"--{error.flagname}", names))))
+    except OSError as error:
+        sys.exit(fail(name, str(error)))
+    except flags.Error as error:
+        text = str(error)
+        if missing := re.search(r"Flag (--\w+) must have a value other than None", text):
+            sys.exit(fail(name, f"{missing[1]} is needed; --help tells what it is."))
+        # absl puts the flag and its text before our own sentence.
+        sys.exit(fail(name, text.partition(": ")[2] if text.startswith("flag --") and ": --" in text else text))
+
+
+def _own_flags(script: str) -> list[str]:
+    """Names of the flags that a script and this module define."""
+    of_modules = flags.FLAGS.flags_by_module_dict()
+    return sorted({flag.name for module in (script, __name__) for flag in of_modules.get(module, [])})
 
 
 def fail(name: str, text: str) -> int:

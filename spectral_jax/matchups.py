@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from spectral_jax import places
+
 DETECTION_LIMIT_UG_L = 0.1  # of particulate microcystin in the GLERL programme
 NEEDED = ("rrs", "wavelength", "station", "time", "lat", "lon")
 TARGETS = ("now", "ahead")
@@ -127,7 +129,7 @@ def load(
       ValueError: a field is missing or has the wrong shape, wavelengths do not fit, the spectra are no Rrs in sr^-1, a label
         lies before its image, or a station lies outside the region.
     """
-    file = Path(path)
+    file = places.local(path, "match-ups")
     fields = _read(file)
     missing = [name for name in (*NEEDED, *(["mc_surface"] if labelled else [])) if name not in fields]
     if missing:

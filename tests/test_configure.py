@@ -115,7 +115,7 @@ def test_changed_names_the_fields_that_differ(cfg):
         (lambda: Model(dtype="float16"), "model.dtype: expected one of float32, bfloat16, got 'float16'"),
         (lambda: model_size("huge"), "model size: expected one of tiny, small, b, got 'huge'"),
         (lambda: Views(local_scale=(0.5, 0.1)), "views.local_scale: expected 0 < low <= high <= 1"),
-        (lambda: Views(global_views=0), "expected at least one global view"),
+        (lambda: Views(global_views=0), "views.global_views: expected at least 1, got 0"),
         (lambda: Train(steps=0), "train.steps: expected at least 1, got 0"),
         (lambda: Train(path="shard_map", fsdp=2), "'shard_map' splits only the batch"),
         (lambda: Config(name="x", sensors=()), "sensors must be at least one"),

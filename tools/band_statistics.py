@@ -10,16 +10,16 @@ then, in a config file: `dataclasses.replace(sensor, spec=band_statistics.standa
 import sys
 from pathlib import Path
 
-from absl import app, flags, logging
+from absl import flags, logging
 
-from spectral_jax import configure
+from spectral_jax import configure, launch
 from spectral_jax.data.loader import Loader
 from spectral_jax.spectral import band_statistics
 
-CONFIG = flags.DEFINE_string("config", None, "Config whose sensors are read.", required=True)
-STORE = flags.DEFINE_string("store", None, "The store.", required=True)
+CONFIG = launch.DEFINE_place("config", None, "Config whose sensors are read.", required=True)
+STORE = launch.DEFINE_place("store", None, "The store.", required=True)
 SENSOR = flags.DEFINE_string("sensor", None, "Key of the sensor in the config.", required=True)
-OUT = flags.DEFINE_string("out", None, "CSV file to write.", required=True)
+OUT = launch.DEFINE_place("out", None, "CSV file to write.", "file", required=True)
 BATCHES = flags.DEFINE_integer("batches", 64, "Batches to read, of data.batch_size locations each.")
 
 
@@ -41,4 +41,4 @@ def main(argv: list[str]):
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=configure.parse_flags)
+    launch.run(main)

@@ -13,12 +13,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from absl import app, flags, logging
+from absl import flags, logging
 
-from spectral_jax import configure
+from spectral_jax import configure, launch
 
-CONFIG = flags.DEFINE_string("config", "experiments/configs/real_mini.py", "Config of the run to measure.")
-STORE = flags.DEFINE_string("store", None, "Store to read; without it one of random numbers is made in a temporary folder.")
+CONFIG = launch.DEFINE_place("config", "experiments/configs/real_mini.py", "Config of the run to measure.")
+STORE = launch.DEFINE_place("store", None, "Store to read; without it one of random numbers is made in a temporary folder.")
 LOCATIONS = flags.DEFINE_integer("locations", 512, "Locations of the made store.")
 BATCHES = flags.DEFINE_integer("batches", None, "Batches a repeat (loader: 32, memory: 1000) or steps (step: 10).")
 REPEATS = flags.DEFINE_integer("repeats", 5, "Interleaved repeats of the loader measurement.")
@@ -140,4 +140,4 @@ def _config_and_store(overrides):
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=configure.parse_flags)
+    launch.run(main)

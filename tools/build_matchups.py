@@ -14,16 +14,16 @@ from pathlib import Path
 import numpy as np
 from absl import app, flags
 
-from spectral_jax import matchups
+from spectral_jax import launch, matchups
 from spectral_jax.ingest.matchups import build, glerl, granules, labels
 from spectral_jax.ingest.pace import download
 from spectral_jax.ingest.pace.flags import DEFAULT
 from spectral_jax.ingest.pace.flags import mask as flag_mask
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("granules", None, "Folder of Level-2 AOP granules (.nc), looked through with its folders.", required=True)
+launch.DEFINE_place("granules", None, "Folder of Level-2 AOP granules (.nc), looked through with its folders.", required=True)
 flags.DEFINE_list("insitu", None, "CSVs of GLERL, with commas between.", required=True)
-flags.DEFINE_string("out", None, "File to write, .npz.", required=True)
+launch.DEFINE_place("out", None, "File to write, .npz.", "file", required=True)
 flags.DEFINE_string(
     "mask", DEFAULT, "nasa_matchup, l3_standard or inland_bloom; or names of flags with commas between: LAND,CLDICE."
 )
@@ -96,4 +96,4 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    launch.run(main)

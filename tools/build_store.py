@@ -15,6 +15,7 @@ import sys
 
 from absl import app, flags, logging
 
+from spectral_jax import launch
 from spectral_jax.ingest.patches.build import Inputs, build
 from spectral_jax.ingest.patches.products import table
 
@@ -23,7 +24,7 @@ flags.DEFINE_multi_string(
     "product", [], f"NAME:FOLDER[,OPTION=VALUE...], once for each folder. The products and their options:\n{table.told()}"
 )
 flags.DEFINE_float("footprint_m", 3840.0, "Side of a square patch, metres.")
-flags.DEFINE_string("out", None, "Folder of the store.", required=True)
+launch.DEFINE_place("out", None, "Folder of the store.", "folder", required=True)
 # Product -> option -> the flag that gives it beside the short form.
 SHORT: dict[str, dict[str, str]] = {
     "enmap": {},
@@ -72,4 +73,4 @@ def main(argv: list[str]):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    launch.run(main)

@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 from absl import app, flags
 
+from spectral_jax import launch
 from spectral_jax.ingest.matchups import glerl
 from spectral_jax.microcystin import climatology, metrics
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("insitu", None, "CSVs of GLERL, with commas between.", required=True)
 flags.DEFINE_integer("until", None, "Last year that is used.", required=True)
-flags.DEFINE_string("out", None, "File to write, .csv.", required=True)
+launch.DEFINE_place("out", None, "File to write, .csv.", "file", required=True)
 
 
 def main(argv: list[str]):
@@ -45,4 +46,4 @@ def main(argv: list[str]):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    launch.run(main)

@@ -14,13 +14,14 @@ import inspect
 import sys
 from pathlib import Path
 
-from absl import app, flags, logging
+from absl import flags, logging
 
+from spectral_jax import launch
 from spectral_jax.interop import folder, models, safetensors_file, weights_file
 
 SOURCE = flags.DEFINE_enum("source", None, list(models.CONVERTERS), "Whose weights these are.", required=True)
-INPUT = flags.DEFINE_string("input", None, "Checkpoint; with --to=published, the folder to read.", required=True)
-OUT = flags.DEFINE_string("out", None, "Folder to write; with --to=published, the .safetensors file.", required=True)
+INPUT = launch.DEFINE_place("input", None, "Checkpoint; with --to=published, the folder to read.", required=True)
+OUT = launch.DEFINE_place("out", None, "Folder to write; with --to=published, the .safetensors file.", required=True)
 TO = flags.DEFINE_enum("to", "ours", ["ours", "published"], "Whose names and layout the result has.")
 SIZE = flags.DEFINE_string("size", None, "Refuse a checkpoint of any other size than this.")
 HEADS = flags.DEFINE_integer("heads", None, "Attention heads, where the width is not a published one.")
@@ -84,4 +85,4 @@ def _bands() -> dict[str, tuple[str, ...]]:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    launch.run(main)

@@ -10,11 +10,11 @@ from absl import flags
 
 from spectral_jax import launch
 
-CHECKPOINT = flags.DEFINE_string("checkpoint", None, "Work folder or checkpoint of a pretraining run.", required=True)
-STORE = flags.DEFINE_string("store", None, "Store whose locations are embedded.")
-IMAGE = flags.DEFINE_string("image", None, "GeoTIFF whose patches are embedded, with --sensor.")
+CHECKPOINT = launch.DEFINE_place("checkpoint", None, "Work folder or checkpoint of a pretraining run.", required=True)
+STORE = launch.DEFINE_place("store", None, "Store whose locations are embedded.")
+IMAGE = launch.DEFINE_place("image", None, "GeoTIFF whose patches are embedded, with --sensor.")
 SENSOR = flags.DEFINE_string("sensor", None, "Key of the image's sensor in the run's config, such as ENMAP.")
-OUT = flags.DEFINE_string("out", "embeddings.npz", "File to write.")
+OUT = launch.DEFINE_place("out", "embeddings.npz", "File to write.", "file")
 flags.adopt_module_key_flags(launch)
 
 

@@ -14,11 +14,13 @@ from pathlib import Path
 
 import gallery_pictures
 import numpy as np
-from absl import app, flags, logging
+from absl import app, logging
+
+from spectral_jax import launch
 
 ROOT = Path(__file__).parents[1]
-RUNS = flags.DEFINE_string("runs", None, "Folder of the three runs; what is missing there is run.", required=True)
-OUT = flags.DEFINE_string("out", str(ROOT / "docs" / "gallery"), "Folder that gets the pictures.")
+RUNS = launch.DEFINE_place("runs", None, "Folder of the three runs; what is missing there is run.", "folder", required=True)
+OUT = launch.DEFINE_place("out", str(ROOT / "docs" / "gallery"), "Folder that gets the pictures.", "folder")
 
 # Folder of a run -> its last file, and the command that makes it.
 COMMANDS = {
@@ -175,4 +177,4 @@ def _small(path: Path) -> bytes:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    launch.run(main)

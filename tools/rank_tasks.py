@@ -10,6 +10,7 @@ from pathlib import Path
 
 from absl import app
 
+from spectral_jax import launch
 from spectral_jax.adapt.score import ranks
 
 
@@ -30,4 +31,4 @@ def main(argv: list[str]):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    launch.run(main)

@@ -18,9 +18,11 @@ from pathlib import Path
 
 from absl import app, flags
 
+from spectral_jax import launch
+
 ROOT = Path(__file__).resolve().parents[1]
 ONLY = flags.DEFINE_list("only", None, "Extras to try; all of pyproject.toml, and none at all, if not given.")
-KEEP = flags.DEFINE_string("keep", None, "Folder for the environments, which then stay.")
+KEEP = launch.DEFINE_place("keep", None, "Folder for the environments, which then stay.", "folder")
 NONE = "none"
 SHORT = (
     "--config.train.steps=2 --config.train.log_every=1 --config.train.save_every=2 --config.data.synthetic.locations=96 "
@@ -161,4 +163,4 @@ def run(trial: Trial, here: Path, programs: Path, where: dict[str, Path]) -> boo
 
 
 if __name__ == "__main__":
-    app.run(main)
+    launch.run(main)

@@ -7,11 +7,12 @@ Ends with 1 where fewer than 90 % of the real spectra have a simulated neighbour
 
 import sys
 
-from absl import app, flags
+from absl import flags
 
+from spectral_jax import launch
 from spectral_jax.measure import water_realism
 
-MATCHUPS = flags.DEFINE_string("matchups", None, "Match-up file, .npz.", required=True)
+MATCHUPS = launch.DEFINE_place("matchups", None, "Match-up file, .npz.", required=True)
 COUNT = flags.DEFINE_integer("count", 20_000, "Simulated spectra.", lower_bound=1)
 SEED = flags.DEFINE_integer("seed", 0, "Seed of the draws.")
 
@@ -29,4 +30,4 @@ def main(argv: list[str]):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    launch.run(main)

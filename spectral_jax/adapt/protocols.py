@@ -7,6 +7,8 @@ code. (c) PANGAEA (arXiv 2412.04204; pangaea-bench of 2025-07-09). What no sourc
 
 import dataclasses
 
+from spectral_jax import ranges
+from spectral_jax.ranges import COUNT, NOT_NEGATIVE, POSITIVE, Range
 from spectral_jax.sentences import unknown
 
 SCHEDULES = ("constant", "cosine", "plateau", "multistep")
@@ -81,11 +83,14 @@ class Protocol:
         for field, known in KNOWN.items():
             if getattr(self, field) not in known:
                 raise ValueError(f"protocol.{field}: expected one of {', '.join(known)}, got {getattr(self, field)!r}.")
-        if not 0 < self.label_fraction <= 1:
-            raise ValueError(f"protocol.label_fraction: expected a number in (0, 1], got {self.label_fraction}.")
-        for field in ("epochs", "batch", "evaluate_every", "seeds", "regression_width"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"protocol.{field}: expected at least 1, got {getattr(self, field)}.")
+        counts = ("epochs", "batch", "evaluate_every", "seeds", "regression_width", "head_width", "patience")
+        table = dict.fromkeys(counts, COUNT) | {
+            "learning_rate": POSITIVE, "weight_decay": NOT_NEGATIVE, "dropout": Range(0.0, 1.0, below=True),
+            "betas": Range(0.0, 1.0, below=True), "plateau_factor": Range(0.0, 1.0, above=True), "plateau_patience": Range(0),
+            "milestones": Range(0.0, 1.0, rising=True), "milestone_factor": Range(0.0, 1.0, above=True),
+            "label_fraction": Range(0.0, 1.0, above=True),
+        }  # fmt: skip
+        ranges.check(self, "protocol.", table)
         if self.patience is not None and self.patience < self.evaluate_every:
             raise ValueError(
                 f"protocol.patience: expected at least evaluate_every = {self.evaluate_every} epochs, got {self.patience}."

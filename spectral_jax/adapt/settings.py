@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterable
 
+from spectral_jax import ranges
 from spectral_jax.adapt import lines
 from spectral_jax.adapt.encoders.encoder import Size
 from spectral_jax.adapt.encoders.table import ENCODERS
@@ -47,8 +48,11 @@ class AdaptData:
     def __post_init__(self):
         if self.split not in SPLITS:
             raise ValueError(f"data.split: expected one of {', '.join(SPLITS)}, got {self.split!r}.")
-        if self.resize_px < 0:
-            raise ValueError(f"data.resize_px: expected a side in pixels, or 0, got {self.resize_px}.")
+        table = {
+            "resize_px": ranges.Range(0), "tiles": ranges.COUNT, "footprint_m": ranges.POSITIVE, "block_m": ranges.POSITIVE,
+            "buffer_m": ranges.NOT_NEGATIVE, "fractions": ranges.Range(0.0, 1.0, total=1.0), "near_m": ranges.NOT_NEGATIVE,
+        }  # fmt: skip
+        ranges.check(self, "data.", table)
 
 
 def folders_of(names: Iterable[str]) -> type:
@@ -96,10 +100,9 @@ class Comparison:
     maps: int = 3
 
     def __post_init__(self):
-        if self.seeds < 1 or not self.rows or len(set(self.rows)) < len(self.rows):
-            raise ValueError(
-                f"adapt: expected at least one seed and at least one row, none twice, got {self.seeds}, {self.rows}."
-            )
+        ranges.check(self, "", {"seeds": ranges.COUNT, "maps": ranges.Range(0)})
+        if not self.rows or len(set(self.rows)) < len(self.rows):
+            raise ValueError(f"rows: expected at least one row, none twice, got {self.rows}.")
         self.lines()
 
     def lines(self) -> list[Line]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from spectral_jax import ranges
 from spectral_jax.config import Config
 from spectral_jax.matchups import REGION
 from spectral_jax.microcystin.splits import SPLITS
@@ -22,6 +23,9 @@ class Lake:
     weeks: int = 18
     seed: int = 0
 
+    def __post_init__(self):
+        ranges.check(self, "data.lake.", {"stations": ranges.COUNT, "weeks": ranges.COUNT, "seed": ranges.SEED})
+
 
 @dataclasses.dataclass(frozen=True)
 class MatchupData:
@@ -34,6 +38,11 @@ class MatchupData:
     lake: Lake = Lake()
 
     def __post_init__(self):
+        ranges.check(self, "data.", {"region": ranges.Range(-180.0, 180.0)})
+        if self.region is not None:
+            west, south, east, north = self.region
+            if not (west < east and -90.0 <= south < north <= 90.0):
+                raise ValueError(f"data.region: expected west, south, east, north in degrees, got {self.region}.")
         if self.climatology == SIMULATED and self.matchups != SIMULATED:
             raise ValueError(
                 "data.climatology: 'simulated' goes with simulated match-ups alone, and data.matchups is "
@@ -53,16 +62,20 @@ class Evaluation:
     workers: int = 2  # processes that share the folds
 
     def __post_init__(self):
+        table = {
+            "seeds": ranges.COUNT, "trees": ranges.COUNT, "label_fractions": ranges.Range(0.0, 1.0, above=True),
+            "workers": ranges.Range(1, 4096),
+        }  # fmt: skip
+        ranges.check(self, "evaluation.", table)
         for name in self.splits:
             if name not in SPLITS:
                 raise unknown("evaluation.splits", "split", name, SPLITS)
         for name in self.baselines:
             if name not in BASELINES:
                 raise unknown("evaluation.baselines", "baseline", name, BASELINES)
-        if self.seeds < 1 or not self.splits:
-            raise ValueError("evaluation: expected at least one seed and one split.")
-        if any(not 0 < f <= 1 for f in self.label_fractions):
-            raise ValueError(f"evaluation.label_fractions: expected numbers in (0, 1], got {self.label_fractions}.")
+        for field in ("splits", "label_fractions"):
+            if not getattr(self, field):
+                raise ValueError(f"evaluation.{field}: expected at least one, got none.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from spectral_jax import places
 from spectral_jax.sentences import unknown
 from spectral_jax.tasks.readers import (
     hdf5,
@@ -92,7 +93,7 @@ def read(task: TaskSpec | str, folder: str | Path, parts: Sequence[str] = SPLITS
         )
     if spec.layout not in LAYOUTS:
         raise unknown(f"{spec.path or spec.name}: [layout]", "layout", spec.layout, LAYOUTS)
-    folder = Path(folder)
+    folder = places.local(folder, f"folder of task {spec.name}")
     if not folder.is_dir():
         raise FileNotFoundError(f"task {spec.name}: expected its files in the folder {folder}, and it does not exist.")
     # Of label rasters an image can have the set of classes, and no single one.

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spectral_jax import interop
+from spectral_jax import interop, ranges
 from spectral_jax.adapt.bands import CONVOLUTIONAL
 from spectral_jax.model.published import spectral_adapter
 from spectral_jax.model.published.contract import Published
@@ -32,6 +32,9 @@ class Size:
     heads: int = 3
     patch: int = 2
     px: int = 32
+
+    def __post_init__(self):
+        ranges.check(self, "size.", dict.fromkeys(("width", "depth", "heads", "patch", "px"), ranges.COUNT))
 
     @property
     def grid(self) -> int:
