@@ -75,7 +75,8 @@ class Model:
 
     def __post_init__(self):
         table = dict.fromkeys((f.name for f in dataclasses.fields(self)), COUNT) | {
-            "footprint_m": POSITIVE, "token_gsd_m": POSITIVE, "init_std": POSITIVE, "wavelength_edges_nm": Range(100.0, 1e6),
+            "footprint_m": Range(0.1, 1e6), "token_gsd_m": Range(0.01, 1e5), "init_std": POSITIVE,
+            "wavelength_edges_nm": Range(100.0, 1e6),
             "spectral_depth": Range(0),
         }  # fmt: skip
         ranges.check(self, "model.", table)
