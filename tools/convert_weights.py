@@ -7,7 +7,8 @@ Examples:
   uv run python tools/convert_weights.py --source=terramind --to=published --input=terramind_base --out=published.safetensors
 
 The report lists every key of the checkpoint: loaded, reshaped, or ignored and why. No PyTorch is needed, and no code in a
-checkpoint is run.
+checkpoint is run. Prefixes such as `module.` or `model.encoder.` are taken off and named; where a file holds several sets of
+weights, such as `model` and `model_ema`, --inside or --prefix chooses.
 """
 
 import inspect
@@ -25,7 +26,8 @@ OUT = launch.DEFINE_place("out", None, "Folder to write; with --to=published, th
 TO = flags.DEFINE_enum("to", "ours", ["ours", "published"], "Whose names and layout the result has.")
 SIZE = flags.DEFINE_string("size", None, "Refuse a checkpoint of any other size than this.")
 HEADS = flags.DEFINE_integer("heads", None, "Attention heads, where the width is not a published one.")
-INSIDE = flags.DEFINE_string("inside", None, "Key of the weights in a PyTorch file that holds more than them.")
+INSIDE = flags.DEFINE_string("inside", None, "Key of the weights in a PyTorch file, such as model_ema; . for the top.")
+PREFIX = flags.DEFINE_string("prefix", None, "What stands before the names of the encoder meant, such as teacher.backbone.")
 LAYOUT = flags.DEFINE_enum("layout", None, ["old", "new"], "DOFA's kernel layout; nothing in a checkpoint tells which.")
 MODALITIES = flags.DEFINE_list("modalities", None, "TerraMind: names such as S2L2A; without it all that the file has.")
 BANDS = flags.DEFINE_multi_string("bands", [], "TerraMind: MODALITY:BAND,BAND,... to keep, in that order; once a modality.")
@@ -41,8 +43,10 @@ def main(_: list[str]):
 
 
 def _convert():
+    options = _options()
+    folder.expect_place(OUT.value)
     weights = weights_file.read(INPUT.value, INSIDE.value)
-    cfg, params, account = models.read(SOURCE.value, weights, **_options())
+    cfg, params, account = models.read(SOURCE.value, weights, PREFIX.value, **options)
     folder.save(OUT.value, cfg, params, account)
     print(account.text())
     if getattr(cfg, "heads", 1) is None:
@@ -67,12 +71,21 @@ def _options() -> dict:
 
 
 def _publish():
+    for flag in (INSIDE, PREFIX):
+        if flag.value is not None:
+            raise ValueError(
+                f"--{flag.name} says where in a checkpoint the weights are; --to=published reads a folder without it."
+            )
+    out = Path(OUT.value).expanduser()
+    if out.is_dir():
+        raise IsADirectoryError(f"--out={OUT.value} is a folder; with --to=published expected a .safetensors file to write.")
+    folder.expect_place(out.parent)
     kind = models.kind_of(folder.load(INPUT.value)[0])
     if models.family_of(kind) != SOURCE.value:
         raise ValueError(f"{INPUT.value} holds a {kind}, expected --source={SOURCE.value}.")
     state = folder.publish(INPUT.value)
-    Path(OUT.value).parent.mkdir(parents=True, exist_ok=True)
-    safetensors_file.write(Path(OUT.value), state)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    safetensors_file.write(out, state)
     print(f"{len(state)} tensors by their published names written to {OUT.value}.")
 
 

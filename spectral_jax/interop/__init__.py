@@ -3,9 +3,10 @@
 In the order in which they may import one another:
 
   names: published parameter names beside our paths, both ways
-  torch_file: `.pt` files, without running what they say
+  files: containers of weights and what they hold, taken apart without running any of it
   safetensors_file: safetensors, read and written
   weights_file: weight files of any kind to arrays by their published names
+  prefixes: what training programs put before every name, found and taken off
   recognise: what a checkpoint looks like, for sentences about the wrong file
   account: what became of every key of a foreign checkpoint
   terramind_bands: TerraMind's image modalities: keys, bands, statistics

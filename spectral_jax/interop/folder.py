@@ -1,6 +1,10 @@
 """A converted encoder as a folder: weights by our paths, the config beside them, and the account of where they came from."""
 
+import dataclasses
 import json
+import math
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +14,58 @@ import numpy as np
 
 from spectral_jax import configure
 from spectral_jax.interop import names, safetensors_file
-from spectral_jax.interop.account import Account
+from spectral_jax.interop.account import Account, expect_numbers
 from spectral_jax.interop.models import CONVERTERS, family_of, kind_of, published
 from spectral_jax.sentences import unknown
 
 WEIGHTS, CONFIG, REPORT = "weights.safetensors", "config.json", "report.json"
 
 
+def expect_place(folder: str | Path) -> Path:
+    """The folder to write, `~` expanded; nothing is made.
+
+    Raises:
+      OSError: it cannot be made or written; the sentence says what stands in the way.
+    """
+    folder = Path(folder).expanduser()
+    first = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not first.is_dir():
+        raise NotADirectoryError(f"{folder} cannot be a folder of weights: {first} is a file; take another place.")
+    if not os.access(first, os.W_OK | os.X_OK):
+        raise PermissionError(f"{folder} cannot be written: {first} does not allow it; take another place.")
+    return folder
+
+
 def save(folder: str | Path, cfg: Any, params: dict, account: Account) -> None:
     """Writes `weights.safetensors`, `config.json` and `report.json` into the folder, which is made if need be.
 
+    They are written beside their place first. A new folder appears whole; in one that is there, the config, without which the
+    folder is none of weights, is taken away before the others are replaced, and comes last.
+
     Raises:
-      OSError: the folder cannot be written.
+      OSError: the folder cannot be written; nothing half-written is left.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = expect_place(folder)
     flat = {path: np.asarray(value) for path, value in names.flatten(params).items()}
-    safetensors_file.write(folder / WEIGHTS, flat, {"kind": kind_of(cfg)})
     about = {"kind": kind_of(cfg), "config": json.loads(configure.to_json(cfg))}
-    (folder / CONFIG).write_text(json.dumps(about, indent=1) + "\n")
-    (folder / REPORT).write_text(json.dumps(account.to_dict(), indent=1) + "\n")
+    partial = folder.absolute().with_name(f"{folder.absolute().name}.partial-{os.getpid()}")
+    try:
+        partial.mkdir(parents=True)
+        safetensors_file.write(partial / WEIGHTS, flat, {"kind": about["kind"]})
+        (partial / REPORT).write_text(json.dumps(account.to_dict(), indent=1) + "\n", encoding="utf-8")
+        (partial / CONFIG).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        if not folder.exists():
+            partial.rename(folder)
+            return
+        (folder / CONFIG).unlink(missing_ok=True)
+        for file in (WEIGHTS, REPORT, CONFIG):
+            (partial / file).replace(folder / file)
+    except OSError as error:
+        raise OSError(
+            f"the weights could not be written to {folder}: {error}. Free some space or take another place."
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def load(folder: str | Path) -> tuple:
@@ -40,26 +76,64 @@ def load(folder: str | Path) -> tuple:
 
     Raises:
       FileNotFoundError: the folder has no config or no weights.
-      ValueError: the config is of no known kind, or the weights do not fit it; the sentence names the path in the tree.
+      ValueError: the config is damaged or of no known kind, the weights do not fit it, or some are NaN or infinite; the
+        sentence names the path in the tree.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     for file in (CONFIG, WEIGHTS):
         if not (folder / file).is_file():
             raise FileNotFoundError(f"{folder / file} does not exist; expected a folder that tools/convert_weights.py wrote.")
-    about = json.loads((folder / CONFIG).read_text())
-    models = published()
-    if about.get("kind") not in models:
+    models, about = published(), _about(folder / CONFIG)
+    if not isinstance(about.get("kind"), str) or about["kind"] not in models:
         raise unknown(str(folder / CONFIG), "kind of encoder", about.get("kind"), models, most=len(models))
-    model = models[about["kind"]]
-    cfg = configure.from_json(json.dumps(about["config"]), where=str(folder / CONFIG), kind=model.config)
     flat = safetensors_file.read(folder / WEIGHTS)
-    shapes = names.flatten(jax.eval_shape(lambda: model.init(jax.random.key(0), cfg)))
+    model = models[about["kind"]]
+    cfg, shapes = _structure(folder / CONFIG, about.get("config"), model, flat)
     for path in sorted(flat.keys() | shapes.keys()):
         shape = list(flat[path].shape) if path in flat else "nothing"
         expected = list(shapes[path].shape) if path in shapes else "nothing"
         if shape != expected:
             raise ValueError(f"{folder / WEIGHTS}: {path} has {shape}, expected {expected} of its config; convert it again.")
+    expect_numbers(str(folder / WEIGHTS), flat)
     return cfg, jax.tree.map(jnp.asarray, names.nest(flat))
+
+
+def _about(file):
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{file} is not JSON ({error}); convert the weights again.") from error
+    if not isinstance(about, dict):
+        raise ValueError(f"{file} holds a {type(about).__name__}, expected an object with 'kind' and 'config'; convert again.")
+    return about
+
+
+def _structure(file, fields, model, flat):
+    """The config of the fields, and the shapes of its parameters by path."""
+    if not isinstance(fields, dict):
+        raise ValueError(
+            f"{file}: 'config' is a {type(fields).__name__}, expected an object of fields; convert the weights again."
+        )
+    try:
+        cfg = configure.from_json(json.dumps(fields), where=str(file), kind=model.config)
+        _expect_size(file, dataclasses.asdict(cfg), flat)
+        return cfg, names.flatten(jax.eval_shape(lambda: model.init(jax.random.key(0), cfg)))
+    except ValueError as error:
+        told = str(error)
+        raise ValueError(told if str(file) in told else f"{file}: {told}") from error
+    except Exception as error:  # values of a damaged config can fail in any way, and each is the same news to the reader
+        told = f"{type(error).__name__}: {str(error)[:200]}"
+        raise ValueError(f"{file}: its values are those of no encoder ({told}); convert the weights again.") from error
+
+
+def _expect_size(file, fields, flat):
+    """Refuses sizes that the weights cannot have, before anything of such a size is made."""
+    most = 1000 + 10 * sum(value.size for value in flat.values())
+    for name, value in fields.items():
+        numbers = [n for n in (value if isinstance(value, tuple) else (value,)) if type(n) is int]
+        limit = 1000 + len(flat) if name.startswith("depth") else math.isqrt(most) if name == "grid" else most
+        if any(n < 0 or n > limit for n in numbers):
+            raise ValueError(f"{file}: {name} is {value}, and the weights beside it have no such size; convert them again.")
 
 
 def publish(folder: str | Path) -> dict[str, np.ndarray]:

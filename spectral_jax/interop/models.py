@@ -1,16 +1,18 @@
 """The published encoders that are known here, by one table, and one call for all of them.
 
 A further one is a file in `model/published`, a file in `interop` with `MARK`, `MARKS`, `MODELS`, `read` and `publish`, and a
-row of `CONVERTERS`.
+row of `CONVERTERS`. `IGNORED` and `ROOT` are optional: patterns of names that are not taken, and of how the names with the mark
+begin where that is not the mark itself.
 """
 
+import re
 from types import ModuleType
 from typing import Any
 
 import jax
 import numpy as np
 
-from spectral_jax.interop import dofa, recognise, spectralearth, terramind
+from spectral_jax.interop import dofa, prefixes, recognise, spectralearth, terramind
 from spectral_jax.interop.account import Account
 from spectral_jax.interop.recognise import Mark
 from spectral_jax.interop.weights_file import Weights
@@ -56,21 +58,42 @@ def recognised(tensors: dict[str, np.ndarray]) -> str:
     return recognise.looks_like(tensors, (*marks, *OTHERS))
 
 
-def read(family: str, weights: Weights, **options) -> tuple[Any, dict, Account]:
+def read(family: str, weights: Weights, prefix: str | None = None, **options) -> tuple[Any, dict, Account]:
     """Config, parameters and account of a checkpoint of one of `CONVERTERS`.
 
     Args:
       family: whose weights these are.
       weights: of `weights_file.read`.
+      prefix: what stands before the names of the encoder that is meant, where a file holds several; None: the only one.
       options: of that converter's `read`.
 
     Raises:
-      ValueError: no such family, a checkpoint of another model, which the sentence names, or what the converter refuses.
+      ValueError: no such family, a checkpoint of another model, which the sentence names, several parts that could be meant,
+        numbers that are NaN or infinite, or what the converter refuses.
     """
     if family not in CONVERTERS:
         raise unknown("source", "family of weights", family, CONVERTERS)
     recognise.expect_family(weights.file, weights.tensors, family, CONVERTERS[family].MARK, recognised(weights.tensors))
-    return CONVERTERS[family].read(weights, **options)
+    converter = CONVERTERS[family]
+    root = getattr(converter, "ROOT", re.escape(converter.MARK))
+    plain = prefixes.without(weights, family, root, getattr(converter, "IGNORED", {}), prefix)
+    recognise.expect_family(plain.file, plain.tensors, family, converter.MARK, recognised(plain.tensors))
+    cfg, params, account = converter.read(plain, **options)
+    rows = tuple(row._replace(key=plain.spelled.get(row.key, row.key)) for row in account.rows)
+    return cfg, params, account._replace(rows=rows, notes=_notes(plain))
+
+
+def _notes(weights):
+    """Sentences about where in the file the names were, and what was taken off them."""
+    notes = []
+    if weights.inside:
+        notes.append(f"The weights stand under {weights.inside!r} in the file.")
+    if weights.prefix:
+        notes.append(f"All keys that were loaded begin with {weights.prefix!r}, which was taken off.")
+    inside = [key for name, key in weights.spelled.items() if weights.prefix + name != key]
+    if inside:
+        notes.append(f"Wrappers such as that in {inside[0]} were taken out of {len(inside)} keys.")
+    return tuple(notes)
 
 
 def init(key: jax.Array, cfg: Any) -> dict:

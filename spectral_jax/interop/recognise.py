@@ -77,15 +77,15 @@ def expect_family(file: str, tensors: dict, family: str, part: str, looks: str =
 
 
 def count_blocks(tensors: dict, prefix: str) -> int:
-    """How many blocks there are under `<prefix>.<number>.`."""
+    """How many blocks there are under `<prefix>.<number>.`; a number beyond their count by more is not believed."""
     dotted = f"{prefix}."
-    numbers = [key.removeprefix(dotted).split(".")[0] for key in tensors if key.startswith(dotted)]
-    return 1 + max((int(n) for n in numbers if n.isdecimal()), default=-1)
+    numbers = {key.removeprefix(dotted).split(".")[0] for key in tensors if key.startswith(dotted)}
+    return 1 + max((int(n) for n in numbers if n.isdecimal() and len(n) < 6 and int(n) <= len(numbers)), default=-1)
 
 
 def telling(file: str, tensors: dict, key: str, rank: int, marks: Sequence[Mark]) -> np.ndarray:
-    """A tensor that a config is read from; a sentence with the file and the key where it is missing or of another rank."""
-    if key not in tensors or tensors[key].ndim != rank:
+    """A tensor a config is read from; a sentence with the file and the key where it is missing, empty or of another rank."""
+    if key not in tensors or tensors[key].ndim != rank or not tensors[key].size:
         got = f"shape {list(tensors[key].shape)}" if key in tensors else "nothing"
         raise ValueError(f"{file}: expected {key} with {rank} axes, got {got}; it looks like {looks_like(tensors, marks)}.")
     return tensors[key]

@@ -15,6 +15,8 @@ from spectral_jax.model.published.spectralearth import SpectralEarthConfig
 from spectral_jax.model.published.spectralearth_resnet import EXPANSION, SpectralEarthResNetConfig
 
 MARK = "spectral_adapter."
+# How names with the mark begin, masked pretraining's copies included.
+ROOT = r"(?:encoder\.)?(?:vit\.)?(?:spec_vit\.)?(?:(?:vit_core\.)?patch_embed\.)?spectral_adapter\."
 MARKS = (
     Mark("spectralearth resnet50", "resnet.layer1.", "", {}),
     Mark("spectralearth", MARK, "blocks.0.norm1.weight", spectralearth.SIZES),

@@ -1,78 +1,124 @@
 """Weight files of any kind to arrays by their published names."""
 
-import zipfile
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from spectral_jax.interop import safetensors_file, torch_file
+from spectral_jax.interop import safetensors_file
+from spectral_jax.interop.files import first_bytes, npz_file, parts, torch_file
 
-# Under which key training programs keep the weights, when a file holds more than them.
-CONTAINERS = ("state_dict", "model", "model_state_dict", "teacher", "student")
+# How the name of a file ends, by what is in it.
+ENDINGS = {
+    first_bytes.SAFETENSORS: (".safetensors",),
+    first_bytes.NPZ: (".npz",),
+    first_bytes.TORCH: (".pt", ".pth", ".ckpt", ".bin", ".tar"),
+}
+INDEX = ".safetensors.index.json"
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Weights(NamedTuple):
-    """The tensors of a file by name, the entries beside them that were left out, and numbers that an `.npz` says of itself."""
+    """The tensors of a file by name, and what else there is to tell of it.
+
+    Attributes:
+      file: its name.
+      tensors: arrays by name.
+      beside: the entries beside them that were left out.
+      settings: numbers that an `.npz` says of itself.
+      inside: the key of the file under which the tensors stand; empty: they are all of it.
+      classes: entry of `beside` -> the classes in it that were not loaded.
+      prefix: what `prefixes.without` took off all names.
+      spelled: name -> how the file spells it, where they differ.
+      outside: keys without that prefix -> why they are left out.
+    """
 
     file: str
     tensors: dict[str, np.ndarray]
     beside: tuple[str, ...] = ()
-    settings: Mapping[str, int] = MappingProxyType({})
+    settings: Mapping[str, int] = NOTHING
+    inside: str = ""
+    classes: Mapping[str, str] = NOTHING
+    prefix: str = ""
+    spelled: Mapping[str, str] = NOTHING
+    outside: Mapping[str, str] = NOTHING
 
 
 def read(path: str | Path, inside: str | None = None) -> Weights:
-    """Reads `.safetensors`, `.npz` (arrays under `state/`, or all of them), or `.pt`, `.pth` and `.ckpt` of PyTorch.
+    """Reads `.safetensors` or their index, `.npz` (arrays under `state/`, or all of them), `.pt`, `.pth`, `.ckpt` or `.bin`.
 
     Args:
-      path: the file.
-      inside: for a PyTorch file that holds weights under a key, such as "state_dict": that key. Without it the only one of
-        `CONTAINERS` that is there is taken.
+      path: the file; `~` is expanded.
+      inside: for a PyTorch file that holds weights under a key, such as "state_dict": that key. Without it the only part that
+        can be meant is taken.
 
     Raises:
       FileNotFoundError: no such file.
-      ValueError: another kind of file, a damaged one, a pickle with code in it, or no tensors in it.
+      OSError: it cannot be read.
+      ValueError: another kind of file, a damaged one, a pickle with code in it, no tensors in it, or several parts that could
+        be meant.
     """
-    path = Path(path)
+    path = _file(path)
+    if path.name.endswith(INDEX):
+        return _only_torch(path, inside, Weights(path.name, safetensors_file.read_shards(path)))
+    kind = next((kind for kind, endings in ENDINGS.items() if path.suffix.lower() in endings), None)
+    held = first_bytes.container(path)
+    if kind is None:
+        more = f" By its first bytes it is {held}: give it the ending {ENDINGS[held][0]}." if held else ""
+        raise ValueError(f"{path}: expected a file ending in .safetensors, .npz, .pt, .pth, .ckpt or .bin.{more}")
+    other = "" if held else first_bytes.other(path)
+    if other:
+        raise ValueError(f"{path} {other}.")
+    if held not in ("", kind):
+        raise ValueError(
+            f"{path} is {held} by its first bytes, and its name ends in {path.suffix}; give it the ending {ENDINGS[held][0]}."
+        )
+    if kind == first_bytes.SAFETENSORS:
+        _expect_whole(path)
+        return _only_torch(path, inside, Weights(path.name, safetensors_file.read(path)))
+    if kind == first_bytes.NPZ:
+        return _only_torch(path, inside, _npz(path))
+    part = parts.chosen(path, torch_file.read(path), inside)
+    classes = {key: names for key, names in part.beside.items() if names}
+    return Weights(path.name, part.tensors, tuple(part.beside), NOTHING, part.inside, classes)
+
+
+def _file(path) -> Path:
+    path = Path(path).expanduser()
+    if path.is_dir():
+        if (path / "weights.safetensors").is_file() and (path / "config.json").is_file():
+            raise ValueError(f"{path} is a folder of converted weights; take it with interop.load({str(path)!r}).")
+        endings = tuple(ending for some in ENDINGS.values() for ending in some) + (INDEX,)
+        files = sorted(f.name for f in path.iterdir() if f.name.lower().endswith(endings))
+        named = f"name one of its files: {', '.join(files[:5])}" if files else "there are no weights in it"
+        raise ValueError(f"{path} is a folder, expected a file of weights; {named}.")
     if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; expected a file of weights.")
-    if path.suffix == ".safetensors":
-        return Weights(path.name, safetensors_file.read(path))
-    if path.suffix == ".npz":
-        return _npz(path)
-    if path.suffix in (".pt", ".pth", ".ckpt"):
-        return _flat(path, torch_file.read(path), inside)
-    raise ValueError(f"{path}: expected a file ending in .safetensors, .npz, .pt, .pth or .ckpt.")
+        what = "is no ordinary file" if path.exists() else "does not exist"
+        raise FileNotFoundError(f"{path} {what}; expected a file of weights.")
+    return path
+
+
+def _expect_whole(path):
+    """Refuses one shard of several."""
+    shard = re.fullmatch(r"(.*)-(\d{5})-of-(\d{5})\.safetensors", path.name)
+    if shard and int(shard[3]) > 1:
+        raise ValueError(
+            f"{path} is part {int(shard[2])} of {int(shard[3])} of a model; name {shard[1]}{INDEX}, which lists them all."
+        )
+
+
+def _only_torch(path, inside, weights):
+    if inside is not None:
+        raise ValueError(f"{path}: --inside={inside} is for PyTorch files; the parts of this one are told by --prefix.")
+    return weights
 
 
 def _npz(path):
-    try:
-        # Opened here, since NumPy leaves a file that is no archive open.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except (zipfile.BadZipFile, ValueError, EOFError, TypeError) as error:
-        raise ValueError(f"{path} is not a readable .npz of plain arrays ({error}); fetch it again.") from error
+    arrays = npz_file.read(path)
     held = {key.removeprefix("state/"): value for key, value in arrays.items() if key.startswith("state/")}
-    settings = {k.removeprefix("config/"): int(v) for k, v in arrays.items() if k.startswith("config/") and v.size == 1}
+    whole = {key.removeprefix("config/"): v for key, v in arrays.items() if key.startswith("config/") and v.size == 1}
+    settings = {key: int(value.item()) for key, value in whole.items() if value.dtype.kind in "iu"}
     return Weights(path.name, held or arrays, (), settings)
-
-
-def _flat(path, content, inside):
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} holds a {type(content).__name__}; expected a dict of tensors, such as a state dict.")
-    found = [key for key in CONTAINERS if isinstance(content.get(key), dict)]
-    if inside is None and len(found) > 1:
-        raise ValueError(f"{path} holds weights under {', '.join(found)}; choose one by --inside.")
-    inside = inside or (found[0] if found else None)
-    beside: tuple[str, ...] = ()
-    if inside is not None:
-        if not isinstance(content.get(inside), dict):
-            raise ValueError(f"{path} has no weights under {inside!r}; it holds {', '.join(map(str, content)) or 'nothing'}.")
-        beside = tuple(str(key) for key in content if key != inside)
-        content = content[inside]
-    tensors = {str(key): value for key, value in content.items() if isinstance(value, np.ndarray)}
-    if not tensors:
-        raise ValueError(f"{path} holds no tensors; its entries are {', '.join(map(str, content)) or 'none'}.")
-    return Weights(path.name, tensors, beside + tuple(str(key) for key in content if str(key) not in tensors))

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from made.torch_archive import Call, View, plain, write
 
-from spectral_jax.interop import torch_file, weights_file
+from spectral_jax.interop import weights_file
+from spectral_jax.interop.files import torch_file
 
 
 @pytest.fixture
