@@ -152,7 +152,7 @@ def _finite(value) -> bool:
 def _not_numbers(file, odd):
     """The error about NaN and infinity, by the numbers as the file holds them."""
     key, value = next(iter(odd.items()))
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         value = value.astype(np.float64)
         beyond = np.isfinite(value) & (np.abs(value) > np.finfo(np.float32).max)
     nan, infinite = int(np.isnan(value).sum()), int(np.isinf(value).sum())

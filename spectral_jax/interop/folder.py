@@ -61,9 +61,7 @@ def save(folder: str | Path, cfg: Any, params: dict, account: Account) -> None:
         for file in (WEIGHTS, REPORT, CONFIG):
             (partial / file).replace(folder / file)
     except OSError as error:
-        raise OSError(
-            f"the weights could not be written to {folder}: {error}. Free some space or take another place."
-        ) from error
+        raise OSError(f"{folder} could not be written: {error}; free some space or take another place.") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -122,7 +120,7 @@ def _structure(file, fields, model, flat):
         told = str(error)
         raise ValueError(told if str(file) in told else f"{file}: {told}") from error
     except Exception as error:  # values of a damaged config can fail in any way, and each is the same news to the reader
-        told = f"{type(error).__name__}: {str(error)[:200]}"
+        told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise ValueError(f"{file}: its values are those of no encoder ({told}); convert the weights again.") from error
 
 

@@ -40,9 +40,10 @@ def without(weights: Weights, family: str, root: str, ignored: Mapping[str, str]
     found = _found(keys, root)
     if prefix is None:
         if len(found) > 1:
+            names = " and ".join(f"{p!r}" if p else "no prefix ('')" for p in found[:MOST])
             raise ValueError(
-                f"{file} holds weights of {family} under {' and '.join(found[:MOST])}{_more(found)}; choose one by --prefix, "
-                f"such as --prefix={next(p for p in found if p)}."
+                f"{file} holds weights of {family} under {names}{_more(found)}; choose one by --prefix, such as "
+                f"--prefix={next(p for p in found if p)!r}."
             )
         taken = found[0] if found else ""
     else:
@@ -90,7 +91,7 @@ def _why(weights, key, prefix, ignored) -> str:
     with_it = next(k for k in weights.tensors if k.startswith(prefix))
     raise ValueError(
         f"{weights.file}: {key} does not begin with {prefix!r} as {with_it} and others do; if it does not belong to the "
-        f"encoder, leave out all that lacks the prefix by --prefix={prefix}"
+        f"encoder, leave out all that lacks the prefix by --prefix={prefix!r}."
     )
 
 

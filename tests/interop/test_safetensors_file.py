@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from spectral_jax.interop import safetensors_file
+from spectral_jax.interop import safetensors_file, weights_file
 
 
 def _file(path, header, data=b""):
@@ -75,3 +75,69 @@ def test_a_file_of_another_kind_is_refused(tmp_path, content):
 def test_a_dtype_that_the_format_lacks_is_refused(tmp_path):
     with pytest.raises(ValueError, match="'a' is of complex64; expected one of"):
         safetensors_file.write(tmp_path / "a", {"a": np.zeros(1, np.complex64)})
+
+
+@pytest.mark.parametrize("dtype", ["F8_E4M3", "C64", "F4"])
+def test_numbers_of_8_bits_and_complex_ones_are_refused_by_key(tmp_path, dtype):
+    path = _file(tmp_path / "a", {"x.y": {"dtype": dtype, "shape": [8], "data_offsets": [0, 8]}}, bytes(8))
+    with pytest.raises(ValueError, match=f"'x.y' is of {dtype}; expected one of F64, .* Convert it to float32 or bfloat16"):
+        safetensors_file.read(path)
+
+
+@pytest.mark.parametrize(
+    ("header", "sentence"),
+    [
+        (b'{"x": 1, "x": 2}', "'x' is there twice"),
+        (b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "its header is not a JSON object"),
+        ({"x": {"dtype": "F32", "shape": [2**60, 0], "data_offsets": [0, 0]}}, "too many axes or too long ones"),
+        ({"x": {"dtype": "F32", "shape": [1] * 40, "data_offsets": [0, 4]}}, "too many axes or too long ones"),
+        (
+            {k: {"dtype": "F32", "shape": [1], "data_offsets": [n, n + 4]} for k, n in (("x", 0), ("y", 0))},
+            "'y' begins at byte 0 and the tensor before it ends at 4; the header is damaged",
+        ),
+        ({"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}, "its tensors end at byte 4 of 8"),
+    ],
+)
+def test_headers_that_do_not_describe_each_number_once_are_refused(tmp_path, header, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        safetensors_file.read(_file(tmp_path / "a", header, bytes(8)))
+
+
+def test_the_files_of_an_index_are_read_together(tmp_path):
+    files = {"b": "m-00001-of-00002.safetensors", "a": "m-00002-of-00002.safetensors"}
+    for key, file in files.items():
+        safetensors_file.write(tmp_path / file, {key: np.full(2, ord(key), np.float32)})
+    index = tmp_path / "m.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": files}))
+    found = weights_file.read(index).tensors
+    assert {key: value.tolist() for key, value in found.items()} == {"b": [98, 98], "a": [97, 97]}
+    with pytest.raises(
+        ValueError, match=r"00001-of-00002.safetensors is part 1 of 2 of a model; name m\.safetensors\.index\.json"
+    ):
+        weights_file.read(tmp_path / files["b"])
+    index.write_text(json.dumps({"weight_map": files | {"c": files["a"]}}))
+    with pytest.raises(ValueError, match="'c' is not in the file that the index says, or not in the index"):
+        weights_file.read(index)
+    (tmp_path / files["a"]).unlink()
+    with pytest.raises(FileNotFoundError, match="names m-00002-of-00002.safetensors beside it, and there is none"):
+        weights_file.read(index)
+    for wrong in ("[]", "{", '{"weight_map": {"a": "../a.safetensors"}}', "{}"):
+        index.write_text(wrong)
+        with pytest.raises(
+            ValueError, match=r"m\.safetensors\.index\.json is not an index of safetensors|is not a safetensors file"
+        ):
+            weights_file.read(index)
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
+    safetensors_file.write(tmp_path / "a", {"x": np.zeros(2, np.float32)})
+    before = (tmp_path / "a").read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "ascontiguousarray", full)
+    with pytest.raises(OSError, match=r"a could not be written, and what stood there is as it was: .*No space left"):
+        safetensors_file.write(tmp_path / "a", {"x": np.ones(9, np.float32)})
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_bytes() == before

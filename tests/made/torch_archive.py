@@ -9,7 +9,8 @@ import zipfile
 
 import numpy as np
 
-STORAGE_OF = {"float32": "FloatStorage", "float16": "HalfStorage", "int64": "LongStorage", "bfloat16": "BFloat16Storage"}
+STORAGE_OF = {"float32": "FloatStorage", "float16": "HalfStorage", "int64": "LongStorage", "bfloat16": "BFloat16Storage",
+              "float64": "DoubleStorage", "int8": "CharStorage"}  # fmt: skip
 
 
 class View:
@@ -41,6 +42,23 @@ class Call:
         return self.function, self.arguments
 
 
+class Named:
+    """A function or class by its module and name, of a library that need not be there."""
+
+    def __init__(self, module, name):
+        self.module, self.name = module, name
+
+    def __call__(self, *_):
+        raise NotImplementedError(f"{self.module}.{self.name} is written, not called")
+
+
+class With:
+    """What a pickle makes of a class by `cls.__new__(cls)` and then a state, such as an `argparse.Namespace`."""
+
+    def __init__(self, named, state):
+        self.named, self.state = named, state
+
+
 def fake_torch(monkeypatch):
     """Modules called torch and torch._utils, so that a pickle made here names them as PyTorch's do."""
     torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
@@ -58,7 +76,21 @@ def fake_torch(monkeypatch):
 
 def write(path, content, monkeypatch, compression=zipfile.ZIP_STORED, drop=(), byteorder=b"little"):
     """Writes `content`, a structure with `View`s in it, as torch.save would; `drop` leaves out storages by number."""
-    torch, stream, storages = fake_torch(monkeypatch), io.BytesIO(), []
+    with monkeypatch.context() as during:  # other libraries that look for torch find none afterwards
+        stream, storages = _pickled(content, fake_torch(during))
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("archive/data.pkl", stream)
+        archive.writestr("archive/byteorder", byteorder)
+        for storage in storages:
+            if int(storage.key) not in drop:
+                archive.writestr(f"archive/data/{storage.key}", storage.array.tobytes())
+        archive.writestr("archive/version", b"3\n")
+    return stream
+
+
+def _pickled(content, torch):
+    """The pickle and the storages that it names."""
+    stream, storages = io.BytesIO(), []
 
     class Pickler(pickle._Pickler):
         def persistent_id(self, value):
@@ -66,6 +98,17 @@ def write(path, content, monkeypatch, compression=zipfile.ZIP_STORED, drop=(), b
                 kind = getattr(torch, STORAGE_OF[str(value.array.dtype)])
                 return ("storage", kind, value.key, "cpu", value.array.size)
             return None
+
+        def save(self, value, *rest, **more):
+            if isinstance(value, Named):
+                self.write(pickle.GLOBAL + f"{value.module}\n{value.name}\n".encode())
+            elif isinstance(value, With):
+                self.save(value.named)
+                self.write(pickle.EMPTY_TUPLE + pickle.NEWOBJ)
+                self.save(value.state)
+                self.write(pickle.BUILD)
+            else:
+                super().save(value, *rest, **more)
 
     def rebuilt(value):
         if isinstance(value, View):
@@ -77,16 +120,11 @@ def write(path, content, monkeypatch, compression=zipfile.ZIP_STORED, drop=(), b
             hooks = collections.OrderedDict()
             call = Call(torch._utils._rebuild_tensor_v2, found, value.offset, value.shape, value.strides, False, hooks)
             return Call(torch._utils._rebuild_parameter, call, True, collections.OrderedDict()) if value.parameter else call
-        if isinstance(value, dict):
+        if isinstance(value, list):
+            return [rebuilt(v) for v in value]
+        if type(value) in (dict, collections.OrderedDict):
             return type(value)((k, rebuilt(v)) for k, v in value.items())
         return value
 
     Pickler(stream, protocol=2).dump(rebuilt(content))
-    with zipfile.ZipFile(path, "w", compression) as archive:
-        archive.writestr("archive/data.pkl", stream.getvalue())
-        archive.writestr("archive/byteorder", byteorder)
-        for storage in storages:
-            if int(storage.key) not in drop:
-                archive.writestr(f"archive/data/{storage.key}", storage.array.tobytes())
-        archive.writestr("archive/version", b"3\n")
-    return stream.getvalue()
+    return stream.getvalue(), storages

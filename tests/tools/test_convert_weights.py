@@ -112,3 +112,29 @@ def test_a_folder_of_another_source_or_with_other_weights_is_refused(tool, oracl
         match="config.json: no kind of encoder is called 'resnet'; the names are, closest first: spectralearth_resnet, ",
     ):
         interop.load(out)
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_file_is_read(tool, tmp_path):
+    (tmp_path / "file").touch()
+    for out in ("file", "file/deeper"):
+        with pytest.raises(
+            SystemExit, match="convert_weights: .* cannot be a folder of weights: .*file is a file; take another"
+        ):
+            convert(tool, source="terramind", input=str(tmp_path / "nowhere.npz"), out=str(tmp_path / out))
+    with pytest.raises(SystemExit, match=r"--out=.* is a folder; with --to=published expected a \.safetensors file to write"):
+        convert(tool, source="terramind", input=str(tmp_path / "nowhere"), out=str(tmp_path), to="published")
+    with pytest.raises(SystemExit, match="--prefix says where in a checkpoint the weights are; --to=published reads a folder"):
+        convert(tool, source="terramind", input=str(tmp_path), out=str(tmp_path / "a"), to="published", prefix="module.")
+
+
+def test_one_of_two_sets_of_weights_is_chosen_by_its_prefix(tool, oracles, tmp_path, capsys):
+    state = part(oracles / "dofa_v1.npz", "state")
+    both = {f"student.{k}": v for k, v in state.items()} | {f"teacher.{k}": v + 1 for k, v in state.items()}
+    safetensors_file.write(tmp_path / "a.safetensors", both)
+    flags = dict(source="dofa", layout="new", input=str(tmp_path / "a.safetensors"), out=str(tmp_path / "out"))
+    with pytest.raises(SystemExit, match=r"holds weights of dofa under 'student\.' and 'teacher\.'; choose one by --prefix"):
+        convert(tool, **flags)
+    assert not (tmp_path / "out").exists()
+    convert(tool, **flags, prefix="teacher.")
+    assert "All keys that were loaded begin with 'teacher.', which was taken off." in capsys.readouterr().out
+    assert_same_state(interop.publish(tmp_path / "out"), {k: v + 1 for k, v in state.items()})

@@ -24,9 +24,10 @@ DATA = {
     r"decimal": r"Decimal",
     r"fractions": r"Fraction",
     r"uuid": r"UUID|SafeUUID",
-    r"numpy": r"bool_?|u?int\d+|float\d+|complex\d+|longdouble|clongdouble|str_|bytes_|void|datetime64|timedelta64|ndarray",
+    r"numpy": r"bool_?|u?int\d+|float\d+|complex\d+|c?longdouble|str_|bytes_|void|datetime64|timedelta64|ndarray",
     r"numpy\.dtypes": r"\w+DType",
-    r"numpy\.random\._(pickle|pcg64|mt19937|philox|sfc64)": r"__\w+_ctor|PCG64|PCG64DXSM|MT19937|Philox|SFC64",
+    r"numpy\.random\.(_(pickle|pcg64|mt19937|philox|sfc64)|bit_generator)": r"__\w+_ctor|__pyx_unpickle_\w+|"
+    r"SeedSequence|PCG64|PCG64DXSM|MT19937|Philox|SFC64",
     r"omegaconf(\.\w+)*": r"DictConfig|ListConfig|ContainerMetadata|Metadata|\w*Node",
     r"yacs\.config": r"CfgNode",
     r"fvcore\.common\.config": r"CfgNode",

@@ -20,16 +20,14 @@ def read(path: Path) -> dict[str, np.ndarray]:
       OSError: the file cannot be read.
       ValueError: it is no such archive, is damaged, holds Python objects, a name twice, or unpacks to what it cannot hold.
     """
-    try:
-        # Opened here, since NumPy leaves a file that is no archive open.
-        with path.open("rb") as stream, zipfile.ZipFile(stream) as archive, warnings.catch_warnings(action="ignore"):
-            _check(path, archive)
-            return {entry.filename.removesuffix(".npy"): _array(archive, entry) for entry in archive.infolist()}
-    except OSError:
-        raise
-    except Exception as error:  # a damaged archive can fail in any way, and each is the same news to the reader
-        told = f"{type(error).__name__}: {str(error)[:200]}"
-        raise ValueError(f"{path} is not a readable .npz of plain arrays ({told}); fetch it again.") from error
+    with path.open("rb") as stream:
+        try:
+            with zipfile.ZipFile(stream) as archive, warnings.catch_warnings(action="ignore"):
+                _check(path, archive)
+                return {entry.filename.removesuffix(".npy"): _array(archive, entry) for entry in archive.infolist()}
+        except Exception as error:  # a damaged archive can fail in any way, and each is the same news to the reader
+            told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            raise ValueError(f"{path} is not a readable .npz of plain arrays ({told}); fetch it again.") from error
 
 
 def _check(path, archive):

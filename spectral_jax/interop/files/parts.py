@@ -62,7 +62,7 @@ def chosen(path: Path, content: Any, inside: str | None) -> Part:
         if not isinstance(value, np.ndarray | Unread):
             continue
         if not isinstance(key, str):
-            raise ValueError(f"{path}: a tensor has the key {_name(key)!r}, a {type(key).__name__}; expected a text.")
+            raise ValueError(f"{path}: a tensor has the key {_name(key)}, of type {type(key).__name__}; expected a text.")
         if isinstance(value, Unread):
             raise ValueError(f"{path}: {key!r} is {value.what}; {value.remedy}.")
         tensors[key] = value
@@ -110,19 +110,20 @@ def _asked(path, content, inside) -> tuple[str, ...]:
 
 
 def _places(content, rivals=True) -> dict[tuple[str, ...], int]:
-    """Where tensors stand, and how many; of `rivals` those alone that can be weights: named so, or half as many as the most."""
+    """Where tensors stand, and how many; of `rivals` those alone that can be weights: by name or by their number."""
     found: dict[tuple[str, ...], int] = {}
-    seen: set[int] = set()
+    counts: dict[int, int] = {}
 
     def look(value, place):
-        if id(value) in seen or not isinstance(value, dict | list):
+        if not isinstance(value, dict | list):
             return
-        seen.add(id(value))
-        values = value.values() if isinstance(value, dict) else value
-        count = sum(isinstance(v, np.ndarray | Unread) for v in values)
-        if count:
-            found[place] = count
-        if isinstance(value, dict) and len(place) < DEEPEST:
+        new = id(value) not in counts
+        if new:
+            values = value.values() if isinstance(value, dict) else value
+            counts[id(value)] = sum(isinstance(v, Unread) or (isinstance(v, np.ndarray) and v.ndim > 0) for v in values)
+        if counts[id(value)]:
+            found[place] = counts[id(value)]
+        if new and isinstance(value, dict) and len(place) < DEEPEST:
             for key, inner in value.items():
                 if isinstance(key, str) and not (rivals and not place and key.lower() in NOT_WEIGHTS):
                     look(inner, (*place, key))
@@ -131,11 +132,21 @@ def _places(content, rivals=True) -> dict[tuple[str, ...], int]:
     if not rivals:
         return found
     most = max(found.values(), default=0)
-    return {p: n for p, n in found.items() if 2 * n >= most or (len(p) == 1 and p[0] in CONTAINERS)}
+    found = {p: n for p, n in found.items() if 2 * n > most or (len(p) == 1 and p[0] in CONTAINERS)}
+    # Tensors at the top, beside parts, are weights where they have names that those of the parts have.
+    if () in found and not _ends(content) & set().union(*(_ends(_at(content, p)) for p in found if p)) and len(found) > 1:
+        del found[()]
+    return found
 
 
 def _ordered(places):
     return sorted(places, key=lambda p: CONTAINERS.index(p[0]) if p and p[0] in CONTAINERS else len(CONTAINERS))
+
+
+def _ends(held) -> set[str]:
+    """The last two parts of the names of tensors."""
+    keys = held if isinstance(held, dict) else {}
+    return {".".join(k.split(".")[-2:]) for k, v in keys.items() if isinstance(k, str) and isinstance(v, np.ndarray | Unread)}
 
 
 def _at(content, place):
@@ -161,7 +172,7 @@ def _classes(value) -> str:
     left = [value]
     while left:
         one = left.pop()
-        if isinstance(one, Inert):
+        if isinstance(one, Inert) or (isinstance(one, type) and issubclass(one, Inert)):
             found[one.called] = None
         elif isinstance(one, dict | list | tuple | set) and id(one) not in seen:
             seen.add(id(one))

@@ -88,7 +88,12 @@ def read(path: Path) -> object:
       ValueError: the file is not a zip archive of PyTorch, its pickle calls anything else than tensors and data need, or it is
         damaged.
     """
-    if not zipfile.is_zipfile(path):
+    with path.open("rb") as stream:
+        begun = stream.read(2) == b"PK"
+        zipped = zipfile.is_zipfile(stream)
+    if not zipped and begun:
+        raise Refused(f"{path} is not a zip archive: it begins as one and its end is missing; it is cut short, fetch it again.")
+    if not zipped:
         raise Refused(
             f"{path} is not a zip archive: either it is cut short, or it is of PyTorch before 1.6, whose form is not read; "
             "load it in PyTorch and save it again, best as safetensors."
@@ -100,8 +105,6 @@ def read(path: Path) -> object:
             return _Arrays(path).of(_pickled(path, archive, folder), "")
     except Refused:
         raise
-    except OSError as error:
-        raise OSError(f"{path} cannot be read: {error}.") from error
     except Exception as error:  # a damaged archive can fail in any way, and each is the same news to the reader
         raise Refused(f"{path}: its zip archive is damaged ({_told(error)}); fetch it again.") from error
 
@@ -109,7 +112,7 @@ def read(path: Path) -> object:
 def _pickled(path, archive, folder):
     try:
         return _Reader(path, archive, folder).load()
-    except (Refused, OSError):
+    except Refused:
         raise
     except Exception as error:  # as of the archive
         raise Refused(f"{path}: its pickle does not describe tensors ({_told(error)}).") from error
@@ -219,4 +222,4 @@ def _short(value):
 
 
 def _told(error):
-    return f"{type(error).__name__}: {_short(str(error))}"
+    return f"{type(error).__name__}: {_short(' '.join(str(error).split()))}"

@@ -7,10 +7,13 @@ import zipfile
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from made.torch_archive import Call, View, plain, write
+from made.torch_archive import Call, Named, View, With, plain, write
 
 from spectral_jax.interop import weights_file
 from spectral_jax.interop.files import torch_file
+
+# {"a": PERSID ("storage", <class>, "0", "cpu", <count>)}
+PERSISTENT = b"\x80\x02}X\x01\x00\x00\x00a(X\x07\x00\x00\x00storagectorch\n%s\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpu%stQs."
 
 
 @pytest.fixture
@@ -162,3 +165,113 @@ def test_files_without_tensors_and_of_another_kind_are_refused(tmp_path, monkeyp
         weights_file.read(tmp_path / "a.onnx")
     with pytest.raises(FileNotFoundError, match="does not exist"):
         weights_file.read(tmp_path / "b.pt")
+
+
+@pytest.mark.parametrize(
+    ("named", "arguments", "sentence"),
+    [
+        (Named("torch._utils", "_rebuild_qtensor"), (), "is quantised; call dequantize"),
+        (Named("torch._utils", "_rebuild_sparse_tensor"), (Named("torch", "sparse_coo"), ()), "is sparse; call to_dense"),
+        (Named("torch._utils", "_rebuild_meta_tensor_no_storage"), (), "is on PyTorch's device 'meta', without numbers"),
+        (
+            Named("torch._utils", "_rebuild_tensor_v3"),
+            (1, 0, (2,), (1,), False, None, Named("torch", "float8_e4m3fn")),
+            r"is of torch\.float8_e4m3fn; weights of 8 bits need their scales",
+        ),
+        (
+            Named("torch._utils", "_rebuild_tensor_v2"),
+            (1, 0, (2,), (1,), False, None, {"neg": True}),
+            "is a view of its numbers negated; call resolve_neg",
+        ),
+    ],
+)
+def test_tensors_of_other_kinds_are_refused_among_the_weights_alone(tmp_path, monkeypatch, named, arguments, sentence):
+    other, weight = Call(named, *arguments), plain(np.ones(2, np.float32))
+    write(tmp_path / "a.pt", {"model": {"weight": weight, "other": other}}, monkeypatch)
+    with pytest.raises(ValueError, match=rf"a\.pt: 'other' {sentence}"):
+        weights_file.read(tmp_path / "a.pt")
+    write(tmp_path / "a.pt", {"model": {"weight": weight}, "epoch": other}, monkeypatch)
+    assert weights_file.read(tmp_path / "a.pt").beside == ("epoch",)
+
+
+def test_complex_numbers_are_refused_before_they_are_read(tmp_path):
+    # There is no such storage in the file.
+    stream = PERSISTENT % (b"ComplexFloatStorage", b"K\x05")
+    with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
+        archive.writestr("archive/data.pkl", stream)
+    with pytest.raises(ValueError, match=r"'a' is of complex numbers; expected real numbers"):
+        weights_file.read(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize(
+    "named",
+    [Named("os", "system"), Named("posix", "system"), Named("builtins", "exec"), Named("__builtin__", "eval"),
+     Named("subprocess", "Popen"), Named("numpy", "load"), Named("pathlib", "os"), Named("datetime", "sys"),
+     Named("torch", "load"), Named("torch.hub", "load"), Named("__main__", "Config"), Named("argparse", "FileType"),
+     Named("builtins", "getattr"), Named("collections", "namedtuple"), Named("omegaconf", "OmegaConf.to_object")],
+)  # fmt: skip
+def test_what_is_no_data_class_is_refused_by_name(tmp_path, monkeypatch, named):
+    write(tmp_path / "a.pt", {"a": plain(np.ones(2, np.float32)), "args": Call(named, "1")}, monkeypatch)
+    with pytest.raises(ValueError, match=rf"it calls {named.module}\.{named.name}, which tensors do not need"):
+        torch_file.read(tmp_path / "a.pt")
+
+
+def test_data_classes_stay_what_they_are_whatever_a_pickle_gives_them(tmp_path, monkeypatch):
+    inert = With(Named("argparse", "Namespace"), {"__class__": 1, "append": 2, "called": "another"})
+    write(
+        tmp_path / "a.pt", {"args": inert, "again": With(Named("argparse", "Namespace"), (None, {"called": "x"}))}, monkeypatch
+    )
+    found = torch_file.read(tmp_path / "a.pt")
+    assert [value.called for value in found.values()] == ["argparse.Namespace"] * 2
+    assert not hasattr(found["args"], "__dict__")
+
+
+def test_a_whole_model_is_told_from_a_state_dict(tmp_path, monkeypatch):
+    write(tmp_path / "a.pt", With(Named("torch.nn.modules.linear", "Linear"), {}), monkeypatch)
+    with pytest.raises(
+        ValueError, match=r"it calls torch\.nn\.modules\.linear\.Linear.* holds a whole model, not its state dict"
+    ):
+        torch_file.read(tmp_path / "a.pt")
+
+
+def test_keys_that_are_no_text_are_refused(tmp_path, monkeypatch):
+    write(tmp_path / "a.pt", {"a": plain(np.ones(2, np.float32)), 7: plain(np.ones(2, np.float32))}, monkeypatch)
+    with pytest.raises(ValueError, match=r"a\.pt: a tensor has the key 7, of type int; expected a text"):
+        weights_file.read(tmp_path / "a.pt")
+
+
+def test_what_would_take_all_memory_or_time_is_refused(tmp_path):
+    # Each: a storage said to be of 10 TB, a note numbered 2**31 - 2, one dict 2**40 times in another.
+    storage = PERSISTENT % (b"FloatStorage", b"\x8a\x06\x00\x00\x00\x00\x40\x02")
+    note = b"\x80\x02}r\xfe\xff\xff\x7f."
+    for stream, sentence in ((storage, "has 16 bytes, expected 2473901162496 numbers"), (note, "note 2147483646 of 2")):
+        with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
+            archive.writestr("archive/data.pkl", stream)
+            archive.writestr("archive/data/0", bytes(16))
+        with pytest.raises(ValueError, match=sentence):
+            torch_file.read(tmp_path / "a.pt")
+    again = b"}q%c(X\x01\x00\x00\x00ah%cX\x01\x00\x00\x00bh%cu"
+    stream = b"\x80\x02}q\x00" + b"".join(again % (i + 1, i, i) for i in range(40)) + b"."
+    with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
+        archive.writestr("archive/data.pkl", stream)
+    assert list(torch_file.read(tmp_path / "a.pt")) == ["a", "b"]
+    with pytest.raises(ValueError, match="holds no tensors; its entries are a, b"):
+        weights_file.read(tmp_path / "a.pt")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_entries_that_cannot_be_are_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
+        for _ in range(2):
+            archive.writestr("archive/data.pkl", b"\x80\x02}.")
+    with pytest.raises(ValueError, match="expected one folder with data.pkl, got 2"):
+        torch_file.read(tmp_path / "a.pt")
+    with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02}.")
+        archive.writestr("archive/code/model.py", b"")
+    with pytest.raises(ValueError, match=r"is a TorchScript program, not weights; .* state_dict\(\)"):
+        torch_file.read(tmp_path / "a.pt")
+    content = (tmp_path / "a.pt").read_bytes()
+    (tmp_path / "a.pt").write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match="begins as one and its end is missing; it is cut short, fetch it again"):
+        torch_file.read(tmp_path / "a.pt")
