@@ -58,7 +58,7 @@ def _options() -> dict:
     """What the flags say of the options that the source's `read` has."""
     modalities = None if MODALITIES.value is None else tuple(MODALITIES.value)
     said = {"heads": HEADS.value, "size": SIZE.value, "layout": LAYOUT.value, "modalities": modalities, "bands": _bands()}
-    said = {name: value for name, value in said.items() if value}
+    said = {name: value for name, value in said.items() if value not in (None, {})}
     takes = dict(list(inspect.signature(models.CONVERTERS[SOURCE.value].read).parameters.items())[1:])
     strange = [name for name in said if name not in takes]
     if strange:
@@ -94,6 +94,9 @@ def _bands() -> dict[str, tuple[str, ...]]:
     wrong = [text for text, (_, colon, _) in zip(BANDS.value, pairs, strict=True) if not colon]
     if wrong:
         raise ValueError(f"--bands: expected MODALITY:BAND,BAND,..., such as S2L2A:BLUE,GREEN,RED, got {wrong[0]!r}.")
+    twice = [name for i, (name, _, _) in enumerate(pairs) if name in [n for n, _, _ in pairs[:i]]]
+    if twice:
+        raise ValueError(f"--bands: {twice[0]} is given twice; name all its bands at once, with commas between.")
     return {name: tuple(bands.split(",")) for name, _, bands in pairs}
 
 

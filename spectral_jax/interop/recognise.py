@@ -43,6 +43,18 @@ def published_heads(width: int, sizes: dict) -> int | None:
     return next((size["heads"] for size in sizes.values() if size["width"] == width), None)
 
 
+def heads_of(file: str, asked: int | None, said: int | None, width: int, sizes: dict) -> int | None:
+    """The number of heads: the one asked for, else what the file says, else that of the published size; None where none is.
+
+    Raises:
+      ValueError: it is less than one.
+    """
+    heads = asked if asked is not None else said if said is not None else published_heads(width, sizes)
+    if heads is not None and heads < 1:
+        raise ValueError(f"{file}: expected a number of heads from 1 on that divides its width of {width}, got {heads}.")
+    return heads
+
+
 def expect_size(file: str, tensors: dict, found: tuple[int, int], size: str | None, sizes: dict, marks: Sequence[Mark]) -> None:
     """Refuses a checkpoint of another size than the one asked for, or a published size with blocks cut off.
 

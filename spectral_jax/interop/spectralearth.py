@@ -96,7 +96,7 @@ def _transformer(weights: Weights, adapter: tuple[int, int, int], heads: int | N
     return SpectralEarthConfig(
         width=width,
         depth=depth,
-        heads=heads or weights.settings.get("num_heads") or recognise.published_heads(width, spectralearth.SIZES),
+        heads=recognise.heads_of(file, heads, weights.settings.get("num_heads"), width, spectralearth.SIZES),
         patch=patch,
         grid=recognise.side(file, "vit_core.pos_embed", positions),
         adapter=adapter,

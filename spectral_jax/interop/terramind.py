@@ -72,7 +72,7 @@ def read(
     whole = TerraMindConfig(
         width=width,
         depth=depth,
-        heads=heads or weights.settings.get("num_heads") or recognise.published_heads(width, terramind.SIZES),
+        heads=recognise.heads_of(file, heads, weights.settings.get("num_heads"), width, terramind.SIZES),
         mlp="swiglu" if "encoder.0.mlp.fc3.weight" in tensors else "gelu",
         modalities=cut,
         patch=PATCH_PX,

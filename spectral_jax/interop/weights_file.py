@@ -17,6 +17,7 @@ ENDINGS = {
     first_bytes.NPZ: (".npz",),
     first_bytes.TORCH: (".pt", ".pth", ".ckpt", ".bin", ".tar"),
 }
+STATE = "state"
 INDEX = ".safetensors.index.json"
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -52,8 +53,8 @@ def read(path: str | Path, inside: str | None = None) -> Weights:
 
     Args:
       path: the file; `~` is expanded.
-      inside: for a PyTorch file that holds weights under a key, such as "state_dict": that key. Without it the only part that
-        can be meant is taken.
+      inside: for a PyTorch file that holds weights under a key, such as "state_dict": that key; for an `.npz` what stands
+        before the "/". Without it the only part that can be meant is taken.
 
     Raises:
       FileNotFoundError: no such file.
@@ -63,7 +64,7 @@ def read(path: str | Path, inside: str | None = None) -> Weights:
     """
     path = _file(path)
     if path.name.endswith(INDEX):
-        return _only_torch(path, inside, Weights(path.name, safetensors_file.read_shards(path)))
+        return _without_parts(path, inside, Weights(path.name, safetensors_file.read_shards(path)))
     kind = next((kind for kind, endings in ENDINGS.items() if path.suffix.lower() in endings), None)
     held = first_bytes.container(path)
     if kind is None:
@@ -78,9 +79,9 @@ def read(path: str | Path, inside: str | None = None) -> Weights:
         )
     if kind == first_bytes.SAFETENSORS:
         _expect_whole(path)
-        return _only_torch(path, inside, Weights(path.name, safetensors_file.read(path)))
+        return _without_parts(path, inside, Weights(path.name, safetensors_file.read(path)))
     if kind == first_bytes.NPZ:
-        return _only_torch(path, inside, _npz(path))
+        return _npz(path, inside)
     part = parts.chosen(path, torch_file.read(path), inside)
     classes = {key: names for key, names in part.beside.items() if names}
     return Weights(path.name, part.tensors, tuple(part.beside), NOTHING, part.inside, classes)
@@ -110,15 +111,30 @@ def _expect_whole(path):
         )
 
 
-def _only_torch(path, inside, weights):
+def _without_parts(path, inside, weights):
     if inside is not None:
-        raise ValueError(f"{path}: --inside={inside} is for PyTorch files; the parts of this one are told by --prefix.")
+        raise ValueError(f"{path}: --inside={inside} is not for safetensors; their parts are told by --prefix.")
     return weights
 
 
-def _npz(path):
+def _npz(path, inside):
     arrays = npz_file.read(path)
-    held = {key.removeprefix("state/"): value for key, value in arrays.items() if key.startswith("state/")}
+    groups: dict[str, dict[str, np.ndarray]] = {}
+    for key, value in arrays.items():
+        group, slash, name = key.partition("/")
+        groups.setdefault(group if slash else "", {})[name if slash else key] = value
+    group = _group(path, groups) if inside is None else inside
+    if group not in groups:
+        raise ValueError(f"{path} has no weights under {group!r}; it holds {', '.join(g for g in groups if g) or 'no groups'}.")
     whole = {key.removeprefix("config/"): v for key, v in arrays.items() if key.startswith("config/") and v.size == 1}
     settings = {key: int(value.item()) for key, value in whole.items() if value.dtype.kind in "iu"}
-    return Weights(path.name, held or arrays, (), settings)
+    return Weights(path.name, groups[group], (), settings, "" if group == STATE else group)
+
+
+def _group(path, groups) -> str:
+    """The part of an `.npz` that is the weights: `state/`, or the only one; not one of two of the same names."""
+    first = STATE if STATE in groups else max(groups, key=lambda g: len(groups[g]), default="")
+    alike = [g for g, held in groups.items() if 2 * len(held.keys() & groups[first].keys()) > len(groups[first])]
+    if len(alike) > 1:
+        raise ValueError(f"{path} holds weights under {', '.join(alike)}; choose one by --inside, such as --inside={alike[0]}.")
+    return first

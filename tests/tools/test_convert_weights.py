@@ -83,6 +83,12 @@ def test_a_pytorch_file_gives_what_the_arrays_give(tool, oracles, tmp_path, monk
             "looks like terramind .64 wide., expected dofa",
         ),
         (dict(source="terramind", input="{oracles}/nowhere.npz"), "nowhere.npz does not exist"),
+        (dict(source="dofa", input="{oracles}/dofa_v1.npz", layout="new", heads=0), "divides its width of 48, got 0"),
+        (dict(source="dofa", input="{oracles}/dofa_v1.npz", layout="new", heads=5), "5 does not divide the width 48"),
+        (
+            dict(source="terramind", input="{oracles}/terramind_gelu.npz", bands=["S2L2A:RED", "S2L2A:BLUE"]),
+            "--bands: S2L2A is given twice",
+        ),
         (dict(source="terramind", input="{oracles}/terramind_gelu.npz", bands=["RED"]), "--bands: expected MODALITY:BAND,BAND"),
         (dict(source="terramind", input="{oracles}", to="published"), "config.json does not exist; expected a folder"),
     ],

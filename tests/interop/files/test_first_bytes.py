@@ -79,7 +79,7 @@ def test_the_home_folder_is_expanded(files, monkeypatch):
     assert weights_file.read("~/a.pt").file == "a.pt"
 
 
-def test_parts_are_asked_of_pytorch_files_alone(files):
-    path = (files / "npz").rename(files / "a.npz")
-    with pytest.raises(ValueError, match=r"a\.npz: --inside=model is for PyTorch files; .* --prefix"):
+def test_safetensors_have_no_parts_to_ask_for(files):
+    path = (files / "safetensors").rename(files / "a.safetensors")
+    with pytest.raises(ValueError, match=r"a\.safetensors: --inside=model is not for safetensors; .* --prefix"):
         weights_file.read(path, inside="model")

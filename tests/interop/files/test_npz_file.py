@@ -61,3 +61,15 @@ def test_a_name_twice_is_refused(tmp_path):
 def test_settings_are_whole_numbers_alone(tmp_path):
     np.savez(tmp_path / "a.npz", **{"state/w": np.zeros(2), "config/num_heads": [3], "config/rate": 0.5, "config/name": "tiny"})
     assert read(tmp_path / "a.npz").settings == {"num_heads": 3}
+
+
+def test_of_two_groups_of_the_same_names_one_is_asked_for(tmp_path):
+    np.savez(tmp_path / "a.npz", **{"state/w.a": np.zeros(2), "state_ema/w.a": np.ones(2), "output/w": np.zeros(9)})
+    with pytest.raises(ValueError, match=r"a\.npz holds weights under state, state_ema; choose one by --inside"):
+        read(tmp_path / "a.npz")
+    for value, group in enumerate(("state", "state_ema")):
+        assert read(tmp_path / "a.npz", group).tensors["w.a"].tolist() == [value] * 2
+    with pytest.raises(ValueError, match="has no weights under 'ema'; it holds state, state_ema, output"):
+        read(tmp_path / "a.npz", "ema")
+    np.savez(tmp_path / "b.npz", **{"params/w.a": np.ones(2), "params/w.b": np.ones(2)})
+    assert list(read(tmp_path / "b.npz").tensors) == ["w.a", "w.b"]
