@@ -13,7 +13,6 @@ weights, such as `model` and `model_ema`, --inside or --prefix chooses.
 
 import inspect
 import sys
-from pathlib import Path
 
 from absl import flags, logging
 
@@ -76,7 +75,7 @@ def _publish():
             raise ValueError(
                 f"--{flag.name} says where in a checkpoint the weights are; --to=published reads a folder without it."
             )
-    out = Path(OUT.value).expanduser()
+    out = weights_file.local(OUT.value)
     if out.is_dir():
         raise IsADirectoryError(f"--out={OUT.value} is a folder; with --to=published expected a .safetensors file to write.")
     folder.expect_place(out.parent)

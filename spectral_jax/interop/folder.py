@@ -16,6 +16,7 @@ from spectral_jax import configure
 from spectral_jax.interop import names, safetensors_file
 from spectral_jax.interop.account import Account, expect_numbers
 from spectral_jax.interop.models import CONVERTERS, family_of, kind_of, published
+from spectral_jax.interop.weights_file import local
 from spectral_jax.sentences import unknown
 
 WEIGHTS, CONFIG, REPORT = "weights.safetensors", "config.json", "report.json"
@@ -26,8 +27,9 @@ def expect_place(folder: str | Path) -> Path:
 
     Raises:
       OSError: it cannot be made or written; the sentence says what stands in the way.
+      ValueError: it is an address.
     """
-    folder = Path(folder).expanduser()
+    folder = local(folder)
     first = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not first.is_dir():
         raise NotADirectoryError(f"{folder} cannot be a folder of weights: {first} is a file; take another place.")
@@ -77,7 +79,7 @@ def load(folder: str | Path) -> tuple:
       ValueError: the config is damaged or of no known kind, the weights do not fit it, or some are NaN or infinite; the
         sentence names the path in the tree.
     """
-    folder = Path(folder).expanduser()
+    folder = local(folder)
     for file in (CONFIG, WEIGHTS):
         if not (folder / file).is_file():
             raise FileNotFoundError(f"{folder / file} does not exist; expected a folder that tools/convert_weights.py wrote.")

@@ -157,6 +157,7 @@ def _at(content, place):
 
 def _name(key) -> str:
     text = str(key) if isinstance(key, str | int | float | None) else f"a {type(key).__name__}"
+    text = text if text.isprintable() else ascii(text)[1:-1]
     return text if len(text) <= 120 else text[:117] + "..."
 
 
@@ -174,7 +175,7 @@ def _classes(value) -> str:
         one = left.pop()
         if isinstance(one, Inert) or (isinstance(one, type) and issubclass(one, Inert)):
             found[one.called] = None
-        elif isinstance(one, dict | list | tuple | set) and id(one) not in seen:
+        elif isinstance(one, dict | list | tuple | set | frozenset) and id(one) not in seen:
             seen.add(id(one))
             left += one.values() if isinstance(one, dict) else one
     return ", ".join(found)

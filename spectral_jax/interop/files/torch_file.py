@@ -105,6 +105,8 @@ def read(path: Path) -> object:
             return _Arrays(path).of(_pickled(path, archive, folder), "")
     except Refused:
         raise
+    except RecursionError as error:
+        raise Refused(f"{path}: what its pickle describes is nested too deeply for tensors.") from error
     except Exception as error:  # a damaged archive can fail in any way, and each is the same news to the reader
         raise Refused(f"{path}: its zip archive is damaged ({_told(error)}); fetch it again.") from error
 
@@ -218,6 +220,7 @@ def _short(value):
     if isinstance(value, int) and value.bit_length() > 256:
         return "a huge number"
     text = str(value) if isinstance(value, str | int | float | None) or flat is not None else f"a {type(value).__name__}"
+    text = text if text.isprintable() else ascii(text)[1:-1]
     return text if len(text) <= 120 else text[:117] + "..."
 
 

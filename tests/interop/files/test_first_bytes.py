@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from made.torch_archive import plain, write
 
-from spectral_jax.interop import safetensors_file, weights_file
+from spectral_jax.interop import folder, safetensors_file, weights_file
 
 
 @pytest.fixture
@@ -77,6 +77,15 @@ def test_the_home_folder_is_expanded(files, monkeypatch):
     monkeypatch.setenv("HOME", str(files))
     (files / "torch").rename(files / "a.pt")
     assert weights_file.read("~/a.pt").file == "a.pt"
+
+
+@pytest.mark.parametrize("place", ["https://host/a.pt", "gs://bucket/a.safetensors", "s3:/bucket/a.npz"])
+def test_an_address_is_told(place):
+    for take in (weights_file.read, folder.load, folder.expect_place):
+        with pytest.raises(ValueError, match=f"{place} is an address; weights are read and written on this machine"):
+            take(place)
+    with pytest.raises(ValueError, match="~nobody-of-this-name/a.pt: no home folder is known"):
+        weights_file.read("~nobody-of-this-name/a.pt")
 
 
 def test_safetensors_have_no_parts_to_ask_for(files):

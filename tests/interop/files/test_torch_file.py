@@ -275,3 +275,30 @@ def test_entries_that_cannot_be_are_refused(tmp_path):
     (tmp_path / "a.pt").write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match="begins as one and its end is missing; it is cut short, fetch it again"):
         torch_file.read(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize(
+    ("stream", "sentence"),
+    [
+        (b"\x80\x02" + b"]" * 50_000 + b"a" * 49_999 + b".", "nested too deeply for tensors"),
+        (b"\x80\x02cargparse\nNamespace\n}X\x01\x00\x00\x00aK\x01sb.", "does not describe tensors"),
+        (b"\x80\x02cnumpy\ndtype\nN}X\x04\x00\x00\x00textK\x01s\x86b.", "does not describe tensors"),
+        (b"\x80\x02ccollections\nOrderedDict\n}X\x01\x00\x00\x00aK\x01sb.", "does not describe tensors"),
+        (b"\x80\x02(S'ls'\nios\nsystem\n.", r"it calls os\.system, which tensors do not need"),
+        (b"\x80\x04\x8c\x02os\x8c\x06system\x93.", r"it calls os\.system, which tensors do not need"),
+        (b"\x80\x04\x8c\x09argparse\n\x8c\x09Namespace\x93.", r"it calls argparse\\n\.Namespace, which tensors do not need"),
+        (b"\x80\x02}", "does not describe tensors"),
+    ],
+)
+def test_pickles_that_no_library_writes_are_sentences(tmp_path, stream, sentence):
+    with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
+        archive.writestr("archive/data.pkl", stream)
+    with pytest.raises(ValueError, match=rf"a\.pt.*{sentence}"):
+        torch_file.read(tmp_path / "a.pt")
+
+
+def test_what_refers_to_itself_is_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02}q\x00X\x01\x00\x00\x00ah\x00s.")
+    found = torch_file.read(tmp_path / "a.pt")
+    assert found["a"] is found
