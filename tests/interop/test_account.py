@@ -114,3 +114,29 @@ def test_the_text_has_a_line_for_each_key_and_the_counts(state):
     assert lines[-1] == "a.pt: 18 loaded, 11 reshaped, 1 ignored, 0 absent, none missing."
     assert any(line.split() == ["ignored", "epoch", "beside", "the", "weights", "in", "the", "file"] for line in lines)
     assert account.to_dict()["counts"] == {"loaded": 18, "reshaped": 11, "ignored": 1, "absent": 0}
+
+
+def test_a_signalling_nan_is_refused_as_any_other(state):
+    key = "encoder.0.attn.qkv.weight"
+    state[key].view(np.uint32)[0, 0] = 0x7F800001
+    with pytest.raises(ValueError, match=rf"a\.pt: {key} has 1 NaN of \d+ numbers"):
+        terramind.read(Weights("a.pt", state))
+
+
+@pytest.mark.parametrize("count", [np.float32(np.nan), np.float32(np.inf), np.float32(2.5), np.int64(-1), np.complex64(1)])
+def test_a_count_of_batches_that_is_none_is_refused(oracles, count):
+    state = part(oracles / "spectralearth_vit_150bands.npz", "state")
+    state["spectral_adapter.1.num_batches_tracked"] = np.asarray(count)
+    with pytest.raises(ValueError, match=r"a\.pt: .*num_batches_tracked is .*; expected a count of batches below 16777216"):
+        models.read("spectralearth", Weights("a.pt", state))
+
+
+def test_an_empty_tensor_and_a_block_of_a_huge_number_are_refused(state):
+    with pytest.raises(ValueError, match=r"a\.pt: expected encoder_norm\.weight with 1 axes, got shape \[0\]"):
+        terramind.read(Weights("a.pt", state | {"encoder_norm.weight": np.zeros(0, np.float32)}))
+    with pytest.raises(ValueError, match=r"encoder\.99999999\.norm1\.weight is no key of this model"):
+        terramind.read(Weights("a.pt", state | {"encoder.99999999.norm1.weight": np.zeros(64, np.float32)}))
+    with pytest.raises(
+        ValueError, match=r"encoder\.1\.norm1\.weight is of complex64, not of real numbers; expected floating-point"
+    ):
+        terramind.read(Weights("a.pt", state | {"encoder.1.norm1.weight": np.ones(64, np.complex64)}))

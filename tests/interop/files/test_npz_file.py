@@ -73,3 +73,20 @@ def test_of_two_groups_of_the_same_names_one_is_asked_for(tmp_path):
         read(tmp_path / "a.npz", "ema")
     np.savez(tmp_path / "b.npz", **{"params/w.a": np.ones(2), "params/w.b": np.ones(2)})
     assert list(read(tmp_path / "b.npz").tensors) == ["w.a", "w.b"]
+
+
+def test_damage_that_a_fuzz_found_is_a_sentence_of_one_line(tmp_path):
+    """A directory that lies before the file begins, and a header too long for NumPy to read safely."""
+    np.savez(tmp_path / "a.npz", w=np.zeros(4))
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    end = content.rfind(b"PK\x05\x06")
+    content[end + 12 : end + 16] = (2**31).to_bytes(4, "little")
+    (tmp_path / "a.npz").write_bytes(content)
+    long = b"\x93NUMPY\x01\x00\xff\xff" + b"{" * 65535
+    archive(tmp_path / "b.npz", [("w.npy", long)])
+    for name in ("a", "b"):
+        with pytest.raises(
+            ValueError, match=rf"{name}\.npz is not a readable \.npz of plain arrays \(.*\); fetch it again"
+        ) as caught:
+            npz_file.read(tmp_path / f"{name}.npz")
+        assert "\n" not in str(caught.value)
