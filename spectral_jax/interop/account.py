@@ -14,6 +14,8 @@ from spectral_jax.sentences import closest
 
 # Whole numbers up to this are exact in float32.
 EXACT = 2**24
+# Of a longer key this much is told.
+LONGEST = 200
 OUTCOMES = ("loaded", "reshaped", "ignored", "absent")
 
 
@@ -93,8 +95,9 @@ def take(
         elif reason:
             made.append(Row(key, "ignored", reason))
         else:
-            near = closest(key, by_name, 1)
-            wrong.append(f"{spelled} is no key of this model (the closest is {near})")
+            # The closest of hundreds takes time, and three are told.
+            near = f" (the closest is {closest(key[:LONGEST], by_name, 1)})" if len(wrong) < 3 else ""
+            wrong.append(f"{_cut(spelled)} is no key of this model{near}")
     wrong = [f"{leaf.name} is missing" for leaf in leaves if leaf.name not in weights.tensors] + wrong
     if wrong:
         more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
@@ -120,6 +123,10 @@ def expect_numbers(file: str, tensors: Mapping[str, np.ndarray]) -> None:
     odd = {key: value for key, value in tensors.items() if not _finite(value)}
     if odd:
         raise _not_numbers(file, odd)
+
+
+def _cut(key):
+    return key if len(key) <= LONGEST else f"{key[:LONGEST]}..."
 
 
 def _converted(file, leaf, value):

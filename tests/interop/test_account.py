@@ -1,3 +1,5 @@
+import time
+
 import jax
 import numpy as np
 import pytest
@@ -140,3 +142,11 @@ def test_an_empty_tensor_and_a_block_of_a_huge_number_are_refused(state):
         ValueError, match=r"encoder\.1\.norm1\.weight is of complex64, not of real numbers; expected floating-point"
     ):
         terramind.read(Weights("a.pt", state | {"encoder.1.norm1.weight": np.ones(64, np.complex64)}))
+
+
+def test_many_and_long_strange_keys_take_no_time(state):
+    strange = {f"tokenizer.{'x' * n}.weight": np.zeros(1, np.float32) for n in (*range(3000), 10**6)}
+    began = time.perf_counter()
+    with pytest.raises(ValueError, match=r"tokenizer\.\.weight is no key of this model \(the closest is .*; and 2998 more"):
+        terramind.read(Weights("a.pt", state | strange))
+    assert time.perf_counter() - began < 5
