@@ -12,6 +12,7 @@ In the order in which they may import one another:
   config: what a run is: frozen dataclasses, checked when they are made
   configure: configs from files and from overrides, to and from JSON
   batch: the pytree that travels from loader to model
+  batch_check: whether a batch is what a config expects: types, and numbers
   means: the one place where a sum is divided by a count
   matchups: spectra beside the water samples of the same place, in one checked file
   spectral: what the bands of a spectrum say, by wavelength
@@ -39,6 +40,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from spectral_jax.api import apply, init, load
     from spectral_jax.batch import Batch, SensorData
+    from spectral_jax.batch_check import check_batch
     from spectral_jax.config import Config, SensorInput, model_size, spectralearth_sensors
     from spectral_jax.ingest.raster.bands import bands_of
     from spectral_jax.model.encoder.encode import Encoded
@@ -53,6 +55,7 @@ __all__ = [
     "SensorSpec",
     "apply",
     "bands_of",
+    "check_batch",
     "init",
     "load",
     "model_size",
@@ -61,6 +64,7 @@ __all__ = [
 _HOMES = {
     "api": ("apply", "init", "load"),
     "batch": ("Batch", "SensorData"),
+    "batch_check": ("check_batch",),
     "config": ("Config", "SensorInput", "model_size", "spectralearth_sensors"),
     "ingest.raster.bands": ("bands_of",),
     "model.encoder.encode": ("Encoded",),

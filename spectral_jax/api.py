@@ -24,6 +24,7 @@ from pathlib import Path
 
 import jax
 
+from spectral_jax import batch_check
 from spectral_jax.batch import Batch
 from spectral_jax.config import Config
 from spectral_jax.model.encoder import encode
@@ -39,7 +40,8 @@ def init(key: jax.Array, cfg: Config) -> dict:
 def apply(params: dict, batch: Batch, cfg: Config) -> Encoded:
     """Encodes co-located patches of any of the config's sensors.
 
-    Pure: `jit` (with `cfg` static), `grad`, `vmap` and `shard_map` work on it.
+    Pure: `jit` (with `cfg` static), `grad`, `vmap` and `shard_map` work on it. Called outside of them, the numbers of the batch
+    are judged (`spectral_jax.check_batch`, which one may call before a compiled call too).
 
     Args:
       params: of `init` or `load`; only `params["encoder"]` is read.
@@ -50,8 +52,15 @@ def apply(params: dict, batch: Batch, cfg: Config) -> Encoded:
       `Encoded` with stage maps, tokens [B N D], their validity [B N], and the pooled embedding [B D].
 
     Raises:
-      ValueError: a sensor's pixels have another number of bands, or another size, than the config says.
+      ValueError: an array has another shape or type than the config says; or, outside `jit`, most numbers of a sensor cannot be
+        what its spec says.
     """
+    if not isinstance(params, dict) or "encoder" not in params:
+        raise ValueError("params: expected the dictionary of spectral_jax.init or spectral_jax.load, with the entry 'encoder'.")
+    batch_check.check_types(batch, cfg)
+    if not batch_check.traced(batch):
+        for key, data in batch.sensors.items():
+            batch_check.check_numbers(key, data, cfg.sensor(key).spec)
     return encode.encode(params["encoder"], batch, cfg)
 
 

@@ -88,5 +88,5 @@ def test_physical_floats_and_stored_integers_give_the_same(cfg, params, pooled, 
 
 def test_a_wrong_number_of_bands_is_a_sentence(cfg, params):
     data = spectral_jax.SensorData(jnp.zeros((1, 8, 8, 5)), jnp.ones(1, bool), jnp.zeros(1))
-    with pytest.raises(ValueError, match=r"pixels of tiny_hsi: expected \[B H W C\] with C \(band\) = 6, got 5 at axis 3"):
+    with pytest.raises(ValueError, match=r"pixels of HSI: expected \[B H W C\] with C \(band\) = 6, got 5 at axis 3"):
         spectral_jax.apply(params, spectral_jax.Batch({"HSI": data}), cfg)

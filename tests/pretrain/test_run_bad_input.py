@@ -54,7 +54,7 @@ def refused(command, store, tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
-        ("--config.optim.learning_rate=1", "no field of Optim is called 'learning_rate'; the names are, closest first:"),
+        ("--config.optim.learning_rate=1", "no field of Optim is called 'learning_rate'; it is called 'lr'"),
         ("--config.train.steps=many", "train.steps: expected a whole number"),
         ("--config.data.batch_size=12", "does not divide 12; the nearest batch size that divides is 16"),
         ("--config.model.footprint_m=480", "patches have a side of 240 m, and model.footprint_m asks for 480 m"),

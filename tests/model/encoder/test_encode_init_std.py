@@ -36,5 +36,5 @@ def test_the_projector_starts_with_embeddings_of_variance_1(key, rng):
 
 
 def test_init_std_must_be_above_zero():
-    with pytest.raises(ValueError, match="model.init_std: expected a number above 0, got 0"):
+    with pytest.raises(ValueError, match="model.init_std: expected above 0, got 0.0"):
         Model(init_std=0.0)
