@@ -8,7 +8,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -224,10 +223,13 @@ def nearest_bands(centre_nm: np.ndarray, wanted_nm: np.ndarray) -> tuple[np.ndar
 
 @functools.cache
 def _load(path: Path) -> SensorSpec:
-    data = tomllib.loads(path.read_text())
+    data = spec_files.read_toml(path)
     for note in ("title", "sources"):
         data.pop(note, None)
     norm = data.pop("normalisation", {})
+    missing = [f for f in ("name", "kind", "quantity", "unit", "gsd_m", "dtype", "bands") if f not in data]
+    if missing:
+        raise ValueError(f"{path}: expected the fields of a sensor, and {', '.join(missing)} are missing; complete the file.")
     bands = data.pop("bands")
     rows = spec_files.read_table(path.parent / bands) if isinstance(bands, str) else bands
     known = {f.name for f in dataclasses.fields(SensorSpec)}

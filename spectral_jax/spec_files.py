@@ -1,6 +1,7 @@
 """The text files of `data_specs`, which say what sensors, products and tasks are: where they lie, which there are."""
 
 import csv
+import tomllib
 from pathlib import Path
 
 from spectral_jax.sentences import unknown
@@ -43,6 +44,18 @@ def find(kind: str, name: str, where: str, what: str, suffix: str = ".toml") -> 
             f"{', '.join(names(kind, suffix))}."
         )
     raise unknown(where, what, name, names(kind, suffix))
+
+
+def read_toml(path: Path) -> dict:
+    """What a TOML file holds.
+
+    Raises:
+      ValueError: it is none, or not in UTF-8.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: expected TOML in UTF-8, and it cannot be read ({error}); mend the file.") from error
 
 
 def read_table(path: Path) -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 In the order in which they may import one another:
 
+  fuzz: what damaged files do to a reader
   throughput: the loader against TensorStore reading the same patches
   made_scene: a made scene of any size: random numbers as GeoTIFF
   scene_memory: memory of tiled inference, and how visible the tiles are

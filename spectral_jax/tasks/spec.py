@@ -5,7 +5,6 @@ One small file a task in `data_specs/tasks`. A number that no source states is l
 
 import dataclasses
 import functools
-import tomllib
 from pathlib import Path
 
 from spectral_jax import spec_files
@@ -131,7 +130,10 @@ def names() -> list[str]:
 
 @functools.cache
 def _load(path: Path) -> TaskSpec:
-    data = tomllib.loads(path.read_text())
+    data = spec_files.read_toml(path)
+    missing = [field for field in ("title", "kind") if field not in data]
+    if missing:
+        raise ValueError(f"{path}: expected the fields of a task, and {', '.join(missing)} are missing; complete the file.")
     layout = dict(data.pop("layout", {"name": NOT_STATED}))
     classes, targets = data.pop("classes", {}), data.pop("targets", {})
     fields = {
