@@ -90,14 +90,22 @@ def _labels(raw: np.ndarray, spec: TaskSpec, path: Path) -> np.ndarray:
 
 
 def _array(held: Mapping, path: Path, name: str, count: int | None = None):
-    if name not in held:
-        raise ValueError(
-            f"{path}: expected the array {name!r}, and the file has {', '.join(held) or 'none'}; correct [layout] of the task."
-        )
-    if count is not None and held[name].shape[:1] != (count,):
-        rows = held[name].shape[0] if held[name].shape else 0
+    array = _member(held, path, name)
+    if count is not None and array.shape[:1] != (count,):
+        rows = array.shape[0] if array.shape else 0
         raise ValueError(f"{path}: {name!r} has {rows} rows for {count} images; expected one for each.")
-    return held[name]
+    return array
+
+
+def _member(held: Mapping, path: Path, name: str):
+    """An array of an open container; h5py's errors about a damaged one are of many types."""
+    try:
+        if name in held:
+            return held[name]
+        there = ", ".join(held) or "none"
+    except (KeyError, RuntimeError, OSError, AttributeError) as error:
+        raise ValueError(f"{path}: {name!r} cannot be opened ({error}); the file is damaged: fetch it again.") from error
+    raise ValueError(f"{path}: expected the array {name!r}, and the file has {there}; correct [layout] of the task.")
 
 
 def _channels(held: Mapping, path: Path, spec: TaskSpec) -> tuple[Channel, ...]:
@@ -124,7 +132,7 @@ def _channels(held: Mapping, path: Path, spec: TaskSpec) -> tuple[Channel, ...]:
 def _lengths(held: Mapping, path: Path, name: str, count: int) -> tuple[np.ndarray, float | None]:
     """Lengths [C], and how many nanometres one of their unit is; None where the array does not state one."""
     array = _array(held, path, name, count)
-    attributes = dict(getattr(array, "attrs", {}))
+    attributes = _attributes(array, path, name)
     unit = attributes.get("units", attributes.get("unit", ""))
     text = (unit.decode() if isinstance(unit, bytes) else str(unit)).strip().lower()
     if text not in (*wavelengths.UNSTATED, *wavelengths.UNITS_NM):
@@ -156,8 +164,9 @@ def _read(
     """[H W C]: numbers (part 0) or where they are data (part 1), in the order of the task's channels."""
     path, row, places = at
     with opened(path) as held:
-        packed = _packing(held[name], path, name, group)
-        image = _row(held[name], row, path, name)
+        array = _member(held, path, name)
+        packed = _packing(array, path, name, group)
+        image = _row(array, row, path, name)
     image = image.transpose(1, 2, 0) if order == "NCHW" else image
     image = image if places is None else image[..., list(places)]
     values, good = packing.unpacked(image, packed, missing)
@@ -171,10 +180,19 @@ def _read(
 
 def _packing(array, path: Path, name: str, group: ChannelGroup) -> packing.Packing:
     """What the attributes of an array say; its unit is compared with that of the group's sensor."""
-    attributes = dict(getattr(array, "attrs", {}))
+    attributes = _attributes(array, path, name)
     stated = str(attributes.get("units", attributes.get("unit", "")) or "")
     rasters.check_unit(stated, group, f"{path}: {name!r}")
     return packing.of_attributes(attributes, f"{path}: {name!r}", array.dtype)
+
+
+def _attributes(array, path: Path, name: str) -> dict:
+    try:
+        return dict(getattr(array, "attrs", {}))
+    except (KeyError, RuntimeError, OSError, TypeError) as error:
+        raise ValueError(
+            f"{path}: the attributes of {name!r} cannot be read ({error}); the file is damaged: fetch it again."
+        ) from error
 
 
 def _row(array, row: int, path: Path, name: str) -> np.ndarray:

@@ -23,4 +23,7 @@ def hdf5(spec: TaskSpec, folder: Path, parts: Sequence[str]) -> TaskData:
 def _opened(path: Path):
     with needs("h5py", "pace", "reading HDF5 tasks"):
         import h5py
-    return h5py.File(path, "r")
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise ValueError(f"{path}: expected an HDF5 file, and it cannot be opened ({error}); fetch it again.") from error
