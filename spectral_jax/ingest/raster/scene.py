@@ -5,12 +5,14 @@ Windows are `(rows, columns)`, slices inside the scene, as `raster.tiled.predict
 
 import contextlib
 import dataclasses
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from spectral_jax.ingest.raster import geotiff
+from spectral_jax.ingest.packing import Packing
+from spectral_jax.ingest.raster import geotiff, numbers
 from spectral_jax.ingest.raster.grid import check_same_grid
 
 # GDAL keeps blocks that were read and written; its own default is a twentieth of the machine's memory.
@@ -26,12 +28,14 @@ class Scene:
     Attributes:
       paths: of the files.
       datasets: the open `rasterio` datasets.
-      bands: (file, band counted from 1) of each channel.
+      bands: (file, band counted from 1) of each channel; alpha bands are none.
+      packings: how the numbers of each channel are packed, and what marks a missing one.
     """
 
     paths: tuple[Path, ...]
     datasets: tuple
     bands: tuple[tuple[int, int], ...]
+    packings: tuple[Packing, ...]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -46,41 +50,66 @@ class Scene:
     def read(self, rows: slice, columns: slice) -> np.ndarray:
         """Pixels of a window as the files hold them, [h w C]; of files with several types, in the type that holds both.
 
+        Scale and offset of a file are not applied: see `physical`.
+
         Raises:
           ValueError: the window is not inside the scene, or a file is damaged.
         """
         _check_window(rows, columns, self.shape, self.paths[0])
-        parts = [self._part(i, rows, columns) for i in range(len(self.datasets))]
-        return np.concatenate([x for x in parts if x is not None], axis=-1)
+        window = _window(rows, columns)
+        parts = []
+        for i, wanted, _ in self._wanted():
+            with _told(self.paths[i], rows, columns):
+                parts.append(self.datasets[i].read(list(wanted), window=window))
+        return np.concatenate([x.transpose(1, 2, 0) for x in parts], axis=-1)
 
     def valid(self, rows: slice, columns: slice) -> np.ndarray:
-        """Where every channel holds data, bool [h w]: neither NaN nor its band's nodata.
+        """Where every channel holds data, bool [h w], by all that GDAL and CF know to mark a missing pixel (`raster.numbers`).
 
         Raises:
           ValueError: as `read`.
         """
-        pixels = self.read(rows, columns)
-        missing = [self.datasets[file].nodatavals[band - 1] for file, band in self.bands]
-        gap = ~np.isfinite(pixels)
-        for i, number in enumerate(missing):
-            if number is not None:
-                gap[..., i] |= pixels[..., i] == number
-        return ~gap.any(axis=-1)
+        good = [good.all(axis=0) for _, good, _ in self._numbers(rows, columns)]
+        return np.logical_and.reduce(good)
 
-    def _part(self, file, rows, columns):
-        import rasterio
+    def physical(self, rows: slice, columns: slice) -> np.ndarray:
+        """Numbers of a window as the files' scales and offsets say, float32 [h w C], NaN where a channel holds no data.
 
-        wanted = [band for owner, band in self.bands if owner == file]
-        if not wanted:
-            return None
-        window = rasterio.windows.Window.from_slices(rows, columns)
-        try:
-            return self.datasets[file].read(wanted, window=window).transpose(1, 2, 0)
-        except rasterio.errors.RasterioIOError as error:
-            raise ValueError(
-                f"{self.paths[file]}: cannot be read at rows {rows.start} to {rows.stop}, columns {columns.start} to "
-                f"{columns.stop}; it is truncated or damaged: copy it again."
-            ) from error
+        Raises:
+          ValueError: as `read`.
+        """
+        parts = []
+        for raw, good, packed in self._numbers(rows, columns):
+            values = numbers.unpacked(raw, packed).astype(np.float32)
+            parts.append(np.where(good, values, np.float32(np.nan)).transpose(1, 2, 0))
+        return np.concatenate(parts, axis=-1)
+
+    @property
+    def gapless(self) -> bool:
+        """Whether nothing in the files can mark a missing pixel: whole numbers without nodata, mask, alpha or range."""
+        from rasterio.enums import MaskFlags
+
+        # GDAL's flags name an alpha band of 8 and of 16 bits without sign only.
+        alpha = any(len(numbers.data_bands(dataset)) < dataset.count for dataset in self.datasets)
+        return not alpha and all(
+            np.dtype(self.datasets[file].dtypes[band - 1]).kind in "iu"
+            and self.datasets[file].mask_flag_enums[band - 1] == [MaskFlags.all_valid]
+            and not packing.missing
+            and (packing.low, packing.high) == (-np.inf, np.inf)
+            for (file, band), packing in zip(self.bands, self.packings, strict=True)
+        )
+
+    def _wanted(self) -> Iterator[tuple[int, tuple[int, ...], tuple[Packing, ...]]]:
+        """Of each file that a channel is from: its number, the bands, and their packings."""
+        for i in range(len(self.datasets)):
+            mine = [(band, packing) for (file, band), packing in zip(self.bands, self.packings, strict=True) if file == i]
+            if mine:
+                yield i, tuple(band for band, _ in mine), tuple(packing for _, packing in mine)
+
+    def _numbers(self, rows, columns) -> Iterator[tuple[np.ndarray, np.ndarray, tuple[Packing, ...]]]:
+        _check_window(rows, columns, self.shape, self.paths[0])
+        for i, wanted, packed in self._wanted():
+            yield *numbers.read(self.datasets[i], self.paths[i], packed, wanted, _window(rows, columns)), packed
 
 
 @contextlib.contextmanager
@@ -89,11 +118,12 @@ def open_scene(*paths: str | Path, bands: tuple[int, ...] | None = None) -> Iter
 
     Args:
       paths: one file or several, such as one for each sensor; all on the grid of the first.
-      bands: channels wanted, counted from 1 through all files in ascending order; None: all.
+      bands: channels wanted, counted from 1 through all files, alpha bands left out, in ascending order; None: all.
 
     Raises:
       ImportError: rasterio is not installed.
-      ValueError: no path, a damaged file, files of different grids, or bands that do not exist or do not ascend.
+      ValueError: no path, a damaged file, files of different grids, bands that do not exist or do not ascend, or scales,
+        offsets and fill values that contradict each other.
     """
     if not paths:
         raise ValueError("open_scene: expected at least one GeoTIFF, got none.")
@@ -104,7 +134,7 @@ def open_scene(*paths: str | Path, bands: tuple[int, ...] | None = None) -> Iter
         for path in others:
             datasets.append(stack.enter_context(geotiff.opened(path)))
             check_same_grid(datasets[0], first, datasets[-1], path)
-        every = [(i, band) for i, dataset in enumerate(datasets) for band in range(1, dataset.count + 1)]
+        every = [(i, band) for i, dataset in enumerate(datasets) for band in numbers.data_bands(dataset)]
         if bands is not None:
             wrong = [b for b in bands if not 1 <= b <= len(every)]
             if not bands or wrong or list(bands) != sorted(set(bands)):
@@ -113,7 +143,8 @@ def open_scene(*paths: str | Path, bands: tuple[int, ...] | None = None) -> Iter
                     "reading."
                 )
             every = [every[b - 1] for b in bands]
-        yield Scene(files, tuple(datasets), tuple(every))
+        packings = [numbers.packings(datasets[i], files[i], (band,))[0] for i, band in every]
+        yield Scene(files, tuple(datasets), tuple(every), tuple(packings))
 
 
 class PredictionFile:
@@ -123,13 +154,14 @@ class PredictionFile:
     written twice takes its place in the file twice.
     """
 
-    def __init__(self, dataset, path: Path):
+    def __init__(self, dataset, path: Path, scene: Scene | None = None):
         self._dataset, self._path = dataset, path
+        self._scene = scene  # whose missing pixels hold the file's nodata; None: none are looked for
         self._rows: list[np.ndarray] = []  # that wait for a row of blocks
         self._first = self._next = 0
 
     def write(self, rows: slice, columns: slice, values: np.ndarray) -> None:
-        """Writes values [h w K] of a window.
+        """Writes values [h w K] of a window, the file's nodata where the scene holds no data (in floats also for NaN).
 
         Raises:
           ValueError: the window is not inside the scene, the shape is another, or a value does not fit the file's type.
@@ -140,6 +172,7 @@ class PredictionFile:
         if values.shape != expected:
             raise ValueError(f"{self._path}: expected values [h w K] of {expected} for this window, got shape {values.shape}.")
         kind = np.dtype(file.dtypes[0])
+        values = self._with_gaps(rows, columns, values)
         if kind.kind in "iu" and not np.array_equal(values, _as(values, kind)):
             raise ValueError(
                 f"{self._path}: the file holds whole numbers of type {kind}, and some values are not; create it as float32, or "
@@ -168,12 +201,21 @@ class PredictionFile:
             self._put(slice(self._first, self._next), slice(0, self._dataset.width), np.concatenate(self._rows))
         self._rows = []
 
-    def _put(self, rows, columns, values):
-        import rasterio
+    def _with_gaps(self, rows, columns, values):
+        """The values with nodata where they are missing, in a type that holds both."""
+        nodata = self._dataset.nodata
+        if nodata is None:
+            return values
+        # NaN of a pixel that the scene holds is no class: in a file of whole numbers it stays, and is refused.
+        whole = np.dtype(self._dataset.dtypes[0]).kind in "iu"
+        gap = np.isnan(values) if values.dtype.kind == "f" and not whole else np.zeros(values.shape, bool)
+        if self._scene is not None:
+            gap |= ~self._scene.valid(rows, columns)[..., None]
+        return np.where(gap, np.float64(nodata), values) if gap.any() else values
 
+    def _put(self, rows, columns, values):
         if values.size:
-            window = rasterio.windows.Window.from_slices(rows, columns)
-            self._dataset.write(values.transpose(2, 0, 1), window=window)
+            self._dataset.write(values.transpose(2, 0, 1), window=_window(rows, columns))
 
 
 @contextlib.contextmanager
@@ -184,16 +226,16 @@ def create_prediction(
 
     Args:
       path: of the file; one that exists is replaced.
-      scene: whose coordinate system, transform and size it gets.
+      scene: whose coordinate system, transform (or ground control points), RPCs and size it gets. Where a channel of it holds
+        no data, the file holds `nodata`, whatever is written there.
       names: description of each band.
       dtype: of the numbers: "float32", or such as "uint8" for class numbers.
-      nodata: the number that means no prediction; None: there is none. Windows never written hold it, or 0.
+      nodata: the number that means no prediction; None: there is none, and gaps of the scene hold what is written. Windows
+        never written hold it, or 0.
 
     Raises:
       ValueError: no band, a path that the scene itself is read from, or a nodata that the type cannot hold.
     """
-    import rasterio
-
     path = Path(path)
     if not names:
         raise ValueError(f"{path}: expected the name of at least one band, got none.")
@@ -207,17 +249,58 @@ def create_prediction(
         "width": width, "transform": first.transform, "tiled": True, "blockxsize": BLOCK_PX, "blockysize": BLOCK_PX,
         "interleave": "pixel", "compress": "deflate", "BIGTIFF": "IF_SAFER",
     }  # fmt: skip
-    with _bounded_cache(), rasterio.open(path, "w", **profile) as file:
+    points, points_crs = first.gcps
+    if points:
+        profile |= {"gcps": points, "crs": points_crs}
+        del profile["transform"]
+    with _bounded_cache(), _created(path, profile) as file:
         file.descriptions = names
-        prediction = PredictionFile(file, path)
+        if first.tags().get("AREA_OR_POINT") == "Point":
+            file.update_tags(AREA_OR_POINT="Point")
+        if first.rpcs is not None:
+            file.rpcs = first.rpcs
+        prediction = PredictionFile(file, path, None if scene.gapless else scene)
         yield prediction
         prediction.flush()
+
+
+def _created(path: Path, profile: dict):
+    import rasterio
+
+    try:
+        with warnings.catch_warnings():
+            # Without coordinates in, without coordinates out.
+            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+            return rasterio.open(path, "w", **profile)
+    except rasterio.errors.RasterioIOError as error:
+        raise ValueError(
+            f"{path}: cannot be written ({error}); name a file in a folder that exists and may be written to."
+        ) from error
 
 
 def _bounded_cache():
     import rasterio
 
     return rasterio.Env(GDAL_CACHEMAX=CACHE_MB)
+
+
+@contextlib.contextmanager
+def _told(path, rows, columns):
+    import rasterio
+
+    try:
+        yield
+    except rasterio.errors.RasterioIOError as error:
+        raise ValueError(
+            f"{path}: cannot be read at rows {rows.start} to {rows.stop}, columns {columns.start} to {columns.stop}; it is "
+            "truncated or damaged: copy it again."
+        ) from error
+
+
+def _window(rows, columns):
+    import rasterio
+
+    return rasterio.windows.Window.from_slices(rows, columns)
 
 
 def _as(values, kind):
