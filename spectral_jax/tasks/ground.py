@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spectral_jax.ingest.raster.earth import is_utm, utm_epsg
+from spectral_jax.ingest.raster import earth, geotiff
 from spectral_jax.sentences import needs
 from spectral_jax.tasks.samples import Georeference, TaskData
 
@@ -28,20 +28,40 @@ def places(data: TaskData) -> tuple[Georeference, ...]:
     return data.georeference
 
 
+# Step over which the scale of a projection is looked at, metres.
+STEP_M = 100.0
+# Eastings that a UTM zone is meant for, metres: far outside of it lengths grow.
+UTM_EASTINGS = (100e3, 900e3)
+
+
 def metric_epsg(place: Georeference) -> int:
-    """The image's own coordinate system where it is in metres, else the UTM zone (WGS 84) of its centre."""
+    """The image's own coordinate system where its metres are those of the ground there, else UTM, or UPS near the poles.
+
+    Web Mercator is in metres, of which 1.6 are one at 50 N; so is UTM far outside its zone.
+
+    Raises:
+      ValueError: the image's centre is no place on the Earth.
+    """
     assert place.epsg is not None  # `places` refuses others
-    if is_utm(place.epsg):  # what most sets are in; it needs no library
+    left, bottom, right, top = place.bounds
+    # What most sets are in; it needs no library.
+    if earth.is_utm(place.epsg) and UTM_EASTINGS[0] <= left <= right <= UTM_EASTINGS[1]:
         return place.epsg
     with needs("rasterio", "geo", "measuring distances between images"):
         from rasterio.crs import CRS
-        from rasterio.warp import transform
     crs = CRS.from_epsg(place.epsg)
+    x, y = (left + right) / 2, (bottom + top) / 2
     if crs.is_projected and abs(crs.linear_units_factor[1] - 1.0) < 1e-9:
-        return place.epsg
-    left, bottom, right, top = place.bounds
-    (lon,), (lat,) = transform(crs, "EPSG:4326", [(left + right) / 2], [(bottom + top) / 2])
-    return utm_epsg(lon, lat)
+        off = max(abs(length - STEP_M) for length in geotiff.ground_m(crs, x, y, STEP_M))
+        if off <= earth.SCALE_TOLERANCE * STEP_M:
+            return place.epsg
+    lon, lat = geotiff.lonlat(crs, np.array([x]), np.array([y]))[0]
+    if not (np.isfinite([lon, lat]).all() and abs(lat) <= 90.0):
+        raise ValueError(
+            f"expected images on the Earth, and a centre of {x:g} {y:g} in EPSG:{place.epsg} is no place on it; correct the "
+            "coordinate system or the transform."
+        )
+    return earth.metric_epsg(lon, lat)
 
 
 def boxes(where: Sequence[Georeference], epsg: int) -> np.ndarray:

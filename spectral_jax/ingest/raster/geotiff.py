@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import datetime
+import math
 import re
 import warnings
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from spectral_jax.ingest.raster import earth
 from spectral_jax.sentences import needs
 
 EPOCH = np.datetime64("2000-01-01T00:00:00")
@@ -106,9 +108,17 @@ def grid(dataset, path: Path, pixel_m: float) -> Grid:
       pixel_m: the pixel spacing that the sensor's spec names.
 
     Raises:
-      ValueError: no coordinate system, degrees or feet instead of metres, rotated, or another pixel spacing.
+      ValueError: no coordinate system, degrees or feet instead of metres, rotated, another pixel spacing, or a projection whose
+        metres are not those of the ground at that place.
     """
     if dataset.crs is None:
+        points = len(dataset.gcps[0])
+        if points or dataset.rpcs is not None:
+            told = f"{points} ground control points" if points else "rational polynomials (RPC)"
+            raise ValueError(
+                f"{path}: expected north-up pixels in a coordinate system, and the file's place is told by {told}; warp it "
+                f"(gdalwarp{'' if points else ' -rpc'} -t_srs EPSG:326zz -tr {pixel_m:g} {pixel_m:g}, zz being the UTM zone)."
+            )
         raise ValueError(f"{path}: expected a coordinate system, and the file has none; georeference it (gdal_edit.py -a_srs).")
     warp = f"gdalwarp -t_srs EPSG:326zz -tr {pixel_m:g} {pixel_m:g}, zz being the UTM zone"
     if not dataset.crs.is_projected or abs(dataset.crs.linear_units_factor[1] - 1.0) > 1e-9:
@@ -123,7 +133,41 @@ def grid(dataset, path: Path, pixel_m: float) -> Grid:
         )
     if abs(a - pixel_m) > 1e-6 * pixel_m:
         raise ValueError(f"{path}: expected pixels of {pixel_m:g} m, got {a:g} m; resample it ({warp}).")
-    return Grid(dataset.crs, c, f, a, dataset.width, dataset.height)
+    found = Grid(dataset.crs, c, f, a, dataset.width, dataset.height)
+    x, y = (found.left + found.right) / 2, (found.bottom + found.top) / 2
+    across, down = ground_m(dataset.crs, x, y, a)
+    if not max(abs(across - a), abs(down - a)) <= earth.SCALE_TOLERANCE * a:
+        if not np.isfinite(across):
+            raise ValueError(
+                f"{path}: its centre, {x:.0f} {y:.0f}, is no place on the Earth in {_crs_name(dataset.crs)}; correct it."
+            )
+        lon, lat = lonlat(dataset.crs, np.array([x]), np.array([y]))[0]
+        raise ValueError(
+            f"{path}: expected pixels of {pixel_m:g} m on the ground, and {a:g} m in {_crs_name(dataset.crs)} are "
+            f"{across:.4g} x {down:.4g} m there ({lon:.2f} E, {lat:.2f} N); reproject it (gdalwarp -t_srs "
+            f"EPSG:{earth.metric_epsg(lon, lat)} -tr {pixel_m:g} {pixel_m:g})."
+        )
+    return found
+
+
+def ground_m(crs, x: float, y: float, step: float) -> tuple[float, float]:
+    """What a step of a coordinate system is on the ground, metres along its first and its second axis.
+
+    Args:
+      crs: the coordinate system, a `rasterio.crs.CRS`.
+      x: of the place, in its unit.
+      y: see `x`.
+      step: around the place, in its unit.
+
+    Returns:
+      Two lengths; NaN where the place is none on the Earth.
+    """
+    half = step / 2
+    places = lonlat(crs, np.array([x - half, x + half, x, x]), np.array([y, y, y - half, y + half]))
+    if not np.isfinite(places).all():
+        return math.nan, math.nan
+    across, down = earth.distance_m(places[::2], places[1::2])
+    return float(across), float(down)
 
 
 def time_days(dataset, path: Path) -> float | None:
@@ -194,7 +238,7 @@ def read(dataset, path: Path, bands: tuple[int, ...], window=None, masks: bool =
 
 
 def lonlat(crs, eastings: np.ndarray, northings: np.ndarray) -> np.ndarray:
-    """Longitude and latitude, degrees [n 2], of points in a projected coordinate system."""
+    """Longitude and latitude, degrees [n 2], of points in a coordinate system; not finite where they are no places."""
     from rasterio.warp import transform
 
     return np.stack(transform(crs, "EPSG:4326", eastings, northings), axis=-1).astype(np.float64)

@@ -135,10 +135,10 @@ def predict_scene(
                     write(band, slice(0, width), np.full((band.stop - band.start, width, rows.shape[-1]), np.nan, np.float32))
             for (left, weight, _), value in zip(group, values, strict=True):
                 share = (down.weights[i][:, None] * weight[None])[..., None]
-                finite = np.isfinite(value)
-                if finite.all():
+                if np.isfinite(value.sum()):  # so is every one of them, found without an array
                     rows[:, left : left + tile] += share * value
                 else:
+                    finite = np.isfinite(value)
                     rows[:, left : left + tile] += share * np.where(finite, value, np.float32(0.0))
                     lost[:, left : left + tile] += np.where(finite, np.float32(0.0), share)
         below = down.starts[i + 1] if i + 1 < len(down.starts) else height
@@ -149,6 +149,8 @@ def predict_scene(
         else:
             waiting.append(band)
         for held, empty in ((rows, 0.0), (lost, 0.0), (good, True)):
+            if held is lost and not lost.any():
+                continue
             held[: tile - done] = held[done:].copy()
             held[tile - done :] = empty
     if not rows.size:
