@@ -14,6 +14,12 @@ import numpy as np
 SCALES, OFFSETS = ("scale_factor", "scale"), ("add_offset", "offset")
 FILLS = ("_FillValue", "missing_value", "nodata", "no_data", "fill_value")
 RANGES = ("valid_range", "valid_min", "valid_max")
+# What stands in an array of a NetCDF file where nothing was written and no fill is stated: NC_FILL_SHORT and its like, by type
+# (NetCDF User's Guide, "Fill Values"). Bytes have none.
+NETCDF_FILLS = {
+    "i2": -32767, "u2": 65535, "i4": -2147483647, "u4": 4294967295, "i8": -9223372036854775806, "u8": 18446744073709551614,
+    "f4": 9.969209968386869e36, "f8": 9.969209968386869e36,
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,10 +75,25 @@ def of_attributes(attributes: Mapping[str, Any], where: str, dtype: Any = None) 
         raise ValueError(f"{where}: expected a finite add_offset, got {offset:g}; write the attribute again.")
     unsigned = str(_plain(said.get("_unsigned", "false"))).strip().lower() == "true"
     fills = [x for name in FILLS for x in numbers(said.get(name.lower()), f"{where}: attribute {name}")]
+    fills = [_as_unsigned(x, dtype) if unsigned else x for x in fills]
     held = [x for x in fills if not math.isnan(x) and _holds(dtype, x, unsigned)]
-    low, high = _range(said, where)
     stated = scale is not None or offset is not None
+    low, high = _stored(_range(said, where), dtype, 1.0 if scale is None else scale, offset or 0.0, unsigned, stated)
     return Packing(1.0 if scale is None else scale, offset or 0.0, tuple(dict.fromkeys(held)), low, high, stated, unsigned)
+
+
+def netcdf_fill(attributes: Mapping[str, Any], where: str, dtype: Any) -> tuple[float, ...]:
+    """The fill that NetCDF's own default gives an array whose `_FillValue` is not stated, or cannot be held by its type.
+
+    Raises:
+      ValueError: `_FillValue` is no number.
+    """
+    kind = np.dtype(dtype)
+    stated = numbers(attributes.get("_FillValue"), f"{where}: attribute _FillValue")
+    default = NETCDF_FILLS.get(f"{kind.kind}{kind.itemsize}")
+    if default is None or any(math.isnan(x) or _holds(kind, x, True) or _holds(kind, x, False) for x in stated):
+        return ()
+    return (default,)
 
 
 def unpacked(raw: np.ndarray, packing: Packing, missing: tuple[float, ...] = ()) -> tuple[np.ndarray, np.ndarray]:
@@ -91,20 +112,23 @@ def unpacked(raw: np.ndarray, packing: Packing, missing: tuple[float, ...] = ())
     good = present(raw, packing, missing)
     if packing.plain:
         return raw, good
-    values = raw.astype(np.float64) * packing.scale + packing.offset
-    return values.astype(np.float32), good
+    values = raw.astype(np.float64)
+    values *= packing.scale
+    values += packing.offset
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is judged as any other number
+        return values.astype(np.float32), good
 
 
 def present(raw: np.ndarray, packing: Packing, missing: tuple[float, ...] = ()) -> np.ndarray:
     """Where stored numbers are data: finite, none of the missing ones, and in the valid range; bool in the shape of `raw`."""
     good = np.isfinite(raw) if raw.dtype.kind == "f" else np.ones(raw.shape, bool)
     for number in dict.fromkeys((*packing.missing, *missing)):
-        if _holds(raw.dtype, number, packing.unsigned):
-            good &= raw != number
+        if _holds(raw.dtype, number, False):
+            good &= raw != raw.dtype.type(number)
     if packing.low > -math.inf:
-        good &= raw >= packing.low
+        good &= raw >= _whole(raw.dtype, packing.low, math.ceil)
     if packing.high < math.inf:
-        good &= raw <= packing.high
+        good &= raw <= _whole(raw.dtype, packing.high, math.floor)
     return good
 
 
@@ -121,8 +145,10 @@ def numbers(value: Any, where: str) -> list[float]:
     out = []
     for one in many:
         try:
-            out.append(float(one.decode() if isinstance(one, bytes) else one))
-        except (TypeError, ValueError) as error:
+            # Whole numbers stay whole: a fill of 64 bits is not among the floats.
+            whole = isinstance(one, int) and not isinstance(one, bool)
+            out.append(one if whole else _float(one.decode() if isinstance(one, bytes) else one))
+        except (TypeError, ValueError, UnicodeDecodeError) as error:
             raise ValueError(f"{where}: expected a number, got {one!r}; write the attribute again.") from error
     return out
 
@@ -142,21 +168,75 @@ def _one(said: Mapping[str, Any], names: tuple[str, ...], where: str) -> float |
 def _range(said: Mapping[str, Any], where: str) -> tuple[float, float]:
     found = {name: numbers(said.get(name), f"{where}: attribute {name}") for name in RANGES}
     ends = found["valid_range"] or [-math.inf, math.inf]
-    if len(ends) != 2 or ends[0] > ends[1] or len(found["valid_min"]) > 1 or len(found["valid_max"]) > 1:
+    one_each = len(ends) == 2 and len(found["valid_min"]) < 2 and len(found["valid_max"]) < 2
+    if one_each:
+        low = max(ends[0], *found["valid_min"], -math.inf)
+        high = min(ends[1], *found["valid_max"], math.inf)
+    if not one_each or not low <= high:
         raise ValueError(
             f"{where}: expected a lowest and a highest number in {', '.join(RANGES)}, got {found}; write them again."
         )
-    return max(ends[0], *found["valid_min"], -math.inf), min(ends[1], *found["valid_max"], math.inf)
+    return low, high
+
+
+def _stored(
+    ends: tuple[float, float], dtype: Any, scale: float, offset: float, unsigned: bool, stated: bool
+) -> tuple[float, float]:
+    """A valid range in stored numbers.
+
+    Of integers with a scale a range of floats that the packing can reach is one of physical numbers (NetCDF User's Guide,
+    "valid_range": of the type of scale_factor it bounds what was unpacked). All others bound stored numbers.
+    """
+    kind = np.dtype(np.float64 if dtype is None else dtype)
+    low, high = (_as_unsigned(x, dtype) if unsigned else x for x in ends)
+    if kind.kind not in "iu":
+        return low, high
+    if stated and isinstance(low, float) and isinstance(high, float):
+        reach = sorted(x * scale + offset for x in _limits(kind, unsigned))
+        if all(reach[0] <= x <= reach[1] for x in (low, high) if math.isfinite(x)):
+            low, high = sorted(((low - offset) / scale, (high - offset) / scale))
+            # A thousandth of a step is rounding: the ends of a range belong to it.
+            low = low if math.isinf(low) else math.ceil(low - 1e-3)
+            high = high if math.isinf(high) else math.floor(high + 1e-3)
+    return low, high
+
+
+def _limits(kind: np.dtype, unsigned: bool) -> tuple[int, int]:
+    limits = np.iinfo(kind)
+    if unsigned and kind.kind == "i":
+        return 0, 2 * int(limits.max) + 1
+    return int(limits.min), int(limits.max)
 
 
 def _holds(dtype: Any, number: float, unsigned: bool) -> bool:
     """Whether a type can hold a number; a fill that it cannot hold is in no pixel."""
     kind = np.dtype(np.float64 if dtype is None else dtype)
+    if kind.kind == "f":
+        return math.isinf(number) or abs(number) <= float(np.finfo(kind).max)
     if kind.kind not in "iu":
         return True
-    limits = np.iinfo(kind)
-    low, high = (0, 2 * int(limits.max) + 1) if unsigned else (int(limits.min), int(limits.max))
-    return float(number).is_integer() and low <= number <= high
+    low, high = _limits(kind, unsigned)
+    return math.isfinite(number) and number == int(number) and low <= number <= high
+
+
+def _as_unsigned(number: float, dtype: Any) -> float:
+    """What a number of a signed type stands for under `_Unsigned`: -1 is 65535 of 16 bits."""
+    kind = np.dtype(np.float64 if dtype is None else dtype)
+    if kind.kind == "i" and np.iinfo(kind).min <= number < 0:
+        return number + 2 ** (8 * kind.itemsize)
+    return number
+
+
+def _whole(dtype: np.dtype, end: float, rounded) -> float:
+    """An end of a range in a form that compares with numbers of a type without turning them all into floats."""
+    return rounded(end) if dtype.kind in "iu" else end
+
+
+def _float(value: Any) -> float:
+    """`float`, but for what only Python calls a number: 1_000."""
+    if isinstance(value, str) and "_" in value:
+        raise ValueError(value)
+    return float(value)
 
 
 def _plain(value: Any) -> Any:

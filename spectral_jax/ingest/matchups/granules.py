@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spectral_jax.ingest.pace.file import Identity
+from spectral_jax.ingest.pace.identity import Identity
 
 # Granules are five minutes long, so two whose starts lie closer are of one scene.
 SAME_SCENE = np.timedelta64(60, "s")

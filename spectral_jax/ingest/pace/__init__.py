@@ -2,10 +2,12 @@
 
 In the order in which they may import one another:
 
-  file: one file: open it, tell what it is, unpack its numbers
+  file: one file: open it, find a variable, unpack its numbers
+  start: when an observation began, from attributes and names
+  identity: what a file is: product, version, time
   flags: quality flags by their names, and the masks made of them
+  place: positions in degrees, the cut of a scene that holds a region, and the pixel nearest to a place
   layout: where each version keeps spectra and wavelengths
-  place: the cut of a scene that holds a region, and the pixel nearest to a place
   download: granules from NASA's Earthdata cloud, through the user's own account
   read: a granule, or a cut of it
 """

@@ -1,41 +1,25 @@
-"""One NetCDF file of PACE OCI: open it, tell what it is, and unpack its numbers."""
+"""One NetCDF file of PACE OCI: open it, find a variable, and unpack its numbers."""
 
 import contextlib
 import dataclasses
-import re
 from pathlib import Path
 
 import numpy as np
 
-from spectral_jax.ingest.facts import facts
+from spectral_jax import plausible
+from spectral_jax.ingest import packing
 from spectral_jax.sentences import needs
 
-# PACE_OCI.20240730T181157.L2.OC_AOP.V3_0.NRT.nc; Level 3 has 20240601_20240630 in place of the time, and more parts.
-_NAME = re.compile(r"PACE_OCI\.(\d{8})(?:T(\d{6}))?[._].*\.nc4?$", re.IGNORECASE)
-_NAME_VERSION = re.compile(r"\.V(\d+)_(\d+)\.")
 # Numbers unpacked at once: 64 MiB as float64.
 _BLOCK = 2**23
-
-
-@dataclasses.dataclass(frozen=True)
-class Identity:
-    """What a file says it is.
-
-    Attributes:
-      path: the file.
-      granule: its name as the archive gave it.
-      product: `aop` (Level-2 Rrs), `sfrefl` (Level-2 rhos) or `l3m` (Level-3 mapped Rrs).
-      version: of the processing, such as 3.1.
-      near_real_time: made from predicted ancillary data, to be replaced by a final file of the same scene.
-      time: start of the observation, UTC, datetime64[s].
-    """
-
-    path: Path
-    granule: str
-    product: str
-    version: str
-    near_real_time: bool
-    time: np.datetime64
+# An offset of more steps than this lies far from 0, where no stored number of a packing that is used lies.
+_FAR_OFFSET = 1000.0
+# What a dimension is, by the last part of its name.
+_ROLES = {
+    "lines": ("number_of_lines", "lines", "line", "rows", "row", "lat", "latitude", "y"),
+    "pixels": ("pixels_per_line", "pixel_control_points", "pixels", "pixel", "columns", "column", "lon", "longitude", "x"),
+    "bands": ("wavelength_3d", "wavelength", "wavelengths", "number_of_bands", "bands", "band"),
+}
 
 
 @contextlib.contextmanager
@@ -52,34 +36,27 @@ def opened(path: Path):
     if not path.is_file():
         raise FileNotFoundError(f"PACE file {path} does not exist.")
     try:
-        file = h5netcdf.File(path, "r")
+        # Dimensions without a name get one, as of files that another program wrote anew.
+        file = h5netcdf.File(path, "r", phony_dims="access")
     except OSError as error:
         raise ValueError(
             f"{path}: expected a whole NetCDF-4 file, and it cannot be opened ({_first_line(error)}); it is truncated or of "
             "another format: fetch it again, or take it out of the folder."
         ) from error
-    with file:
+    with file, _readable(path):
         yield file
 
 
-def identify(file, path: Path) -> Identity:
-    """Product, version and time of an open file, from its variables and attributes, and from its name where they are silent.
-
-    Raises:
-      ValueError: it is not of PACE OCI, of another product, of a version that is not read, or without a time.
-    """
-    title, said = text(file.attrs.get("title")), text(file.attrs.get("product_name"))
-    # A user's path is believed first: archives name near-real-time files, the attribute does not always.
-    granule = next((name for name in (path.name, said) if _NAME.search(name)), path.name)
-    if text(file.attrs.get("instrument")).upper() != "OCI" and "OCI" not in title.split() and not _NAME.search(granule):
+@contextlib.contextmanager
+def _readable(path: Path):
+    """Turns what the library raises over a damaged part of a file into a sentence."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError) as error:
         raise ValueError(
-            f"{path}: expected a file of PACE OCI, and its attributes 'instrument' and 'title' say "
-            f"{text(file.attrs.get('instrument'))!r} and {title!r}."
-        )
-    return Identity(
-        path=path, granule=granule, product=_product(file, path, title), version=_version(file, path, granule),
-        near_real_time=".NRT" in granule.upper(), time=_time(file, path, granule),
-    )  # fmt: skip
+            f"{path}: a part of the file cannot be read ({_first_line(error)}); it is damaged: fetch it again, or take it out "
+            "of the folder."
+        ) from error
 
 
 def find(file, name: str):
@@ -90,33 +67,53 @@ def find(file, name: str):
     return None if file is None else file.variables.get(own)
 
 
-def unpacked(variable, index: tuple[slice, ...], where: str) -> np.ndarray:
-    """Physical numbers of a cut of a variable, float32: `scale_factor * raw + add_offset`, NaN where it has its fill value.
+def unpacked(
+    variable, index: tuple[slice, ...], where: str, fills: tuple[float, ...] = (), kept: tuple[float, float] = (-np.inf, np.inf)
+) -> np.ndarray:
+    """Physical numbers of a cut of a variable, float32: `scale_factor * raw + add_offset`, NaN where it is missing.
 
-    What the packing clipped is kept: -32766 stands for the lowest number that can be written (-0.015532 sr^-1 for Rrs).
+    Missing is what any number of `_FillValue` and `missing_value` marks, what NetCDF's own default marks where the variable has
+    no fill that its type can hold, what lies outside the valid range, and `fills`. What the packing clipped is kept: -32766
+    stands for the lowest number that can be written (-0.015532 sr^-1 for Rrs).
+
+    Args:
+      variable: of an open file.
+      index: slices, one a dimension.
+      where: file and variable, for the sentences.
+      fills: stored numbers that mean "no data" in this product, declared or not.
+      kept: ends of a valid range that the product states, beyond which numbers are not missing.
 
     Raises:
-      ValueError: whole numbers without a scale_factor.
+      ValueError: whole numbers without a scale_factor, or attributes that cannot be understood.
     """
-    packed = np.issubdtype(variable.dtype, np.integer)
-    scale, offset = (_number(variable.attrs.get(name)) for name in ("scale_factor", "add_offset"))
-    if packed and scale is None:
+    said = packing.of_attributes(variable.attrs, where, variable.dtype)
+    if np.issubdtype(variable.dtype, np.integer) and not _scaled(variable):
         raise ValueError(
             f"{where} is of type {variable.dtype} without the attribute 'scale_factor': packed integers whose meaning is lost; "
             "expected scale_factor and add_offset (2e-6 and 0.05 for Rrs), fetch the file anew."
         )
-    fills = [x for x in (_number(variable.attrs.get(name)) for name in ("_FillValue", "missing_value")) if x is not None]
+    low, high = (
+        without if end == ours else end
+        for end, ours, without in zip((said.low, said.high), kept, (-np.inf, np.inf), strict=True)
+    )
+    said = dataclasses.replace(said, low=low, high=high)
+    missing = (*fills, *packing.netcdf_fill(variable.attrs, where, variable.dtype))
     sizes = [len(range(*cut.indices(length))) for cut, length in zip(index, variable.shape, strict=True)]
     out = np.empty(sizes, np.float32)
+    table = None
+    if variable.dtype.kind in "iu" and variable.dtype.itemsize == 2 and out.size > 2**16 and variable.dtype.isnative:
+        # Of 16 bits there are fewer numbers than most cuts have: each is unpacked once.
+        table = _physical(np.arange(2**16, dtype=np.uint16).view(variable.dtype), said, missing)
     first = index[0].indices(variable.shape[0])[0]
     step = max(1, _BLOCK // max(1, int(np.prod(sizes[1:]))))
     for start in range(0, sizes[0], step):
         stop = min(start + step, sizes[0])
         raw = variable[(slice(first + start, first + stop), *index[1:])]
-        value = raw.astype(np.float64) * (1.0 if scale is None else scale) + (offset or 0.0)
-        for fill in fills:
-            value[raw == raw.dtype.type(fill)] = np.nan
-        out[start:stop] = value
+        _check_packed(raw, said, where)
+        if table is not None:
+            np.take(table, raw.view(np.uint16), out=out[start:stop], mode="wrap")
+        else:
+            out[start:stop] = _physical(raw, said, missing)
     return out
 
 
@@ -128,62 +125,70 @@ def text(value) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def _number(value) -> float | None:
-    return None if value is None else float(np.ravel(value)[0])
+def roles(variable) -> tuple[str, ...]:
+    """What each dimension of a variable is: lines, pixels, bands, or empty where its name does not tell."""
+    names = [name.rpartition("/")[2].lower() for name in variable.dimensions]
+    return tuple(next((role for role, words in _ROLES.items() if name in words), "") for name in names)
 
 
-def _product(file, path: Path, title: str) -> str:
-    for product, layout in facts("pace_oci")["variables"].items():
-        if find(file, f"{layout['group']}/{layout['variable']}".lstrip("/")) is not None:
-            return product
-    group = file.groups.get("geophysical_data", file)
-    names = ", ".join(sorted(group.variables)[:6]) or "nothing"
-    raise ValueError(
-        f"{path}: expected PACE OCI Level-2 AOP (geophysical_data/Rrs), Level-2 SFREFL (geophysical_data/rhos) or Level-3 "
-        f"mapped Rrs; this file's title is {title!r} and it holds {names}."
-    )
+class Turned:
+    """A variable with its dimensions in another order, read through slices."""
+
+    def __init__(self, variable, axes: tuple[int, ...]):
+        self.variable, self.axes = variable, axes
+        self.attrs, self.dtype, self.name = variable.attrs, variable.dtype, variable.name
+        self.shape = tuple(variable.shape[axis] for axis in axes)
+        self.dimensions = tuple(variable.dimensions[axis] for axis in axes)
+
+    def __getitem__(self, index) -> np.ndarray:
+        stored: list = [slice(None)] * len(self.axes)
+        for axis, cut in zip(self.axes, (slice(None),) * len(self.axes) if index is Ellipsis else index, strict=True):
+            stored[axis] = cut
+        return np.transpose(self.variable[tuple(stored)], self.axes)
 
 
-def _version(file, path: Path, granule: str) -> str:
-    said = text(file.attrs.get("processing_version"))
-    parts = re.match(r"\s*[vV]?(\d+)(?:[._](\d+))?", said) or _NAME_VERSION.search(granule)
-    if parts is None:
+def turned(variable, order: tuple[str, ...]):
+    """A variable with its dimensions in an order of roles; as it stands where its names do not tell all of them."""
+    found = roles(variable)
+    if found == order or sorted(found) != sorted(order):
+        return variable
+    return Turned(variable, tuple(found.index(role) for role in order))
+
+
+def _physical(raw: np.ndarray, said: packing.Packing, missing: tuple[float, ...]) -> np.ndarray:
+    """Physical numbers, NaN where missing."""
+    values, good = packing.unpacked(raw, said, missing)
+    return np.where(good, values, np.float32(np.nan)).astype(np.float32)
+
+
+def _scaled(variable) -> bool:
+    return any(str(name).lower() in packing.SCALES for name in variable.attrs)
+
+
+def _check_packed(raw: np.ndarray, said: packing.Packing, where: str) -> None:
+    """Refuses numbers that were unpacked before, beside a scale that says they were not.
+
+    Raises:
+      ValueError: floats that are no whole ones, or whole ones that are too few steps from 0 for what they stand for.
+    """
+    if said.plain or not raw.size:
+        return
+    some = raw.reshape(-1)[:: max(1, raw.size // 4096)].astype(np.float64)
+    some = some[packing.present(some, said) & np.isfinite(some)]
+    if not some.size:
+        return
+    packing_is = f"scale_factor {said.scale:g} and add_offset {said.offset:g}"
+    if raw.dtype.kind == "f" and np.mean(np.abs(some - np.rint(some)) > 1e-3) > 0.5:
         raise ValueError(
-            f"{path}: expected the attribute 'processing_version' or a name with .V3_0., got {said!r} and {granule!r}; the "
-            "layout depends on the version."
+            f"{where} is of type {raw.dtype} with numbers such as {np.median(some):.4g}, which are no packed integers, beside "
+            f"{packing_is}: they were unpacked already. Take the two attributes away, or fetch the file anew."
         )
-    major, minor = int(parts[1]), int(parts[2] or 0)
-    known = facts("pace_oci")["major_versions"]
-    if major not in known:
+    steps = float(np.quantile(np.abs(some), 0.99))
+    if some.size >= plausible.ENOUGH and steps < plausible.LEAST_STEPS and abs(said.offset / said.scale) > _FAR_OFFSET:
         raise ValueError(
-            f"{path}: expected PACE processing version {' or '.join(f'{v}.x' for v in known)}, got {major}.{minor} (attribute "
-            "'processing_version', or the name); fetch the granule in a newer version."
-            + (" This version came after these readers." if major > max(known) else "")
+            f"{where}: the stored numbers are at most {steps:.4g}, so that all stand for {said.offset:g} ({packing_is}): they "
+            "were unpacked before they were stored, or the scale was applied twice; fetch the file anew."
         )
-    return f"{major}.{minor}"
-
-
-def _time(file, path: Path, granule: str) -> np.datetime64:
-    said = text(file.attrs.get("time_coverage_start"))
-    if said:
-        try:
-            return np.datetime64(said.strip().removesuffix("Z").removesuffix("+00:00")).astype("datetime64[s]")
-        except ValueError as error:
-            raise ValueError(
-                f"{path}: expected a time such as 2024-07-30T18:11:57Z in the attribute 'time_coverage_start', got {said!r}."
-            ) from error
-    stamp = _NAME.search(granule)
-    if stamp is None:
-        raise ValueError(
-            f"{path}: expected the attribute 'time_coverage_start', or a name such as "
-            "PACE_OCI.20240730T181157.L2.OC_AOP.V3_0.nc."
-        )
-    day, clock = stamp[1], stamp[2] or "000000"
-    iso = f"{day[:4]}-{day[4:6]}-{day[6:]}T{clock[:2]}:{clock[2:4]}:{clock[4:]}"
-    try:
-        return np.datetime64(iso, "s")
-    except ValueError as error:
-        raise ValueError(f"{path}: expected a date in the name, got {granule!r}; {iso} is none.") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from spectral_jax.ingest import packing
 from spectral_jax.ingest.facts import facts
 from spectral_jax.ingest.pace import file
 from spectral_jax.sentences import unknown
@@ -72,14 +73,45 @@ def bits(variable, where: str) -> dict[str, int]:
         raise ValueError(f"{where}: {len(names)} names in 'flag_meanings' and {len(numbers)} numbers in 'flag_masks'.")
     out: dict[str, int] = {}
     for name, number in zip(names, numbers, strict=True):
-        bit = int(number) & 0xFFFFFFFF  # bit 31 is written as a negative number
-        if bit.bit_count() != 1:
+        try:
+            bit = int(number) & 0xFFFFFFFF  # bit 31 is written as a negative number
+        except (ValueError, OverflowError):
+            bit = 0
+        if bit.bit_count() != 1 or float(number) != int(number):
             raise ValueError(f"{where}: flag {name} has {number} in 'flag_masks', which is not one bit.")
         if name in out:
             raise ValueError(f"{where}: flag {name} is named twice in 'flag_meanings'.")
         if name != _SPARE:
             out[name] = bit
     return out
+
+
+def read(variable, index: tuple[slice, ...], where: str) -> np.ndarray:
+    """Flags of a cut of an open `l2_flags`, int32; -1, every flag at once, where the file has its fill value or no number.
+
+    Raises:
+      ValueError: flags with a scale, or numbers that are no whole ones of 32 bits.
+    """
+    said = packing.of_attributes(variable.attrs, where, variable.dtype)
+    if not said.plain:
+        raise ValueError(f"{where}: flags are bits, and have a scale_factor of {said.scale:g}; fetch the file anew.")
+    raw = variable[index]
+    unwritten = packing.netcdf_fill(variable.attrs, where, variable.dtype)
+    # A fill of 0 would be a pixel without any flag, which is what most good pixels are.
+    missing = dataclasses.replace(said, low=-np.inf, high=np.inf, missing=tuple(x for x in said.missing if x != 0))
+    good = packing.present(raw, missing, unwritten)
+    if raw.dtype.kind == "f":
+        exact = 2.0**24 if raw.dtype.itemsize == 4 else 2.0**32
+        wrong = good & ~((raw == np.rint(raw)) & (raw >= -(2.0**31)) & (raw < 2.0**32))
+        if raw.dtype.itemsize < 4 or wrong.any() or (np.abs(raw, where=good, out=np.zeros_like(raw)) > exact).any():
+            raise ValueError(
+                f"{where} is of type {raw.dtype}, which has lost bits of the flags; expected whole numbers of 32 bits, fetch "
+                "the file anew."
+            )
+        raw = np.where(good, raw, 0).astype(np.int64)
+    elif raw.dtype.kind not in "iu" or raw.dtype.itemsize < 4:
+        raise ValueError(f"{where} is of type {raw.dtype}; expected flags of 32 bits, fetch the file anew.")
+    return np.where(good, raw.astype(np.int32), np.int32(-1))
 
 
 def flagged(flags: np.ndarray, bit_of: Mapping[str, int], chosen: tuple[str, ...], where: str) -> np.ndarray:

@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from spectral_jax.ingest.pace import layout, place
-from spectral_jax.ingest.pace.file import Identity, opened, unpacked
-from spectral_jax.ingest.pace.file import identify as identify_opened
+from spectral_jax.ingest.pace.file import opened
 from spectral_jax.ingest.pace.flags import Mask, bits
 from spectral_jax.ingest.pace.flags import flagged as flagged_by
+from spectral_jax.ingest.pace.flags import read as read_flags
+from spectral_jax.ingest.pace.identity import Identity
+from spectral_jax.ingest.pace.identity import identify as identify_opened
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,8 +128,8 @@ def read(path: str | os.PathLike, *, region: tuple[float, float, float, float] |
       ImportError: h5netcdf is not installed.
       FileNotFoundError: there is no such file.
       place.OutsideRegionError: the file has no pixel in the region.
-      ValueError: another product or version, wavelengths that are missing or wrong, another unit, numbers left packed, flags
-        without names, or more than fits in memory.
+      ValueError: another product or version, wavelengths that are missing or wrong, another unit, numbers left packed or
+        unpacked twice, positions that are no degrees, flags without names, or more than fits in memory.
     """
     path = Path(path)
     with opened(path) as file:
@@ -144,24 +146,22 @@ def identify(path: str | os.PathLike) -> Identity:
 def _granule(file, who: Identity, region) -> Granule:
     variable, wavelength_nm = layout.bands(file, who)
     shape = variable.shape[:2]
-    lat, lon = (layout.needed(file, who, f"navigation_data/{name}", shape) for name in ("latitude", "longitude"))
+    lat, lon = (layout.positions(file, who, f"navigation_data/{name}", shape) for name in ("latitude", "longitude"))
     raw_flags = layout.needed(file, who, "geophysical_data/l2_flags", shape)
-    whole = (slice(None), slice(None))
-    lat, lon = (unpacked(x, whole, layout.place(who, x)) for x in (lat, lon))
     cut = place.cut(lat, lon, region, str(who.path))
     return Granule(
         reflectance=layout.numbers(variable, (*cut, slice(None)), wavelength_nm, who),
         quantity="rhos" if who.product == "sfrefl" else "Rrs",
         unit="1" if who.product == "sfrefl" else "sr^-1", wavelength_nm=wavelength_nm, lat=lat[cut], lon=lon[cut],
-        flags=raw_flags[cut].astype(np.int32), flag_bits=bits(raw_flags, layout.place(who, raw_flags)),
+        flags=read_flags(raw_flags, cut, layout.place(who, raw_flags)), flag_bits=bits(raw_flags, layout.place(who, raw_flags)),
         **_shared(who),
     )  # fmt: skip
 
 
 def _grid(file, who: Identity, region) -> MappedGrid:
     variable, wavelength_nm = layout.bands(file, who)
-    lat = np.asarray(layout.needed(file, who, "lat", variable.shape[:1])[...], np.float64)
-    lon = np.asarray(layout.needed(file, who, "lon", variable.shape[1:2])[...], np.float64)
+    lat = layout.centres(file, who, "lat", variable.shape[:1])
+    lon = layout.centres(file, who, "lon", variable.shape[1:2])
     cut = place.cut(*np.meshgrid(lat, lon, indexing="ij", copy=False), region, str(who.path))
     rrs = layout.numbers(variable, (*cut, slice(None)), wavelength_nm, who)
     rows, columns = (slice(None, None, 1 if fine else -1) for fine in (lat[0] >= lat[-1], lon[0] <= lon[-1]))
