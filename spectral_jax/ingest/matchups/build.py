@@ -91,6 +91,8 @@ def build(
     rules = rules or Rules()
     keep, lost = labels.usable(samples)
     left_out = Counter({f"samples: {reason}": n for reason, n in samples.left_out.items()} | lost)
+    samples, keep, lost = labels.merged(samples, keep)
+    left_out.update(lost)
     _check_region(samples, keep, rules.region)
     chosen, lost = chosen_granules([read.identify(path) for path in granules])
     left_out.update(lost)

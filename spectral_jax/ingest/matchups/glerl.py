@@ -8,6 +8,7 @@ import csv
 import dataclasses
 import io
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from spectral_jax.ingest.pace.place import distance_km
 # A choice. From 2019 on nineteen of twenty fixes lie within 0.5 km of their station's median; of all files none lies between
 # 2.9 and 3.5 km, and the 35 beyond are jumps of 3.6 to 166 km: wrong digits, or positions of other stations.
 MOST_SHIFT_KM = 3.0
+_NAMED = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +80,8 @@ def read(
 ) -> WaterSamples:
     """Reads one or more CSVs to one table, in the order of files and rows.
 
+    Cells are parted by commas, semicolons (then decimals may have a comma) or tabs; text is UTF-8, UTF-16 or Latin-1.
+
     Args:
       paths: the files; the header style is found for each.
       unknown: `raise` on the first concentration whose code is in no list, or `collect` them in `WaterSamples.unknown`.
@@ -85,7 +89,8 @@ def read(
 
     Raises:
       FileNotFoundError: there is no such file.
-      ValueError: an unknown header, code, date, time, depth or position; the sentence names file, row and column.
+      ValueError: an unknown header, two columns of one thing, an unknown code, date, time, depth or position, or a number that
+        the quantity cannot have; the sentence names file, row and column.
     """
     if unknown not in ("raise", "collect"):
         raise ValueError(f"unknown: expected 'raise' or 'collect', got {unknown!r}.")
@@ -96,11 +101,11 @@ def read(
     odd: list[tuple[str, int, str, str]] = []
     seen: set[tuple[str, ...]] = set()
     for path in files:
-        for number, cells, headers in _cells(path):
+        for number, cells, headers, comma in _cells(path):
             if not any(cells.values()):
                 left_out["empty row"] += 1
                 continue
-            sample, codes = _sample(path, number, cells, headers)
+            sample, codes = _sample(path, number, cells, headers, comma)
             if codes and unknown == "raise":
                 raise ValueError(_unknown_sentence(codes[0]))
             odd += codes
@@ -109,7 +114,7 @@ def read(
                 left_out["the same sample twice"] += 1
                 continue
             seen.add(key)
-            mended[_mend_position(sample, most_shift_km)] += 1
+            mended[_mend_position(path, sample, most_shift_km)] += 1
             rows.append(sample)
     mended.pop("", None)
     columns = {name: np.array([row[name] for row in rows], dtype=_TYPES[name]) for name in COLUMNS}
@@ -126,30 +131,55 @@ def _cells(path: Path):
     """Line, field -> cell, and field -> header, of each row after the header."""
     if not path.is_file():
         raise FileNotFoundError(f"in-situ file {path} does not exist.")
-    raw = path.read_bytes()
+    content = _text(path)
+    separator = max(",;\t", key=content.partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, strict=True)
     try:
-        content = raw.decode("utf-8-sig")
+        yield from _rows(path, reader, separator)
+    except csv.Error as error:
+        raise ValueError(
+            f"{path}: row {reader.line_num} cannot be read as cells ({error}); a quotation mark is missing or one too many."
+        ) from error
+
+
+def _text(path: Path) -> str:
+    raw = path.read_bytes()
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        try:
+            return raw.decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{path}: expected text in UTF-16, as its first bytes say, and it is cut off ({error})."
+            ) from error
+    if b"\x00" in raw:
+        raise ValueError(f"{path}: expected a CSV, and the file has bytes of 0: it is no text, or UTF-16 without its mark.")
+    try:
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        content = raw.decode("latin-1")  # 2012-2019, for the degree sign and the micro sign
-    reader = csv.reader(io.StringIO(content, newline=""))
-    header = next(reader, [])
+        return raw.decode("latin-1")  # 2012-2019, for the degree sign and the micro sign
+
+
+def _rows(path: Path, reader, separator: str):
+    header: list[str] = next(reader, [])
     place, headers = _style(path, header)
     for cells in reader:
         if cells and len(cells) != len(header):
             raise ValueError(
-                f"{path}: row {reader.line_num} has {len(cells)} cells, and the header has {len(header)}; a comma is missing "
-                "or one too many."
+                f"{path}: row {reader.line_num} has {len(cells)} cells, and the header has {len(header)}; a {_NAMED[separator]} is "
+                "missing or one too many."
             )
         if cells:
-            yield reader.line_num, {field: cells[i].strip() for field, i in place.items()}, headers
+            yield reader.line_num, {field: cells[i].strip() for field, i in place.items()}, headers, separator == ";"
 
 
 def _style(path: Path, header: list[str]) -> tuple[dict[str, int], dict[str, str]]:
     plain = [_plain(name) for name in header]
     missing = {}
-    for style, names in facts("glerl_microcystin")["styles"].items():
+    styles = facts("glerl_microcystin")["styles"]
+    for style, names in styles.items():
         missing[style] = [name for name in names.values() if _plain(name) not in plain]
         if not missing[style]:
+            _check_alone(path, header, names, styles)
             return {field: plain.index(_plain(name)) for field, name in names.items()}, names
     style = min(missing, key=lambda s: len(missing[s]))
     raise ValueError(
@@ -158,12 +188,33 @@ def _style(path: Path, header: list[str]) -> tuple[dict[str, int], dict[str, str
     )
 
 
+def _check_alone(path: Path, header: list[str], names: Mapping[str, str], styles: Mapping[str, Mapping[str, str]]) -> None:
+    """Refuses a header in which two columns mean one thing: a name that stands twice, or the name of another style."""
+    for field in names:
+        meant = {_plain(style[field]) for style in styles.values()}
+        if field in ("mc", "pc", "chla"):  # or the same quantity in another unit
+            meant |= {_quantity(name) for name in meant}
+            columns = [name for name in header if _plain(name) in meant or _quantity(name) in meant]
+        else:
+            columns = [name for name in header if _plain(name) in meant]
+        if len(columns) > 1:
+            raise ValueError(
+                f"{path}: expected one column of {names[field]!r}, and the header has {len(columns)}: "
+                f"{', '.join(repr(name.strip()) for name in columns)}; take out those that are not meant."
+            )
+
+
+def _quantity(name: str) -> str:
+    """A header without its unit."""
+    return re.sub(r"[\s_]*(\(.*\)|[munp\u00b5]g[_/ ]?m?l(-1)?)$", "", _plain(name)).replace("_", " ")
+
+
 def _plain(name: str) -> str:
     return name.strip().lower().replace("\u03bc", "\u00b5")  # the Greek letter mu for the micro sign
 
 
 def _sample(
-    path: Path, number: int, cells: dict[str, str], headers: dict[str, str]
+    path: Path, number: int, cells: dict[str, str], headers: dict[str, str], comma: bool
 ) -> tuple[dict, list[tuple[str, int, str, str]]]:
     """A row as a sample, and its concentrations with unknown codes."""
 
@@ -177,21 +228,23 @@ def _sample(
     day = needed("date", glerl_cells.date(cells["date"]), "a date such as 7/8/2024")
     if not cells["station"]:
         needed("station", None, "the name of a station")
-    metres = glerl_cells.amount(cells["depth_m"])
+    limits = facts("glerl_microcystin")["most"]
+    metres = glerl_cells.amount(cells["depth_m"], most=limits["depth_m"], comma=comma)
     sample = {
         "station": glerl_cells.station(cells["station"]),
         "date": day,
         "time": needed("time", glerl_cells.utc(day, cells["time"]), "a time such as 9:31, or nothing"),
-        "lat": needed("lat", glerl_cells.degrees(cells["lat"]), "degrees, or nothing"),
-        "lon": needed("lon", glerl_cells.degrees(cells["lon"]), "degrees, or nothing"),
+        "lat": needed("lat", glerl_cells.degrees(cells["lat"], 90.0, comma), "degrees, or nothing"),
+        "lon": needed("lon", glerl_cells.degrees(cells["lon"], comma=comma), "degrees, or nothing"),
         "depth": needed("depth", glerl_cells.depth(cells["depth"]), "Surface, Bottom, Scum or Mid-column"),
-        "depth_m": needed("depth_m", metres.value if metres.known else None, "metres, or nothing"),
+        "depth_m": needed("depth_m", metres.value if metres.known and not metres.censored else None, "metres, or nothing"),
         "row": number, "source": path.name,
     }  # fmt: skip
     odd = []
     for field in ("mc", "chla", "pc"):
         # The limits of the pigments' methods are not published beside the data, so their `bdl` has no number.
-        amount = glerl_cells.amount(cells[field], *(() if field == "mc" else (np.nan,)))
+        below = glerl_cells.DETECTION_LIMIT_UG_L if field == "mc" else np.nan
+        amount = glerl_cells.amount(cells[field], below, limits[field], comma)
         sample[field] = amount.value
         if field == "mc":
             sample["mc_censored"] = amount.censored
@@ -200,14 +253,26 @@ def _sample(
     return sample, odd
 
 
-def _mend_position(sample: dict, most_shift_km: float) -> str:
+def _mend_position(path: Path, sample: dict, most_shift_km: float) -> str:
     """Puts a station's median in place of no fix or a wrong one; says what was done, empty where nothing was."""
     known = facts("glerl_microcystin")["stations"].get(sample["station"])
-    blank = np.isnan(sample["lat"]) or np.isnan(sample["lon"])
+    if np.isnan(sample["lat"]) != np.isnan(sample["lon"]):
+        raise ValueError(
+            f"{path}: row {sample['row']}: expected latitude and longitude, or neither, got {sample['lat']:g} and "
+            f"{sample['lon']:g} (nan: an empty cell); mend the row."
+        )
+    blank = np.isnan(sample["lat"])
     if known is None or (not blank and distance_km(sample["lat"], sample["lon"], *known) <= most_shift_km):
         return ""
+    lat, lon = sample["lat"], sample["lon"]
     sample["lat"], sample["lon"] = known
-    return "no position: the station's median taken" if blank else "position too far off: the station's median taken"
+    if blank:
+        return "no position: the station's median taken"
+    if not np.isnan(lon) and distance_km(lat, -lon, *known) <= most_shift_km:
+        return "longitude without its minus sign: the station's median taken"
+    if abs(lon) <= 90.0 and distance_km(lon, lat, *known) <= most_shift_km:
+        return "latitude and longitude exchanged: the station's median taken"
+    return "position too far off: the station's median taken"
 
 
 def _unknown_sentence(code: tuple[str, int, str, str]) -> str:

@@ -1,5 +1,7 @@
 """Which water sample is the label of an image: of now, and of the days ahead."""
 
+import dataclasses
+
 import numpy as np
 
 from spectral_jax.ingest.matchups.glerl import WaterSamples
@@ -8,6 +10,7 @@ from spectral_jax.matchups import AHEAD_DAYS
 NOW_DAYS = 2
 # SpecTM forecasts eight days ahead (arXiv 2603.22097); the samples are weekly, so the nearest of a window is taken.
 AHEAD_TARGET_DAYS = 8
+REPLICATE = "samples: in the mean of the same station and date"
 
 
 def nearest(dates: np.ndarray, day: np.datetime64, window: tuple[float, float], target: float) -> int | None:
@@ -49,6 +52,34 @@ def ahead(dates: np.ndarray, day: np.datetime64, window: tuple[float, float] = A
             "is no forecast."
         )
     return nearest(dates, day, window, AHEAD_TARGET_DAYS)
+
+
+def merged(samples: WaterSamples, keep: np.ndarray) -> tuple[WaterSamples, np.ndarray, dict[str, int]]:
+    """Samples of one station and date as one, none taken by its order: their mean stands in the first, the others are not kept.
+
+    A limit stands for what is below it, so where only some are below it the mean is at most the limit too high; the mean is
+    censored where all of them are. Chlorophyll-a and phycocyanin are means of those that have them.
+
+    Args:
+      samples: N of them.
+      keep: which can be labels, bool [N].
+
+    Returns:
+      The samples, which of them can be labels, and how many are in the mean of another.
+    """
+    keep, columns = keep.copy(), {name: getattr(samples, name).copy() for name in ("mc", "mc_censored", "chla", "pc")}
+    groups: dict[tuple, list[int]] = {}
+    for i in np.flatnonzero(keep):
+        groups.setdefault((samples.station[i], samples.date[i]), []).append(int(i))
+    several = [rows for rows in groups.values() if len(rows) > 1]
+    for rows in several:
+        for name in ("mc", "chla", "pc"):
+            numbers = getattr(samples, name)[rows]
+            columns[name][rows[0]] = numbers[~np.isnan(numbers)].mean() if (~np.isnan(numbers)).any() else np.nan
+        columns["mc_censored"][rows[0]] = samples.mc_censored[rows].all()
+        keep[rows[1:]] = False
+    count = sum(len(rows) - 1 for rows in several)
+    return dataclasses.replace(samples, **columns), keep, {REPLICATE: count} if count else {}
 
 
 def usable(samples: WaterSamples) -> tuple[np.ndarray, dict[str, int]]:

@@ -92,10 +92,7 @@ def unpacked(
             f"{where} is of type {variable.dtype} without the attribute 'scale_factor': packed integers whose meaning is lost; "
             "expected scale_factor and add_offset (2e-6 and 0.05 for Rrs), fetch the file anew."
         )
-    low, high = (
-        without if end == ours else end
-        for end, ours, without in zip((said.low, said.high), kept, (-np.inf, np.inf), strict=True)
-    )
+    low, high = -np.inf if said.low == kept[0] else said.low, np.inf if said.high == kept[1] else said.high
     said = dataclasses.replace(said, low=low, high=high)
     missing = (*fills, *packing.netcdf_fill(variable.attrs, where, variable.dtype))
     sizes = [len(range(*cut.indices(length))) for cut, length in zip(index, variable.shape, strict=True)]

@@ -36,7 +36,9 @@ def degrees(values: np.ndarray, name: str, units: str, fills: tuple[float, ...],
     most = 360.0 if east else 90.0
     beyond = ~((values >= -min(most, 180.0)) & (values <= most))
     if beyond.any():
-        values = np.where(beyond & np.isin(values, [*fills, *_UNWRITTEN]), values.dtype.type(np.nan), values)
+        values = np.where(
+            beyond & np.isin(values, np.array([*fills, *_UNWRITTEN], np.float64)), values.dtype.type(np.nan), values
+        )
     wrong = values[np.isfinite(values) & beyond]
     if wrong.size or np.isinf(values).any():
         shown = f"{wrong[0]:g} in {wrong.size} of {values.size} pixels" if wrong.size else "infinite numbers"

@@ -162,7 +162,8 @@ def _grid(file, who: Identity, region) -> MappedGrid:
     variable, wavelength_nm = layout.bands(file, who)
     lat = layout.centres(file, who, "lat", variable.shape[:1])
     lon = layout.centres(file, who, "lon", variable.shape[1:2])
-    cut = place.cut(*np.meshgrid(lat, lon, indexing="ij", copy=False), region, str(who.path))
+    each_lat, each_lon = np.meshgrid(lat, lon, indexing="ij", copy=False)
+    cut = place.cut(each_lat, each_lon, region, str(who.path))
     rrs = layout.numbers(variable, (*cut, slice(None)), wavelength_nm, who)
     rows, columns = (slice(None, None, 1 if fine else -1) for fine in (lat[0] >= lat[-1], lon[0] <= lon[-1]))
     return MappedGrid(

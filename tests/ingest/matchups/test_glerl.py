@@ -120,7 +120,7 @@ def test_an_unknown_code_is_named_or_collected(tmp_path):
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
-        (ROW.replace("7/8/2024", "2024-07-08"), "row 2, column 'Date': expected a date such as 7/8/2024, got '2024-07-08'"),
+        (ROW.replace("7/8/2024", "31/7/2024"), "row 2, column 'Date': expected a date such as 7/8/2024, got '31/7/2024'"),
         (ROW.replace("7/8/2024", "13/8/2024"), "column 'Date': expected a date"),
         (ROW.replace("9:31", "morning"), "column 'Arrival_Time': expected a time such as 9:31, or nothing, got 'morning'"),
         (ROW.replace("9:31", "25:10"), "column 'Arrival_Time': expected a time"),
