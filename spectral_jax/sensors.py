@@ -236,7 +236,10 @@ def _load(path: Path) -> SensorSpec:
     strangers = sorted((set(data) | set(norm)) - known)
     if strangers:
         raise unknown(str(path), "field of a sensor", strangers[0], sorted(known), most=len(known))
-    return SensorSpec(bands=tuple(_band(row, path) for row in rows), **{k: _tuples(v) for k, v in (data | norm).items()})
+    try:
+        return SensorSpec(bands=tuple(_band(row, path) for row in rows), **{k: _tuples(v) for k, v in (data | norm).items()})
+    except (AttributeError, TypeError) as error:
+        raise ValueError(f"{path}: a field is of another type than a sensor has there ({error}); correct the file.") from error
 
 
 def _band(row: dict, path: Path) -> Band:
@@ -277,6 +280,9 @@ def _validate(spec: SensorSpec) -> None:
         fail("it has no bands; list at least one.")
     if len({b.name for b in spec.bands}) != len(spec.bands):
         fail("two bands have the same name; names must be unique.")
+    for field in ("gsd_m", "scale", "offset", "low", "high"):
+        if not np.isfinite(getattr(spec, field)):
+            fail(f"{field} is {getattr(spec, field)}; expected a finite number.")
     if spec.gsd_m <= 0 or spec.scale == 0 or spec.high <= spec.low:
         fail(f"gsd_m {spec.gsd_m} must be above 0, scale {spec.scale} not 0, and high {spec.high} above low {spec.low}.")
     for band in spec.bands:
@@ -284,6 +290,8 @@ def _validate(spec: SensorSpec) -> None:
             fail(f"radar band {band.name} has no polarisation; give VV, VH, HH or HV.")
         if spec.kind != "radar" and (band.centre_nm is None or band.fwhm_nm is None):
             fail(f"band {band.name} lacks centre_nm or fwhm_nm; both are needed to identify it.")
+        if band.centre_nm is not None and band.fwhm_nm is None:
+            fail(f"band {band.name} has a centre of {band.centre_nm} nm and no width; give fwhm_nm too, or neither.")
         if band.centre_nm is not None and not (100.0 < band.centre_nm < 1e6 and 0.0 < (band.fwhm_nm or 0.0) < 1e5):
             fail(
                 f"band {band.name} has centre {band.centre_nm} and FWHM {band.fwhm_nm}; expected nanometres "

@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
     folder = Path(KEEP.value or tempfile.mkdtemp(prefix="spectral_jax_fuzz_"))
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    outcomes = fuzz.run(chosen, INPUTS.value, SEED.value, folder, WORKERS.value, lambda line: print(line, flush=True))
+    outcomes = fuzz.run(chosen, INPUTS.value, SEED.value, folder, launch.expected, WORKERS.value)
     print(fuzz.table(outcomes))
     faults = [outcome for outcome in outcomes if outcome.what == "fault"]
     told: dict[str, int] = {}

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+Errors = tuple[type[BaseException], ...]
 LIMIT_S, DEAD_S = 10.0, 20.0
 MEMORY_BYTES = 24 * 2**30
 WORDS = (
@@ -112,7 +113,9 @@ def write_damaged(valid: Path, target: Path, rng: np.random.Generator) -> None:
             copy.write_bytes(damaged(file.read_bytes(), rng))
 
 
-def run(kinds: Sequence[Kind], inputs: int, seed: int, folder: Path, workers: int = 2, told=print) -> list[Outcome]:
+def run(
+    kinds: Sequence[Kind], inputs: int, seed: int, folder: Path, expected: Callable[[], Errors], workers: int = 2, told=print
+) -> list[Outcome]:
     """Runs `inputs` inputs of all kinds together, and gives what became of each.
 
     Input i of a kind is a function of (seed, kind, i). A worker that dies or hangs is replaced, and goes on after the input.
@@ -122,6 +125,7 @@ def run(kinds: Sequence[Kind], inputs: int, seed: int, folder: Path, workers: in
       inputs: how many, of all kinds together.
       seed: of all.
       folder: for valid files, and for the inputs of faults, which stay in `faults`.
+      expected: gives the errors that are refusals, as `launch.expected`; called in the workers, for it imports much.
       workers: processes.
       told: takes a line of progress.
     """
@@ -155,7 +159,9 @@ def run(kinds: Sequence[Kind], inputs: int, seed: int, folder: Path, workers: in
                 running[w] = None
             if running[w] is None and shares[w]:
                 places[w][1] = time.monotonic() + 60.0  # to start and import
-                running[w] = context.Process(target=_work, args=(kinds, shares[w], seed, folder, results[w], places[w]))
+                running[w] = context.Process(
+                    target=_work, args=(kinds, shares[w], seed, folder, results[w], places[w], expected)
+                )
                 running[w].start()
         time.sleep(0.2)
         if time.monotonic() - last > 20:
@@ -177,9 +183,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join([*lines, f"{'all':<14s} {len(outcomes):7d} {every['given']:7d} {every['refused']:8d} {every['fault']:7d}"])
 
 
-def outcome_of(
-    kind: Kind, number: int, seed: int, valid: Path, scratch: Path, expected: tuple[type[BaseException], ...]
-) -> Outcome:
+def outcome_of(kind: Kind, number: int, seed: int, valid: Path, scratch: Path, expected: Errors) -> Outcome:
     """Damages a file, uses it, and tells what became of it; the damaged file is left in `scratch`."""
     rng = np.random.default_rng([seed, number])
     target = scratch / valid.name
@@ -219,15 +223,13 @@ def _make(kinds, folder):
         (folder / "valid" / f"{kind.name}.path").write_text(str(path))
 
 
-def _work(kinds, numbers, seed, folder, results, place):
+def _work(kinds, numbers, seed, folder, results, place, expected):
     import logging
     import shutil
     import tempfile
     import warnings
 
-    from spectral_jax import launch
-
-    expected = launch.expected()  # imports before the limits
+    errors = expected()  # imports before the limits
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     signal.signal(signal.SIGALRM, _ring)
@@ -237,7 +239,7 @@ def _work(kinds, numbers, seed, folder, results, place):
         kind = kinds[number % len(kinds)]
         place[0], place[1] = float(number), max(place[1], time.monotonic())
         scratch = Path(tempfile.mkdtemp(prefix="fuzz_", dir=folder))
-        outcome = outcome_of(kind, number, seed, valid[kind.name], scratch, expected)
+        outcome = outcome_of(kind, number, seed, valid[kind.name], scratch, errors)
         place[1] = time.monotonic()
         _add(results, dataclasses.replace(outcome, said=outcome.said[:4000]))
         if outcome.what == "fault":

@@ -130,7 +130,15 @@ def names() -> list[str]:
 
 @functools.cache
 def _load(path: Path) -> TaskSpec:
-    data = spec_files.read_toml(path)
+    try:
+        return _spec_of(spec_files.read_toml(path), path)
+    except (AttributeError, TypeError) as error:
+        raise ValueError(
+            f"{path}: a field is of another type than a task has there ({error}); see the tasks of data_specs/tasks."
+        ) from error
+
+
+def _spec_of(data: dict, path: Path) -> TaskSpec:
     missing = [field for field in ("title", "kind") if field not in data]
     if missing:
         raise ValueError(f"{path}: expected the fields of a task, and {', '.join(missing)} are missing; complete the file.")
@@ -158,9 +166,14 @@ def _load(path: Path) -> TaskSpec:
 def _group(row: dict, path: Path) -> ChannelGroup:
     try:
         row = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
-        return ChannelGroup(**{"count": len(row.get("bands", ())), **row})
+        group = ChannelGroup(**{"count": len(row.get("bands", ())), **row})
     except TypeError as error:
         raise ValueError(f"{path}: [[channels]] has a row that is no group of channels ({error}).") from error
+    for field, kind in (("sensor", str), ("unit", str), ("count", int), ("bands", tuple)):
+        value = getattr(group, field)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ValueError(f"{path}: [[channels]]: {field}: expected a {kind.__name__}, got {value!r}; correct the file.")
+    return group
 
 
 def _listed(words) -> str:

@@ -38,7 +38,7 @@ def test_reflectance_and_stored_numbers_pass_outside_jit():
 def test_reflectance_and_stored_numbers_of_a_wider_type_are_what_they_should_be():
     stored = np.rint(LAND * 1e4)
     for pixels in (LAND, stored.astype(np.int16), jnp.asarray(stored.astype(np.int32)), LAND.astype(np.float64)):
-        spectral_jax.check_batch(batch(pixels=pixels), CFG)
+        assert spectral_jax.check_batch(batch(pixels=pixels), CFG) is None
 
 
 @pytest.mark.parametrize(
@@ -103,6 +103,6 @@ def test_what_is_no_batch_and_no_parameters_is_told():
 
 def test_missing_numbers_do_not_count():
     gaps = np.where(np.arange(SIDE)[None, :, None, None] < 3, np.nan, LAND)
-    spectral_jax.check_batch(batch(pixels=gaps), CFG)
+    assert spectral_jax.check_batch(batch(pixels=gaps), CFG) is None
     odd = dataclasses.replace(batch().sensors["S2"], pixels=LAND * 1e4, present=np.zeros(2, bool))
-    spectral_jax.check_batch(spectral_jax.Batch({"S2": odd}), CFG)
+    assert spectral_jax.check_batch(spectral_jax.Batch({"S2": odd}), CFG) is None

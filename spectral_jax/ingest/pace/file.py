@@ -38,7 +38,7 @@ def opened(path: Path):
     try:
         # Dimensions without a name get one, as of files that another program wrote anew.
         file = h5netcdf.File(path, "r", phony_dims="access")
-    except OSError as error:
+    except (OSError, RuntimeError, KeyError, AttributeError, TypeError) as error:  # a damaged file fails in many ways
         raise ValueError(
             f"{path}: expected a whole NetCDF-4 file, and it cannot be opened ({_first_line(error)}); it is truncated or of "
             "another format: fetch it again, or take it out of the folder."
@@ -52,11 +52,21 @@ def _readable(path: Path):
     """Turns what the library raises over a damaged part of a file into a sentence."""
     try:
         yield
-    except (OSError, RuntimeError, KeyError) as error:
+    except (OSError, RuntimeError, KeyError, AttributeError, TypeError) as error:
+        if isinstance(error, AttributeError | TypeError) and not _of_library(error):
+            raise  # a fault of ours
         raise ValueError(
             f"{path}: a part of the file cannot be read ({_first_line(error)}); it is damaged: fetch it again, or take it out "
             "of the folder."
         ) from error
+
+
+def _of_library(error: BaseException) -> bool:
+    """Whether an error came up in the libraries that read the file."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last is not None and any(name in last.tb_frame.f_code.co_filename for name in ("h5netcdf", "h5py"))
 
 
 def find(file, name: str):
