@@ -13,10 +13,11 @@ weights, such as `model` and `model_ema`, --inside or --prefix chooses.
 
 import inspect
 import sys
+from pathlib import Path
 
 from absl import flags, logging
 
-from spectral_jax import launch
+from spectral_jax import launch, places
 from spectral_jax.interop import folder, models, safetensors_file, weights_file
 
 SOURCE = flags.DEFINE_enum("source", None, list(models.CONVERTERS), "Whose weights these are.", required=True)
@@ -43,14 +44,14 @@ def main(_: list[str]):
 
 def _convert():
     options = _options()
-    folder.expect_place(OUT.value)
+    out = places.for_folder(Path(OUT.value), "--out")
     weights = weights_file.read(INPUT.value, INSIDE.value)
     cfg, params, account = models.read(SOURCE.value, weights, PREFIX.value, **options)
-    folder.save(OUT.value, cfg, params, account)
+    folder.save(out, cfg, params, account)
     print(account.text())
     if getattr(cfg, "heads", 1) is None:
         print(f"The number of heads is not in the file and {cfg.width} is not a published width; convert again with --heads.")
-    print(f"Written to {OUT.value}; take it with interop.load({OUT.value!r}).")
+    print(f"Written to {out}; take it with interop.load({str(out)!r}).")
 
 
 def _options() -> dict:
@@ -75,17 +76,14 @@ def _publish():
             raise ValueError(
                 f"--{flag.name} says where in a checkpoint the weights are; --to=published reads a folder without it."
             )
-    out = weights_file.local(OUT.value)
-    if out.is_dir():
-        raise IsADirectoryError(f"--out={OUT.value} is a folder; with --to=published expected a .safetensors file to write.")
-    folder.expect_place(out.parent)
+    out = places.for_file(Path(OUT.value), "--out")
     kind = models.kind_of(folder.load(INPUT.value)[0])
     if models.family_of(kind) != SOURCE.value:
         raise ValueError(f"{INPUT.value} holds a {kind}, expected --source={SOURCE.value}.")
     state = folder.publish(INPUT.value)
     out.parent.mkdir(parents=True, exist_ok=True)
     safetensors_file.write(out, state)
-    print(f"{len(state)} tensors by their published names written to {OUT.value}.")
+    print(f"{len(state)} tensors by their published names written to {out}.")
 
 
 def _bands() -> dict[str, tuple[str, ...]]:

@@ -12,30 +12,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spectral_jax import configure
+from spectral_jax import configure, places
 from spectral_jax.interop import names, safetensors_file
 from spectral_jax.interop.account import Account, expect_numbers
 from spectral_jax.interop.models import CONVERTERS, family_of, kind_of, published
-from spectral_jax.interop.weights_file import local
 from spectral_jax.sentences import unknown
 
 WEIGHTS, CONFIG, REPORT = "weights.safetensors", "config.json", "report.json"
-
-
-def expect_place(folder: str | Path) -> Path:
-    """The folder to write, `~` expanded; nothing is made.
-
-    Raises:
-      OSError: it cannot be made or written; the sentence says what stands in the way.
-      ValueError: it is an address.
-    """
-    folder = local(folder)
-    first = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    if not first.is_dir():
-        raise NotADirectoryError(f"{folder} cannot be a folder of weights: {first} is a file; take another place.")
-    if not os.access(first, os.W_OK | os.X_OK):
-        raise PermissionError(f"{folder} cannot be written: {first} does not allow it; take another place.")
-    return folder
 
 
 def save(folder: str | Path, cfg: Any, params: dict, account: Account) -> None:
@@ -45,9 +28,10 @@ def save(folder: str | Path, cfg: Any, params: dict, account: Account) -> None:
     folder is none of weights, is taken away before the others are replaced, and comes last.
 
     Raises:
+      ValueError: it is an address.
       OSError: the folder cannot be written; nothing half-written is left.
     """
-    folder = expect_place(folder)
+    folder = places.for_folder(places.local(folder, "folder of weights"), "folder of weights")
     flat = {path: np.asarray(value) for path, value in names.flatten(params).items()}
     about = {"kind": kind_of(cfg), "config": json.loads(configure.to_json(cfg))}
     partial = folder.absolute().with_name(f"{folder.absolute().name}.partial-{os.getpid()}")
@@ -79,7 +63,7 @@ def load(folder: str | Path) -> tuple:
       ValueError: the config is damaged or of no known kind, the weights do not fit it, or some are NaN or infinite; the
         sentence names the path in the tree.
     """
-    folder = local(folder)
+    folder = places.local(folder, "folder of weights")
     for file in (CONFIG, WEIGHTS):
         if not (folder / file).is_file():
             raise FileNotFoundError(f"{folder / file} does not exist; expected a folder that tools/convert_weights.py wrote.")

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from spectral_jax import places
 from spectral_jax.interop import safetensors_file
 from spectral_jax.interop.files import first_bytes, npz_file, parts, torch_file
 
@@ -87,22 +88,8 @@ def read(path: str | Path, inside: str | None = None) -> Weights:
     return Weights(path.name, part.tensors, tuple(part.beside), NOTHING, part.inside, classes)
 
 
-def local(path: str | Path) -> Path:
-    """A place on this machine, `~` expanded.
-
-    Raises:
-      ValueError: it is an address, or nobody's home folder.
-    """
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
-        raise ValueError(f"{path} is an address; weights are read and written on this machine: fetch the file first.")
-    try:
-        return Path(path).expanduser()
-    except RuntimeError as error:
-        raise ValueError(f"{path}: no home folder is known for what begins with ~; write the path out.") from error
-
-
 def _file(path) -> Path:
-    path = local(path)
+    path = places.local(path, "path of weights")
     if path.is_dir():
         if (path / "weights.safetensors").is_file() and (path / "config.json").is_file():
             raise ValueError(f"{path} is a folder of converted weights; take it with interop.load({str(path)!r}).")

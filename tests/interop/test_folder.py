@@ -1,6 +1,4 @@
 import json
-import os
-import re
 
 import jax
 import numpy as np
@@ -53,15 +51,11 @@ def test_a_save_that_fails_leaves_nothing_half_written(toy, tmp_path, monkeypatc
         assert folder.load(tmp_path / "a")[0] == toy[0]
 
 
-def test_a_place_that_cannot_be_written_is_told(toy, tmp_path, monkeypatch):
+def test_a_place_that_cannot_be_written_is_told(toy, tmp_path):
     (tmp_path / "file").touch()
     for place in (tmp_path / "file", tmp_path / "file" / "a" / "b"):
-        said = f"{place} cannot be a folder of weights: {tmp_path / 'file'} is a file"
-        with pytest.raises(OSError, match=re.escape(said)):
+        with pytest.raises(NotADirectoryError, match=f"folder of weights: .*{place}.* is a file; name another place"):
             folder.save(place, *toy)
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(PermissionError, match=f"a cannot be written: {tmp_path} does not allow it; take another place"):
-        folder.expect_place(tmp_path / "a")
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
