@@ -64,6 +64,17 @@ def read(path: str | Path, inside: str | None = None) -> Weights:
         be meant.
     """
     path = _file(path)
+    weights = _held(path, inside)
+    strange = next((key for key in weights.tensors if not key.isprintable()), None)
+    if strange is not None:
+        raise ValueError(
+            f"{path}: a tensor is called {ascii(strange)[:200]}, with signs that do not print; fetch the file again."
+        )
+    return weights
+
+
+def _held(path, inside) -> Weights:
+    """What a file holds, by its ending and its first bytes."""
     if path.name.endswith(INDEX):
         return _without_parts(path, inside, Weights(path.name, safetensors_file.read_shards(path)))
     kind = next((kind for kind, endings in ENDINGS.items() if path.suffix.lower() in endings), None)

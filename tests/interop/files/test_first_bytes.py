@@ -86,6 +86,12 @@ def test_an_address_is_told(place):
             take(place)
 
 
+def test_names_that_do_not_print_are_refused_in_one_line(tmp_path):
+    safetensors_file.write(tmp_path / "a.safetensors", {"w\n": np.zeros(2, np.float32)})
+    with pytest.raises(ValueError, match=r"a\.safetensors: a tensor is called 'w\\n', with signs that do not print; fetch"):
+        weights_file.read(tmp_path / "a.safetensors")
+
+
 def test_safetensors_have_no_parts_to_ask_for(files):
     path = (files / "safetensors").rename(files / "a.safetensors")
     with pytest.raises(ValueError, match=r"a\.safetensors: --inside=model is not for safetensors; .* --prefix"):
