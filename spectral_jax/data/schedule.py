@@ -115,23 +115,33 @@ class _Passes:
         pending, kept = [], self._kept  # as in `Schedule._epoch`
         while number not in kept:
             pending.append(number)
-            head = -(number * self.n) % self.step
-            # Where three pieces fit into a pass, the exchange below never reaches its tail, so the raw tail is the final one.
-            # In smaller groups a pass depends on the one before, back to the last pass that began with a piece.
-            if head == 0 or self.n >= 3 * self.step:
+            if not self._shared(number) or self._untouched(number):
                 break
             number -= 1
         for number in reversed(pending):
             order = _permutation(self.seed, f"pass of {self.name}", number, self.n)
-            head = -(number * self.n) % self.step
-            if head:
-                if self.n >= 3 * self.step:
+            shared = self._shared(number)
+            if shared:
+                if self._untouched(number):
                     before = _permutation(self.seed, f"pass of {self.name}", number - 1, self.n)
                 else:
                     before = kept[number - 1]
-                order = _avoid(order, head, before[len(before) - (self.step - head) :])
+                order = _avoid(order, self.step - shared, before[self.n - shared :])
             kept = self._kept = _keep(kept, number, order)
         return kept[number]
+
+    def _shared(self, number: int) -> int:
+        """Places of the pass before that lie in one piece with the head of pass `number`; 0 where the pass begins a piece."""
+        return number * self.n % self.step
+
+    def _untouched(self, number: int) -> bool:
+        """Whether those places of the pass before are surely as they were drawn, so that no earlier pass matters.
+
+        An exchange in a pass reaches no further than its first `step` places: it looks past at most as many members of a tail
+        as there are, and a tail and the head beside it make one piece. So in groups of two batches or more no pass depends on
+        more than the one before, and in smaller ones the way back is at most step / (n - step) passes.
+        """
+        return self.n - self._shared(number) >= self.step
 
 
 def largest_remainder(probabilities: np.ndarray, seats: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from spectral_jax.data import schedule
 from spectral_jax.data.schedule import Schedule, largest_remainder, words
 
 
@@ -85,6 +86,40 @@ def test_random_access_equals_sequential_access(n):
 def test_seed_changes_the_order():
     a, b = (Schedule({"a": range(40)}, 8, seed) for seed in (0, 1))
     assert a.rows(0).tolist() != b.rows(0).tolist()
+
+
+def in_order(n, size, seed, name, batches):
+    """Batches of one group as its passes say it, made one after the other from the first: each exchanges what its head shares."""
+    out, before = [], None
+    for number in range(batches * size // n + 1):
+        order = np.argsort(words(seed, f"pass of {name}", number, n), kind="stable").tolist()
+        head = -(number * n) % size
+        if head:
+            taken = set(before[n - (size - head) :])
+            wrong = [i for i in range(head) if order[i] in taken]
+            right = [i for i in range(head, n) if order[i] not in taken]
+            for i, j in zip(wrong, right, strict=False):
+                order[i], order[j] = order[j], order[i]
+        before = order
+        out += order
+    return [out[i * size : (i + 1) * size] for i in range(batches)]
+
+
+@pytest.mark.parametrize(("n", "size"), [(7, 7), (8, 7), (10, 7), (13, 7), (14, 7), (15, 7), (20, 7), (21, 7), (22, 7)])
+def test_any_batch_is_what_all_batches_in_order_have_there(n, size):
+    expected = in_order(n, size, 4, "g", 60)
+    for i in (0, 59, 31, 58, 1):
+        assert Schedule({"g": range(n)}, size, 4).rows(i).tolist() == expected[i]
+
+
+@pytest.mark.parametrize(("n", "most"), [(37_129, 4), (30_001, 4), (25_003, 4), (14_000, 12)])
+def test_a_late_batch_of_a_group_of_few_batches_needs_few_passes(monkeypatch, n, most):
+    """Resuming at step 16,384 took 48 s where a group held three batches: every pass since the last whole piece was made."""
+    drawn = []
+    monkeypatch.setattr(schedule, "words", lambda *args: drawn.append(args) or words(*args))
+    made = Schedule({"g": range(n)}, 12_400, 0)
+    assert len(set(made.rows(16_384).tolist())) == 12_400
+    assert 1 <= sum("pass" in args[1] for args in drawn) <= most
 
 
 def philox4x64(counter: list[int], key: list[int]) -> list[int]:
