@@ -17,7 +17,7 @@ from absl import flags
 
 from spectral_jax.batch import Batch, SensorData
 from spectral_jax.config import Config
-from spectral_jax.data import store, store_read
+from spectral_jax.data import store, store_complete, store_read
 from spectral_jax.data.loader_checks import check_sensors
 from spectral_jax.data.schedule import Schedule, words
 from spectral_jax.sentences import unknown
@@ -29,6 +29,8 @@ class Loader:
     Attributes:
       store: the open store.
       truth_names: ground parameters of a simulated store; empty for observations.
+      bands: group -> key -> positions of the used bands in the stored array, of the config's sensors that the group has.
+      usable: group -> rows that have a valid date of some sensor, int32.
       left_out: group -> locations that have no valid date of any sensor of the config and are never drawn.
     """
 
@@ -54,6 +56,7 @@ class Loader:
         specs = {s.key: s.spec for s in cfg.sensors}
         self.cfg = cfg
         self.store = store.open_store(path, specs, cfg.data.cache_bytes)
+        store_complete.check(self.store)
         self.truth_names = self.store.truth_names
         self._share = cfg.data.batch_size // process_count
         self._first = process_index * self._share
@@ -62,17 +65,17 @@ class Loader:
                 f"store {self.store.path}: its patches have a side of {self.store.footprint_m:g} m, and model.footprint_m asks "
                 f"for {cfg.model.footprint_m:g} m; lower model.footprint_m or build a store of larger patches."
             )
-        self._bands = {name: check_sensors(self.store, self.store.groups[name], cfg) for name in self._chosen()}
-        empty = [name for name, bands in self._bands.items() if not bands]
-        if len(empty) == len(self._bands) or (empty and cfg.data.groups):
+        self.bands = {name: check_sensors(self.store, self.store.groups[name], cfg) for name in self._chosen()}
+        empty = [name for name, bands in self.bands.items() if not bands]
+        if len(empty) == len(self.bands) or (empty and cfg.data.groups):
             raise ValueError(
                 f"store {self.store.path}: no sensor of the config ({', '.join(specs)}) is in the groups {', '.join(empty)}; "
                 f"they hold {', '.join(sorted({k for name in empty for k in self.store.groups[name].sensors}))}."
             )
-        rows = {name: self._usable(name) for name, bands in self._bands.items() if bands}
+        rows = {name: self._usable(name) for name, bands in self.bands.items() if bands}
         self.left_out = {name: self.store.groups[name].locations - len(x) for name, x in rows.items()}
         self.schedule = Schedule(rows, cfg.data.batch_size, cfg.data.seed)
-        self._rows = rows
+        self.usable = rows
         self._numbers = {name: i for i, name in enumerate(self.store.groups)}
         # Places that a crop can take along a side, in tokens: 1 when the footprint is the store's.
         slack = (self.store.footprint_m - cfg.model.footprint_m) / cfg.model.token_gsd_m
@@ -89,7 +92,7 @@ class Loader:
         name = self.group_name(i)
         share = slice(self._first, self._first + self._share)
         seed, size = self.cfg.data.seed, self.cfg.data.batch_size
-        draws = {key: words(seed, f"date of {key}", i, size)[share] for key in self._bands[name]}
+        draws = {key: words(seed, f"date of {key}", i, size)[share] for key in self.bands[name]}
         corners = words(seed, "crop", i, 2 * size).reshape(size, 2)[share] % np.uint64(self._places)
         return self._read(name, self.schedule.rows(i)[share], draws, corners.astype(int))
 
@@ -145,9 +148,9 @@ class Loader:
 
         The first valid date of each sensor and the upper left crop are taken; the last batch of a group may be smaller.
         """
-        for name, usable in self._rows.items():
+        for name, usable in self.usable.items():
             for rows in np.split(usable, range(self._share, len(usable), self._share)):
-                draws = {key: np.zeros(len(rows), np.uint64) for key in self._bands[name]}
+                draws = {key: np.zeros(len(rows), np.uint64) for key in self.bands[name]}
                 yield name, rows, self._read(name, rows, draws, np.zeros((len(rows), 2), int))
 
     def group_name(self, i: int) -> str:
@@ -160,20 +163,24 @@ class Loader:
         rows = zip(store_read.local(batch.group).tolist(), store_read.local(batch.location).tolist(), strict=True)
         return [groups[g].ids([row])[0] for g, row in rows]
 
+    def location_names(self, i: int) -> list[str]:
+        """Identifiers of the locations of batch `i` over all processes."""
+        return self.store.groups[self.group_name(i)].ids(self.schedule.rows(i).tolist())
+
     def describe(self) -> str:
         """A few lines: what is in the store, how often each group is drawn, and what is left out."""
         kind = "simulated" if self.store.simulated else "observed"
         lines = [f"Store {self.store.path} ({kind}, patches of {self.store.footprint_m:g} m):"]
-        for number, (name, rows) in enumerate(self._rows.items()):
+        for number, (name, rows) in enumerate(self.usable.items()):
             share = 100 * self.schedule.probabilities[number]
             lost = f", {self.left_out[name]} without any valid date are left out" if self.left_out[name] else ""
-            lines.append(f"  {name}: {len(rows)} locations, {share:.1f} % of batches, {', '.join(self._bands[name])}{lost}")
+            lines.append(f"  {name}: {len(rows)} locations, {share:.1f} % of batches, {', '.join(self.bands[name])}{lost}")
         return "\n".join(lines)
 
     def _read(self, name: str, rows: np.ndarray, draws: dict[str, np.ndarray], corners: np.ndarray) -> Batch:
         group = self.store.groups[name]
         plans, later = {}, {}
-        for key, bands in self._bands[name].items():
+        for key, bands in self.bands[name].items():
             token = self.cfg.token_px(key)
             present, dates = store_read.choose_dates(group.valid(key)[rows], draws[key])
             plans[key] = store_read.SensorRead(key, bands, present, dates, corners * token, self.cfg.patch_px(key))
@@ -204,10 +211,10 @@ class Loader:
 
     def _usable(self, name: str) -> np.ndarray:
         group = self.store.groups[name]
-        rows = np.flatnonzero(np.any([group.valid(key).any(axis=1) for key in self._bands[name]], axis=0))
+        rows = np.flatnonzero(np.any([group.valid(key).any(axis=1) for key in self.bands[name]], axis=0))
         if not len(rows):
             raise ValueError(
-                f"store {self.store.path}: in group {name} all dates of {', '.join(self._bands[name])} are invalid; finish "
+                f"store {self.store.path}: in group {name} all dates of {', '.join(self.bands[name])} are invalid; finish "
                 "building the store, or name other groups in data.groups."
             )
         return rows.astype(np.int32)

@@ -184,6 +184,18 @@ class Arrays:
             raise OSError(f"store {self.path}: its metadata cannot be read ({reason(error)}).") from error
         return {name: bytes(r.value) if r.state == "value" else None for name, r in results.items()}
 
+    def chunks(self, name: str) -> set[int]:
+        """Numbers along the first axis of the chunks of array `name` that are there.
+
+        Raises:
+          OSError: they cannot be listed.
+        """
+        try:
+            found = ts.KvStore.open(kvstore(self.path, name), context=self._context).result().list().result()
+        except ValueError as error:
+            raise OSError(f"store {self.path}: the chunks of {name} cannot be listed ({reason(error)}).") from error
+        return {int(key[2:].split(b"/", 1)[0]) for key in found if key.startswith(b"c/")}
+
     def write_node(self, name: str, attributes: dict):
         """Writes a group node with attributes.
 

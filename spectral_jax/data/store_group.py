@@ -81,6 +81,15 @@ class Group:
         """Ground parameters of simulated locations, float32 [N K], by `Store.truth_names`; None for observations."""
         return self._small("truth") if self._truths else None
 
+    @property
+    def chunked(self) -> bool:
+        """Whether this package wrote the group; of archives nothing is known of chunks that are not there."""
+        return self._drivers is None
+
+    def chunks(self, name: str) -> set[int]:
+        """Numbers, along the locations, of the chunks or shards of an array that are there."""
+        return self._arrays.chunks(f"{self.name}/{name}")
+
     def read(self, key: str, location: int, date: int) -> np.ndarray:
         """One patch as stored, [C H W].
 

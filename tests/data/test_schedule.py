@@ -89,7 +89,7 @@ def test_seed_changes_the_order():
 
 
 def in_order(n, size, seed, name, batches):
-    """Batches of one group as its passes say it, made one after the other from the first: each exchanges what its head shares."""
+    """Batches of one group made pass by pass from the first: each exchanges what its head shares."""
     out, before = [], None
     for number in range(batches * size // n + 1):
         order = np.argsort(words(seed, f"pass of {name}", number, n), kind="stable").tolist()

@@ -1,0 +1,61 @@
+"""Whether the small arrays of a store are whole: flags, times and what is known of locations.
+
+Zarr reads a chunk that is not there as the fill value, so a chunk lost in copying would be thousands of locations without a
+date. What our own writers always write must therefore be there. Archives of others may leave out chunks of fill values.
+"""
+
+import math
+
+from spectral_jax.data import store_format
+from spectral_jax.data.store import Store
+
+OF_LOCATIONS = ("location_id", "centre_lonlat", "epsg", "geotransform")
+
+
+def check(store: Store) -> None:
+    """Compares the chunks of the small arrays with those that must be there.
+
+    A store of `tools/build_store.py` or of a simulation has all of them. One that was filled through `Group.write_patch` and
+    its like has those that the order of writes promises: times before flags, both after pixels, all that is known of locations
+    together.
+
+    Raises:
+      ValueError: a chunk is missing; the sentence names array, chunk, locations and file.
+    """
+    whole = "builder" in store.provenance or "made_by" in store.provenance
+    for group in store.groups.values():
+        if not group.chunked:
+            continue
+        rows = min(store_format.SMALL_ROWS, group.locations)
+        every = set(range(math.ceil(group.locations / rows)))
+        facts = [*OF_LOCATIONS, *(["truth"] if store.truth_names else [])]
+        held = {name: group.chunks(name) for name in facts}
+        known = every if whole else set().union(*held.values())
+        for name in facts:
+            _refuse(store, group, name, known - held[name], rows)
+        for key in group.sensors:
+            flags, times = group.chunks(f"{key}_mask"), group.chunks(f"{key}_time")
+            begun = every if whole else flags | times
+            if begun != every:
+                begun |= _begun(group, key, begun, rows)
+            _refuse(store, group, f"{key}_mask", begun - flags, rows)
+            _refuse(store, group, f"{key}_time", begun - times, rows)
+
+
+def _begun(group, key: str, known: set[int], rows: int) -> set[int]:
+    """Chunks of flags that must be there because a shard of pixels is: one at least of those that the shard reaches into."""
+    each = group.shard_locations(key)
+    spans = (range(s * each // rows, (min((s + 1) * each, group.locations) - 1) // rows + 1) for s in group.chunks(key))
+    return {span[0] for span in spans if known.isdisjoint(span)}
+
+
+def _refuse(store: Store, group, name: str, missing: set[int], rows: int) -> None:
+    if not missing:
+        return
+    first = min(missing)
+    more = f", and {len(missing) - 1} more of its chunks" if len(missing) > 1 else ""
+    raise ValueError(
+        f"store {store.path}: group {group.name}, array {name}: chunk {first}, of locations {first * rows} to "
+        f"{min((first + 1) * rows, group.locations) - 1}, is missing{more} (file {group.name}/{name}/c/{first}...). It was "
+        "lost in copying, or the store was never finished: copy it again, or run the command that builds it again to finish it."
+    )
