@@ -4,6 +4,7 @@ Run it again with the same arguments to continue where it stopped. On several ho
 where the cluster announces itself (Cloud TPU, Slurm), or with --coordinator, --processes and --process.
 """
 
+import os
 from pathlib import Path
 
 from absl import flags
@@ -17,6 +18,7 @@ COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0, 
 PROCESSES = flags.DEFINE_integer("processes", None, "Number of processes, with --coordinator.")
 PROCESS = flags.DEFINE_integer("process", None, "Number of this process, with --coordinator.")
 flags.adopt_module_key_flags(launch)
+HEARTBEAT_SECONDS = 60  # a process that is silent so long counts as gone
 
 
 def job(overrides: list[str]) -> int:
@@ -25,15 +27,21 @@ def job(overrides: list[str]) -> int:
     if DISTRIBUTED.value or COORDINATOR.value:
         import jax
 
-        jax.distributed.initialize(COORDINATOR.value, PROCESSES.value, PROCESS.value)
+        jax.distributed.initialize(
+            COORDINATOR.value, PROCESSES.value, PROCESS.value, heartbeat_timeout_seconds=HEARTBEAT_SECONDS
+        )
     from spectral_jax.pretrain.run import pretrain
     from spectral_jax.train.loop import Preempted
+    from spectral_jax.train.peers import ProcessLost
 
     try:
         pretrain(configure.read(CONFIG.value, overrides), Path(WORKDIR.value))
     except Preempted as stop:
         print(stop.text, flush=True)
         return stop.code
+    except ProcessLost as lost:
+        launch.fail("pretrain", str(lost))
+        os._exit(1)  # an orderly end would wait for the process that is gone, and then abort with a trace
     return 0
 
 

@@ -71,8 +71,9 @@ def load(path: str | Path) -> tuple[Config, dict]:
       path: a run's work folder, its `checkpoints` folder (the newest step is taken), or one step of it.
 
     Raises:
-      CheckpointError: there is no finished checkpoint, or it cannot be read.
+      CheckpointError: there is no finished checkpoint, it cannot be read, or it is not as it was saved.
     """
     folder = checkpoint.find(path)
+    checkpoint.verify(folder)
     cfg = checkpoint.read_config(folder)
     return cfg, checkpoint.load_params(folder, jax.eval_shape(lambda: init(jax.random.key(0), cfg)))

@@ -300,6 +300,7 @@ class Train:
     log_every: int = 10
     save_every: int = 500
     keep: int = 3
+    start_from: str = ""  # checkpoint of another run whose parameters this one begins with, at step 0; empty: fresh ones
     fsdp: int = 1  # devices over which parameters are split; the batch is split over all devices
     path: str = "jit"  # jit: one global program; shard_map: per-device code, needs fsdp = 1
 

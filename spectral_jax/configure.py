@@ -25,8 +25,16 @@ OTHER_WORDS = {
     "path": "store", "data_path": "store", "n_seeds": "seeds", "num_seeds": "seeds", "embed_dim": "width", "num_heads": "heads",
 }  # fmt: skip
 # What may differ between the run that saved and the run that continues without changing what is computed.
-FREE = ("train.log_every", "train.save_every", "train.keep", "train.fsdp", "train.path", "data.store", "data.workers",
-        "data.prefetch", "data.cache_bytes", "probe.", "name")  # fmt: skip
+FREE = ("train.log_every", "train.save_every", "train.keep", "train.fsdp", "train.path", "train.start_from", "data.store",
+        "data.workers", "data.prefetch", "data.cache_bytes", "probe.", "name")  # fmt: skip
+# What a run may change on its way although what is computed from there on differs, and why. It is kept with its step.
+CHANGEABLE = {
+    "optim.lr": "a run that diverged goes on slower",
+    "optim.clip_norm": "a run that diverged goes on with its gradients limited",
+    "optim.weight_decay": "it acts on each update alone, and the optimiser remembers nothing of it",
+    "optim.warmup_steps": "a lower rate for the first steps after a change",
+    "train.steps": "a run that was too short goes on; its schedules are those of the new length",
+}
 
 
 def read(path: str, overrides: list[str] | tuple[str, ...] = (), kind: type = Config) -> Any:
@@ -117,12 +125,19 @@ def from_json(text: str, where: str = "config", kind: type = Config) -> Any:
 
 def changed(first: Config, second: Config) -> list[str]:
     """Names of the fields in which two configs differ, dotted, with both values."""
-    return _changed(_encode(first), _encode(second), "")
+    return [
+        f"{name}: {_short(a)} against {_short(b)}" for name, (a, b) in _changed(_encode(first), _encode(second), "").items()
+    ]
 
 
 def another_run(first: Config, second: Config) -> list[str]:
-    """What `changed` finds beside the fields of `FREE`: empty when one run may continue the other."""
-    return [text for text in changed(first, second) if not text.startswith(FREE)]
+    """What `changed` finds beside the fields of `FREE` and `CHANGEABLE`: empty when one run may continue the other."""
+    return [text for text in changed(first, second) if not text.startswith(FREE) and text.split(":")[0] not in CHANGEABLE]
+
+
+def changed_on_the_way(first: Config, second: Config) -> dict[str, list]:
+    """The fields of `CHANGEABLE` in which two configs differ, by dotted name, with both values."""
+    return {name: list(pair) for name, pair in _changed(_encode(first), _encode(second), "").items() if name in CHANGEABLE}
 
 
 def _add(changes: dict, node, path: list[str], value: str, whole: str) -> None:
@@ -249,13 +264,15 @@ def _decode(kind, data, where: str):
     return data
 
 
-def _changed(first, second, name: str) -> list[str]:
+def _changed(first, second, name: str) -> dict[str, tuple]:
     if isinstance(first, dict) and isinstance(second, dict):
         keys = list(dict.fromkeys([*first, *second]))
-        return [x for k in keys for x in _changed(first.get(k), second.get(k), f"{name}.{k}" if name else k)]
-    if isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
-        return [x for i, (a, b) in enumerate(zip(first, second, strict=True)) for x in _changed(a, b, f"{name}[{i}]")]
-    return [] if first == second else [f"{name}: {_short(first)} against {_short(second)}"]
+        parts = [_changed(first.get(k), second.get(k), f"{name}.{k}" if name else k) for k in keys]
+    elif isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
+        parts = [_changed(a, b, f"{name}[{i}]") for i, (a, b) in enumerate(zip(first, second, strict=True))]
+    else:
+        return {} if first == second else {name: (first, second)}
+    return {key: pair for part in parts for key, pair in part.items()}
 
 
 def _short(value) -> str:

@@ -1,6 +1,7 @@
 """A pretraining run from config to closing words: store, probe before, training, probe after."""
 
 import os
+import shutil
 from pathlib import Path
 
 import jax
@@ -8,10 +9,16 @@ import jax
 from spectral_jax import configure
 from spectral_jax.config import Config
 from spectral_jax.data.loader import Loader
+from spectral_jax.data.store import open_store
+from spectral_jax.pretrain import sample
 from spectral_jax.pretrain.probe import ProbeResult, probe
+from spectral_jax.sensors import differences
 from spectral_jax.simulate.lake.store import write_lake_store
+from spectral_jax.simulate.scenes.groups import layouts
 from spectral_jax.simulate.scenes.store import write_store
 from spectral_jax.train import loop, partition, state
+from spectral_jax.train.peers import watched
+from spectral_jax.train.record import read_metrics
 
 SIMULATED_STORES = ("synthetic", "lake")  # values of data.store that stand for a simulation in the work folder
 
@@ -23,45 +30,62 @@ def pretrain(cfg: Config, workdir: Path) -> None:
       cfg: the run.
       workdir: gets config.json, metrics.jsonl, tensorboard/, checkpoints/ and curves.png.
 
+    A run that is refused before its first step leaves no `config.json`, so the folder takes another config afterwards.
+
     Raises:
-      ValueError: the folder holds another run, or the store, the mesh or the batch do not fit the config.
-      loop.Preempted, loop.NonFiniteLoss, CheckpointError: see `loop.train`.
+      ValueError: the folder holds another run, or the store, the mesh or the batch do not fit the config, or nothing in the
+        store is valid.
+      loop.Preempted, loop.NonFiniteLoss, NothingValid, CheckpointError: see `loop.train`.
+      ProcessLost: another process of the run is gone.
     """
+    with watched(workdir):
+        _pretrain(cfg, workdir)
+
+
+def _pretrain(cfg: Config, workdir: Path) -> None:
     partition.make_mesh(cfg)  # a mesh that does not fit is told before anything is written
     _check_same_run(cfg, workdir)
     path = simulate(cfg, workdir) if cfg.data.store in SIMULATED_STORES else Path(cfg.data.store)
     loader = Loader(cfg, path, process_index=jax.process_index(), process_count=jax.process_count())
+    told = sample.check(loader)
     if jax.process_index() == 0:
-        workdir.mkdir(parents=True, exist_ok=True)
-        (workdir / "config.json").write_text(configure.to_json(cfg))
-        print(loader.describe(), flush=True)
+        print("\n".join([loader.describe(), *told]), flush=True)
     untrained = _probe(state.init_params(jax.random.key(cfg.train.seed), cfg), cfg, loader, "untrained")
-    summary = loop.train(cfg, loader, workdir)
+    summary = loop.train(cfg, loader, workdir, begun=lambda: _keep_config(cfg, workdir))
     trained = _probe(summary.state.params, cfg, loader, "trained")
     _close(cfg, workdir, summary, untrained, trained)
 
 
+def _has_run(workdir: Path) -> bool:
+    """Whether a step was ever made in this folder."""
+    checkpoints = workdir / "checkpoints"
+    return bool(read_metrics(workdir)) or (checkpoints.is_dir() and any(checkpoints.iterdir()))
+
+
 def _check_same_run(cfg: Config, workdir: Path) -> None:
     file = workdir / "config.json"
+    if not _has_run(workdir):
+        return  # a config that an earlier version wrote before the first step binds nobody
     if not file.is_file():
-        if (workdir / "checkpoints").is_dir() and any((workdir / "checkpoints").iterdir()):
-            raise ValueError(
-                f"{workdir} has checkpoints and no config.json; it is no run of pretrain.py. Take another --workdir."
-            )
-        return
+        raise ValueError(f"{workdir} has checkpoints and no config.json; it is no run of pretrain.py. Take another --workdir.")
     before = configure.from_json(file.read_text(), where=str(file))
     differing = configure.another_run(before, cfg)
     if differing:
         raise ValueError(
             f"{workdir} holds another run: {'; '.join(differing[:5])} (there against here). Give the same config to continue "
-            "it, or another --workdir."
+            f"it, or another --workdir; a run may change {', '.join(configure.CHANGEABLE)} on its way."
         )
+
+
+def _keep_config(cfg: Config, workdir: Path) -> None:
+    if jax.process_index() == 0:
+        (workdir / "config.json").write_text(configure.to_json(cfg))
 
 
 def simulate(cfg: Config, workdir: Path) -> Path:
     """Writes the simulated store of a run, once: scenes (`synthetic`) or a lake (`lake`, seen by the first sensor alone)."""
     path = workdir / f"{cfg.data.store}.zarr"
-    if jax.process_index() == 0 and not path.exists():
+    if jax.process_index() == 0 and _to_be_written(cfg, path, workdir):
         wanted = cfg.data.synthetic
         print(
             f"Simulating {wanted.locations} locations of {cfg.model.footprint_m:g} m into {path} (simulated data, no "
@@ -81,6 +105,46 @@ def simulate(cfg: Config, workdir: Path) -> Path:
 
         multihost_utils.sync_global_devices("simulated store written")
     return path
+
+
+def _to_be_written(cfg: Config, path: Path, workdir: Path) -> bool:
+    """Whether the store is still to be simulated; one that a refused run left and that another config asked for is removed."""
+    if not path.exists():
+        return True
+    different = _of_another_simulation(cfg, path)
+    if not different:
+        return False
+    if _has_run(workdir):
+        raise ValueError(
+            f"{path} was simulated with {different}; remove that folder to have it simulated again, or take another --workdir."
+        )
+    print(f"{path} was simulated with {different}, and no run has used it yet; it is simulated again.", flush=True)
+    shutil.rmtree(path)
+    return True
+
+
+def _of_another_simulation(cfg: Config, path: Path) -> str:
+    """In what a simulated store differs from what the config asks for, as part of a sentence; empty where it does not."""
+    wanted, found = cfg.data.synthetic, open_store(path)
+    groups = list(found.groups.values())
+    expected = {s.key: s.spec for s in (cfg.sensors[:1] if cfg.data.store == "lake" else cfg.sensors)}
+    sizes = {"lake": wanted.locations}
+    if cfg.data.store == "synthetic":
+        sizes = {layout.name: layout.locations for layout in layouts(wanted, expected)}
+    pairs = [
+        ("data.synthetic.seed", found.provenance.get("seed", wanted.seed), wanted.seed),
+        ("data.synthetic.locations", {g.name: g.locations for g in groups}, sizes),
+        ("data.synthetic.dates", groups[0].dates, wanted.dates),
+        ("model.footprint_m", found.footprint_m, cfg.model.footprint_m),
+    ]
+    said = [f"{name} {a} and not {b}" for name, a, b in pairs if a != b]
+    for group in groups:
+        said += [
+            f"another {key} ({differences(expected[key], spec)[0]})"
+            for key, spec in group.sensors.items()
+            if key in expected and differences(expected[key], spec)
+        ]
+    return ", ".join(said[:3])
 
 
 def _probe(params: dict, cfg: Config, loader: Loader, which: str) -> ProbeResult | None:
@@ -117,5 +181,6 @@ def _close(
         f"\nWhat to do next:\n"
         f"  look at    {workdir / 'curves.png'}, or run: tensorboard --logdir {workdir / 'tensorboard'}\n"
         f"  use it     cfg, params = spectral_jax.load({os.fspath(workdir)!r}); out = spectral_jax.apply(params, batch, cfg)\n"
-        f"  go on      the same command with a new --workdir and --config.train.steps={2 * cfg.train.steps}"
+        f"  go on      the same command with --config.train.steps={2 * cfg.train.steps}: it continues from the last step\n"
+        f"  anew       with another schedule from these parameters: a new --workdir and --config.train.start_from={workdir}"
     )

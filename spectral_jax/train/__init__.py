@@ -5,7 +5,11 @@ In the order in which they may import one another:
   state: what training carries from step to step, and the schedules
   step: one update, written once for the global view
   partition: one mesh, and one table from parameter path to PartitionSpec
+  checksums: a CRC-32 of every file of a checkpoint, verified when it is read
+  peers: one of several processes is gone
   checkpoint: state, config, data position and versions in one composite
+  warm_start: parameters of another run's checkpoint, at step 0
+  alarms: batches in which nothing is valid, and a loss that does not move
   record: metrics.jsonl, TensorBoard events, curves.png, the moving line
   loop: batches in, states out, with everything a long run needs around it
 """

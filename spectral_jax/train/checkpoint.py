@@ -3,21 +3,24 @@
 Resume order, which `Checkpoints.resume` follows and names:
 1. no finished checkpoint in the folder: start at step 0;
 2. else the newest finished one, restored onto the mesh of this run, whatever mesh wrote it;
-3. a restore that fails raises. It never starts over.
+3. a restore that fails raises, and so does a checkpoint that is not as it was saved (`checksums`). It never starts over.
 """
 
+import concurrent.futures
 import contextlib
+import dataclasses
 import importlib.metadata
 import json
 from pathlib import Path
-from typing import Any
 
 import jax
+import numpy as np
+import optax
 from orbax.checkpoint import v1 as ocp
 
 from spectral_jax import configure
 from spectral_jax.config import Config
-from spectral_jax.train import partition
+from spectral_jax.train import checksums, partition, peers
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "tensorstore", "numpy")
 
@@ -27,14 +30,28 @@ class CheckpointError(RuntimeError):
 
 
 class Checkpoints:
-    """The checkpoints of one run, in `folder`; a context manager that waits for the last save."""
+    """The checkpoints of one run, in `folder`; a context manager that waits for the last save.
+
+    Attributes:
+      changes: what the run changed on its way, `{"step", "fields": {name: [before, after]}}`; kept in every checkpoint.
+      started_from: where a warm start took its parameters; None for others.
+    """
 
     def __init__(self, folder: Path, cfg: Config):
         self._folder, self._cfg = Path(folder).resolve(), cfg
-        self._pending: tuple[int, Any] | None = None
+        self._pending: tuple[int, concurrent.futures.Future] | None = None
+        self._finisher = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="spectral_jax checkpoint")
         self._failed = False
+        self._saving = 0
+        self.changes: list[dict] = []
+        self.started_from: dict | None = None
+        context = ocp.Context()
+        # Orbax calls this when all is written and the folder still has its temporary name. A function of its own, since the
+        # context is copied with all that hangs on it.
+        context.asynchronous.post_finalization_callback = lambda: self._list_checksums()
         self._keeper = ocp.training.Checkpointer(
             self._folder,
+            context=context,
             save_decision_policy=ocp.training.save_decision_policies.FixedIntervalPolicy(1),
             preservation_policy=ocp.training.preservation_policies.LatestN(cfg.train.keep),
         )
@@ -43,6 +60,8 @@ class Checkpoints:
         return self
 
     def __exit__(self, kind, error, trace):
+        if jax.process_count() > 1 and peers.is_lost(error):
+            return  # the save under way waits for the process that is gone
         # While another error is on its way out, a save that fails too must not hide it.
         with contextlib.suppress(CheckpointError) if error else contextlib.nullcontext():
             try:
@@ -51,6 +70,7 @@ class Checkpoints:
                 # Orbax raises the error of a failed save once more when it is closed.
                 with contextlib.suppress(Exception) if self._failed else contextlib.nullcontext():
                     self._keeper.close()
+                self._finisher.shutdown()
 
     @property
     def latest(self) -> int | None:
@@ -72,37 +92,64 @@ class Checkpoints:
         self.wait()
         if self.latest == step:
             return
-        about = {"config": json.loads(configure.to_json(self._cfg)), "data": position, "versions": versions()}
+        about = {
+            "config": json.loads(configure.to_json(self._cfg)), "data": position, "versions": versions(),
+            "checksums": checksums.METHOD, "started_from": self.started_from, "changes": self.changes,
+        }  # fmt: skip
         with self._explained(step):
-            self._pending = step, self._keeper.save_checkpointables_async(step, {"state": state}, custom_metadata=about)
+            self._saving = step
+            response = self._keeper.save_checkpointables_async(step, {"state": state}, custom_metadata=about)
+            self._pending = step, self._finisher.submit(self._finish, step, response)
 
     def wait(self) -> None:
         """Waits for the save that is under way; raises CheckpointError if it failed."""
         if self._pending is None:
             return
-        (step, response), self._pending = self._pending, None
+        (step, finished), self._pending = self._pending, None
         with self._explained(step):
-            response.result()
+            finished.result()
 
     def resume(self, abstract_state):
         """The newest state on this mesh and its step, or None when there is nothing to resume.
+
+        What `configure.CHANGEABLE` lets a run change is entered in `changes`, with this step.
 
         Args:
           abstract_state: shapes, types and shardings wanted, of `partition.abstract_state`.
 
         Raises:
-          CheckpointError: the checkpoint is of another run or model, half written, or a part of it is missing.
+          CheckpointError: the checkpoint is of another run or model, half written, or a part of it is missing or damaged.
         """
         step = self.latest
         if step is None:
             return None
-        differing = configure.another_run(read_config(self._folder / str(step)), self._cfg)
+        folder = self._folder / str(step)
+        _verify_together(folder)
+        said = about(folder)
+        before = read_config(folder)
+        differing = configure.another_run(before, self._cfg)
         if differing:
             raise CheckpointError(
-                f"{self._folder / str(step)} was written by another run: {'; '.join(differing[:5])} (checkpoint against this "
-                "run). Give the same config, or another --workdir."
+                f"{folder} was written by another run: {'; '.join(differing[:5])} (checkpoint against this run). Give the "
+                "same config, or another --workdir."
             )
-        return load_state(self._folder / str(step), abstract_state), step
+        self.started_from = said.get("started_from")
+        self.changes = list(said.get("changes", []))
+        changed = configure.changed_on_the_way(before, self._cfg)
+        if changed:
+            self.changes.append({"step": step, "fields": changed})
+        # Before checksums were kept, clipping had an empty place of its own in the optimiser's state.
+        chained = "checksums" not in said and before.optim.clip_norm is not None
+        return load_state(folder, abstract_state, chained), step
+
+    def _list_checksums(self) -> None:
+        temporary = sorted(self._folder.glob(f"{self._saving}.*"), key=lambda p: p.stat().st_mtime)
+        checksums.write(temporary[-1] if temporary else self._folder / str(self._saving))
+
+    def _finish(self, step: int, response) -> None:
+        response.result()
+        if jax.process_index() == 0:
+            checksums.complete(self._folder / str(step))
 
     @contextlib.contextmanager
     def _explained(self, step: int):
@@ -155,29 +202,82 @@ def about(step_folder: Path) -> dict:
         ) from error
 
 
-def load_state(step_folder: Path, abstract_state):
-    """Restores a state, or a part of one, onto the shardings of `abstract_state`."""
+def verify(step_folder: Path) -> None:
+    """Compares a checkpoint with the checksums it was saved with; one without them, of an earlier version, is taken as it is.
+
+    Raises:
+      CheckpointError: it is not as it was saved; the sentence names the file, and the checkpoint before it that is intact.
+    """
+    _refuse(step_folder, checksums.damage(step_folder))
+
+
+def load_state(step_folder: Path, abstract_state, chained: bool = False):
+    """Restores a state, or a part of one, onto the shardings of `abstract_state`.
+
+    Args:
+      step_folder: one finished checkpoint.
+      abstract_state: shapes, types and shardings wanted.
+      chained: whether the optimiser's state was saved one tuple deeper, behind the empty state of clipping.
+    """
+    wanted = abstract_state
+    if chained:
+        wanted = dataclasses.replace(wanted, opt_state=(optax.EmptyState(), wanted.opt_state))
     try:
-        return ocp.load_checkpointables(step_folder, {"state": abstract_state})["state"]
+        found = ocp.load_checkpointables(step_folder, {"state": wanted})["state"]
     except Exception as error:
         raise CheckpointError(
             f"restoring {step_folder} failed: {_reason(error)}. A part of it is missing or damaged; remove that folder to "
             "continue from the checkpoint before it."
         ) from error
+    return dataclasses.replace(found, opt_state=found.opt_state[1]) if chained else found
+
+
+def load_part(step_folder: Path, wanted: dict) -> dict:
+    """Restores parts of a state by name, such as `params`, onto the shardings of `wanted`."""
+    context = ocp.Context()
+    context.pytree.loading.partial_load = True
+    with context:
+        return load_state(step_folder, wanted)
 
 
 def load_params(step_folder: Path, shapes: dict) -> dict:
     """Restores the student's parameters alone, onto the default device."""
-    wanted = {"params": partition.on_one_device(shapes)}
-    context = ocp.Context()
-    context.pytree.loading.partial_load = True
-    with context:
-        return load_state(step_folder, wanted)["params"]
+    return load_part(step_folder, {"params": partition.on_one_device(shapes)})["params"]
 
 
 def versions() -> dict[str, str]:
     """Versions of the libraries a result may depend on."""
     return {name: importlib.metadata.version(name) for name in PACKAGES} | {"backend": jax.default_backend()}
+
+
+def _verify_together(step_folder: Path) -> None:
+    """As `verify`; each process reads its share of the files, and all of them stop where one finds damage."""
+    count = jax.process_count()
+    found = checksums.damage(step_folder, (jax.process_index(), count))
+    if count > 1:
+        from jax.experimental import multihost_utils
+
+        damaged = np.asarray(multihost_utils.process_allgather(np.array([found is not None])))
+        if damaged.any() and found is None:
+            found = f"process {int(damaged.ravel().argmax())} says which file"
+    _refuse(step_folder, found)
+
+
+def _refuse(step_folder: Path, damage: str | None) -> None:
+    if damage is None:
+        return
+    number = int(step_folder.name) if step_folder.name.isdigit() else 0
+    earlier = sorted(
+        (int(p.name) for p in step_folder.parent.glob("*") if p.name.isdigit() and int(p.name) < number), reverse=True
+    )
+    intact = next((step for step in earlier if checksums.damage(step_folder.parent / str(step)) is None), None)
+    remedy = (
+        f"Step {intact} is intact: remove the folder {step_folder} to continue from it."
+        if intact is not None
+        else "No earlier checkpoint beside it is intact: copy this one again from where it is whole, or start anew in another "
+        "--workdir."
+    )
+    raise CheckpointError(f"{step_folder} is damaged: {damage}. {remedy}")
 
 
 def _reason(error: BaseException) -> str:

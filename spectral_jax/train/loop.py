@@ -6,6 +6,7 @@ pretraining run on it, which feeds `partition.place_step`, saves and records.
 
 import collections
 import dataclasses
+import functools
 import math
 import signal
 import time
@@ -18,9 +19,10 @@ import jax
 from spectral_jax.config import Config
 from spectral_jax.data.feed import Feed
 from spectral_jax.data.loader import Loader
-from spectral_jax.train import partition
+from spectral_jax.train import partition, warm_start
+from spectral_jax.train.alarms import Alarms
 from spectral_jax.train.checkpoint import Checkpoints
-from spectral_jax.train.record import Progress, Recorder, draw_curves
+from spectral_jax.train.record import Progress, Recorder, draw_curves, write_changes
 from spectral_jax.train.state import State
 
 
@@ -104,16 +106,18 @@ def drive(
     return state
 
 
-def train(cfg: Config, loader: Loader, workdir: Path) -> Summary:
+def train(cfg: Config, loader: Loader, workdir: Path, begun: Callable[[], None] = lambda: None) -> Summary:
     """Trains from the newest checkpoint in `workdir`, or from the beginning, to `cfg.train.steps`.
 
     Args:
       cfg: the run.
       loader: of this process's share of the batches.
-      workdir: gets metrics.jsonl, tensorboard/, checkpoints/ and curves.png.
+      workdir: gets metrics.jsonl, tensorboard/, checkpoints/, curves.png, and changes.jsonl where the run changed on its way.
+      begun: called once the first step is made.
 
     Raises:
       NonFiniteLoss: with the step and the batch's locations; the last good checkpoint is kept.
+      NothingValid: batches hold no valid pixel, see `Alarms`.
       CheckpointError: a save or a restore failed.
       Preempted: after SIGTERM, once the state is saved.
     """
@@ -127,9 +131,16 @@ def train(cfg: Config, loader: Loader, workdir: Path) -> Summary:
         recorder = Recorder(workdir, start) if jax.process_index() == 0 else None
         progress = Progress(start, cfg.train.steps)
         meter = _Meter(cfg.data.batch_size)
+        alarms = Alarms()
         rows: list[dict] = []
 
         def settled(row: dict) -> None:
+            if row["step"] == start + 1:
+                begun()
+                if recorder:
+                    write_changes(workdir, checkpoints.changes)
+            for sentence in alarms.look(row, functools.partial(loader.location_names, row["step"] - 1)):
+                _say(sentence)
             if row["step"] % cfg.train.log_every == 0 or row["step"] in (start + 1, cfg.train.steps):
                 row |= meter.read(row["step"], feed.wait_seconds)
                 rows.append(row)
@@ -159,12 +170,21 @@ def train(cfg: Config, loader: Loader, workdir: Path) -> Summary:
 
 def _begin(cfg: Config, mesh, checkpoints: Checkpoints):
     resumed = checkpoints.resume(partition.abstract_state(cfg, mesh)) if checkpoints.latest is not None else None
-    if resumed is None:
-        _say("Starting at step 0: there is no finished checkpoint in the work folder.")
-        return partition.create_state(cfg, mesh), 0
-    state, step = resumed
-    _say(f"Continuing from the checkpoint of step {step}.")
-    return state, step
+    if resumed is not None:
+        state, step = resumed
+        _say(f"Continuing from the checkpoint of step {step}.")
+        if checkpoints.changes and checkpoints.changes[-1]["step"] == step:
+            fields = checkpoints.changes[-1]["fields"].items()
+            _say(f"From step {step} on: {', '.join(f'{name} is {b} (was {a})' for name, (a, b) in fields)}.")
+        return state, step
+    if cfg.train.start_from:
+        state, checkpoints.started_from = warm_start.begin(cfg, mesh)
+        _say(
+            "Starting at step 0 with the parameters of step {step} of {name!r} in {folder}.".format(**checkpoints.started_from)
+        )
+        return state, 0
+    _say("Starting at step 0: there is no finished checkpoint in the work folder.")
+    return partition.create_state(cfg, mesh), 0
 
 
 def _say(text: str):

@@ -56,6 +56,20 @@ def read_metrics(workdir: Path) -> list[dict]:
     return rows
 
 
+def write_changes(workdir: Path, changes: list[dict]) -> None:
+    """Writes changes.jsonl, one line a change that the run made on its way; none where there is none.
+
+    Args:
+      workdir: of the run.
+      changes: `{"step", "fields": {name: [before, after]}}` in order, as the checkpoint that the run goes on from knows them.
+    """
+    path = workdir / "changes.jsonl"
+    if changes:
+        path.write_text("".join(json.dumps(change) + "\n" for change in changes))
+    else:
+        path.unlink(missing_ok=True)
+
+
 def draw_curves(workdir: Path) -> Path | None:
     """Draws metrics.jsonl as curves.png; None when no step is logged yet or, with a sentence, without matplotlib."""
     try:

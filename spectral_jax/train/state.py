@@ -53,10 +53,21 @@ def learning_rate(cfg: Config) -> optax.Schedule:
 
 
 def optimiser(cfg: Config) -> optax.GradientTransformation:
-    """AdamW with weight decay on all parameters, as the code of SpectralEarth-FM has it (arXiv 2605.21075)."""
+    """AdamW with weight decay on all parameters, as the code of SpectralEarth-FM has it (arXiv 2605.21075).
+
+    Gradients are clipped before it where `optim.clip_norm` is set. The state is the same with and without, so a run can set it
+    on its way.
+    """
     b1, b2 = cfg.optim.betas
     adamw = optax.adamw(learning_rate(cfg), b1=b1, b2=b2, weight_decay=cfg.optim.weight_decay)
-    return adamw if cfg.optim.clip_norm is None else optax.chain(optax.clip_by_global_norm(cfg.optim.clip_norm), adamw)
+    if cfg.optim.clip_norm is None:
+        return adamw
+    clip = optax.clip_by_global_norm(cfg.optim.clip_norm)  # remembers nothing
+
+    def update(grads, opt_state, params=None):
+        return adamw.update(clip.update(grads, clip.init(params), params)[0], opt_state, params)
+
+    return optax.GradientTransformation(adamw.init, update)
 
 
 def ema_momentum(step: jax.Array, cfg: Config) -> jax.Array:

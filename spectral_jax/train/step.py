@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from spectral_jax.batch import Batch
+from spectral_jax.batch import Batch, decode
 from spectral_jax.config import Config
-from spectral_jax.means import Axis
+from spectral_jax.means import Axis, total
 from spectral_jax.objective import joint
 from spectral_jax.train.state import State, ema_momentum, learning_rate, optimiser
 
@@ -35,6 +35,7 @@ def update(state: State, batch: Batch, key: jax.Array, cfg: Config, axis: Axis =
     params = optax.apply_updates(state.params, updates)
     momentum = ema_momentum(state.step, cfg)
     teacher = jax.tree.map(lambda t, p: momentum * t + (1.0 - momentum) * p, state.teacher, params)
+    valid, pixels = (total(x, axis) for x in _valid_pixels(batch, cfg))
     distance = optax.tree.norm(jax.tree.map(jnp.subtract, params, teacher))
     metrics |= {
         "grad_norm": optax.tree.norm(grads),
@@ -43,5 +44,13 @@ def update(state: State, batch: Batch, key: jax.Array, cfg: Config, axis: Axis =
         "teacher_distance": distance,
         "learning_rate": jnp.asarray(rate, jnp.float32),
         "ema_momentum": momentum,
+        "valid_share": valid / pixels,
     }
     return dataclasses.replace(state, step=state.step + 1, params=params, teacher=teacher, opt_state=opt_state), metrics
+
+
+def _valid_pixels(batch: Batch, cfg: Config) -> tuple[jax.Array, jax.Array]:
+    """How many pixels of a batch's sensors hold data in every band, and how many there are, float32."""
+    masks = [decode(data, cfg.sensor(key).spec)[1] for key, data in batch.sensors.items()]
+    valid = jnp.stack([mask.sum(dtype=jnp.float32) for mask in masks]).sum()
+    return valid, jnp.float32(sum(mask.size for mask in masks))

@@ -94,3 +94,24 @@ def test_two_processes_stop_together_continue_and_make_the_steps_of_one(tmp_path
         np.testing.assert_allclose([r[name] for r in rows[:5]], [r[name] for r in expected[:5]], rtol=1e-2, err_msg=name)
     _, params = spectral_jax.load(workdir)
     chex.assert_tree_all_finite(params)
+
+
+def test_where_one_process_is_killed_the_other_says_so_and_ends(tmp_path):
+    workdir = tmp_path / "killed"
+    more = ("--config.train.steps=100000", "--config.train.save_every=5", "--config.probe.enabled=false")
+    processes = start(tmp_path, workdir, *more, hosts=2)
+    deadline = time.monotonic() + 300
+    while not (workdir / "checkpoints" / "5").is_dir():
+        assert all(p.poll() is None for p in processes), finish(processes)
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    processes[1].kill()
+    killed = time.monotonic()
+    text, _ = processes[0].communicate(timeout=150)
+    processes[1].communicate()
+    assert processes[0].returncode == 1, text
+    assert time.monotonic() - killed < 90
+    saved = max(int(p.name) for p in (workdir / "checkpoints").glob("[0-9]*") if p.name.isdigit())
+    assert "process 0 of 2 ends: another process of this run died or cannot be reached" in text
+    assert f"Start all processes again with the same command; it continues from step {saved}." in text
+    assert "Traceback" not in text

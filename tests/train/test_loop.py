@@ -121,9 +121,9 @@ def test_sigterm_saves_and_says_how_to_continue(place):
 @pytest.mark.slow
 def test_another_config_in_the_same_folder_is_refused(place, undisturbed):
     before = (undisturbed[0] / "metrics.jsonl").read_bytes()
-    code, text = finish(start(place, undisturbed[0], "--config.optim.lr=0.5"))
+    code, text = finish(start(place, undisturbed[0], "--config.data.seed=5"))
     assert code == 1
-    assert "holds another run: optim.lr: 0.001 against 0.5" in text
+    assert "holds another run: data.seed: 0 against 5" in text
     assert "Traceback" not in text
     assert (undisturbed[0] / "metrics.jsonl").read_bytes() == before
 
