@@ -14,6 +14,7 @@ In the order in which they may import one another:
   batch: the pytree that travels from loader to model
   batch_check: whether a batch is what a config expects: types, and numbers
   means: the one place where a sum is divided by a count
+  matchup_fields: fields of a file of match-ups as numbers, flags, times and names
   matchups: spectra beside the water samples of the same place, in one checked file
   spectral: what the bands of a spectrum say, by wavelength
   data: from files to device arrays

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spectral_jax import places
+from spectral_jax import matchup_fields, places, plausible
+from spectral_jax.sensors import SensorSpec
 
 DETECTION_LIMIT_UG_L = 0.1  # of particulate microcystin in the GLERL programme
 NEEDED = ("rrs", "wavelength", "station", "time", "lat", "lon")
@@ -129,13 +130,11 @@ def load(
         lies before its image, or a station lies outside the region.
     """
     file = places.local(path, "match-ups")
-    fields = _read(file)
+    fields = matchup_fields.read(file)
     missing = [name for name in (*NEEDED, *(["mc_surface"] if labelled else [])) if name not in fields]
     if missing:
         raise ValueError(f"{file}: field {missing[0]!r} is missing; expected {', '.join(NEEDED)}, found {', '.join(fields)}.")
     found = _checked(fields, file)
-    check_wavelengths(found.wavelength_nm, found.rrs.shape[-1], str(file))
-    check_unit(fields["rrs"], found.wavelength_nm, str(file))
     if region is not None:
         _check_region(found, region)
     _check_label_times(found)
@@ -198,20 +197,10 @@ def check_unit(rrs: np.ndarray, centre_nm: np.ndarray, where: str) -> None:
     )
 
 
-def _read(file: Path) -> dict[str, np.ndarray]:
-    if not file.is_file():
-        raise FileNotFoundError(f"match-up file {file} does not exist.")
-    try:
-        with np.load(file, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except Exception as error:  # a damaged archive fails in many ways, and each is the same news
-        raise ValueError(
-            f"{file} cannot be read as an .npz of plain arrays ({error}); no pickled objects are read from outside."
-        ) from error
-
-
 def _checked(fields: dict[str, np.ndarray], file: Path) -> Matchups:
     rrs = fields["rrs"]
+    if rrs.dtype.kind not in "fiu":
+        raise ValueError(f"{file}: field 'rrs' is of type {rrs.dtype}; expected numbers, sr^-1.")
     if rrs.ndim == 2:  # one pixel a row
         rrs = rrs[:, None, None, :]
     if rrs.ndim != 4 or rrs.shape[1] != rrs.shape[2]:
@@ -222,23 +211,33 @@ def _checked(fields: dict[str, np.ndarray], file: Path) -> Matchups:
         "mc_now_dt_days": np.full(n, np.nan), "mc_ahead_dt_days": np.full(n, np.nan),
         "mc_now_censored": np.zeros(n, bool), "mc_ahead_censored": np.zeros(n, bool),
     }  # fmt: skip
-    labels = {own: fields[name].astype(blank[own].dtype) for name, own in _LABELS.items() if name in fields}
-    try:
-        time = fields["time"].astype("datetime64[s]")
-        lat, lon = fields["lat"].astype(float), fields["lon"].astype(float)
-    except ValueError as error:
-        raise ValueError(
-            f"{file}: fields 'time', 'lat' and 'lon' must be ISO times (2024-07-01T17:51:12) and degrees: {error}."
-        ) from error
+    where = str(file)
+    labels = {own: matchup_fields.label(fields[name], name, where) for name, own in _LABELS.items() if name in fields}
+    time = matchup_fields.times(fields["time"], where)
+    lat, lon = (
+        matchup_fields.numbers(fields[name], name, where, -most, most) for name, most in (("lat", 90.0), ("lon", 180.0))
+    )
+    if np.isinf(rrs).any():
+        row = int(np.argmax(np.isinf(rrs).any(axis=(1, 2, 3))))
+        raise ValueError(f"{file}: field 'rrs' of row {row} has infinite numbers; expected sr^-1, NaN where missing.")
+    wavelength_nm = matchup_fields.numbers(fields["wavelength"], "wavelength", where)
+    check_wavelengths(wavelength_nm, rrs.shape[-1], where)
+    check_unit(fields["rrs"], wavelength_nm, where)
+    spec = SensorSpec.load("pace_oci_rrs_v3")
+    plausible.check(rrs, np.isfinite(rrs), spec, f"{where}: field 'rrs'", advice="convert it to Rrs, NaN where missing")
+    simulated = matchup_fields.flags(np.asarray(fields.get("simulated", False)), "simulated", where)
     made = Matchups(
-        rrs=rrs.astype(np.float32), wavelength_nm=np.asarray(fields["wavelength"], float),
-        station=np.char.strip(fields["station"].astype(str)), time=time, lat=lat, lon=lon,
-        granule=fields["granule"].astype(str) if "granule" in fields else np.full(n, "", "<U1"),
-        simulated=bool(fields.get("simulated", False)), source=str(file), **(blank | labels),
+        rrs=rrs.astype(np.float32), wavelength_nm=wavelength_nm,
+        station=matchup_fields.names(fields["station"], "station", where), time=time, lat=lat, lon=lon,
+        granule=matchup_fields.names(fields["granule"], "granule", where) if "granule" in fields else np.full(n, "", "<U1"),
+        simulated=bool(simulated.any()), source=where, **(blank | labels),
     )  # fmt: skip
     for name in sorted(_BY_ROW):
-        if len(getattr(made, name)) != n:
-            raise ValueError(f"{file}: {name} has {len(getattr(made, name))} rows, and rrs has {n}.")
+        shape = getattr(made, name).shape
+        if not shape or shape[0] != n:
+            raise ValueError(f"{file}: {name} has {shape[0] if shape else 'no'} rows, and rrs has {n}.")
+        if name != "rrs" and len(shape) != 1:
+            raise ValueError(f"{file}: {name} has shape {shape}; expected one entry a row, ({n},).")
     return made
 
 

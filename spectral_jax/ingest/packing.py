@@ -78,7 +78,8 @@ def of_attributes(attributes: Mapping[str, Any], where: str, dtype: Any = None) 
     fills = [_as_unsigned(x, dtype) if unsigned else x for x in fills]
     held = [x for x in fills if not math.isnan(x) and _holds(dtype, x, unsigned)]
     stated = scale is not None or offset is not None
-    low, high = _stored(_range(said, where), dtype, 1.0 if scale is None else scale, offset or 0.0, unsigned, stated)
+    ends = _range(said, where, dtype if unsigned else None)
+    low, high = _stored(ends, dtype, 1.0 if scale is None else scale, offset or 0.0, unsigned, stated)
     return Packing(1.0 if scale is None else scale, offset or 0.0, tuple(dict.fromkeys(held)), low, high, stated, unsigned)
 
 
@@ -165,14 +166,17 @@ def _one(said: Mapping[str, Any], names: tuple[str, ...], where: str) -> float |
     return values.pop() if values else None
 
 
-def _range(said: Mapping[str, Any], where: str) -> tuple[float, float]:
+def _range(said: Mapping[str, Any], where: str, dtype: Any) -> tuple[float, float]:
+    """Ends as they are stated; `dtype` is the type whose negative numbers stand for unsigned ones, None where none does."""
     found = {name: numbers(said.get(name), f"{where}: attribute {name}") for name in RANGES}
-    ends = found["valid_range"] or [-math.inf, math.inf]
-    one_each = len(ends) == 2 and len(found["valid_min"]) < 2 and len(found["valid_max"]) < 2
-    if one_each:
-        low = max(ends[0], *found["valid_min"], -math.inf)
-        high = min(ends[1], *found["valid_max"], math.inf)
-    if not one_each or not low <= high:
+    lows, highs = (found["valid_range"][cut] for cut in (slice(0, 1), slice(1, None)))
+    sizes = {len(found["valid_range"]) in (0, 2), len(found["valid_min"]) < 2, len(found["valid_max"]) < 2}
+    lows, highs = (
+        [x if dtype is None else _as_unsigned(x, dtype) for x in (*ends, *found[name])]
+        for ends, name in ((lows, "valid_min"), (highs, "valid_max"))
+    )
+    low, high = max(lows, default=-math.inf), min(highs, default=math.inf)
+    if sizes != {True} or any(math.isnan(x) for x in (*lows, *highs)) or low > high:
         raise ValueError(
             f"{where}: expected a lowest and a highest number in {', '.join(RANGES)}, got {found}; write them again."
         )
@@ -188,7 +192,7 @@ def _stored(
     "valid_range": of the type of scale_factor it bounds what was unpacked). All others bound stored numbers.
     """
     kind = np.dtype(np.float64 if dtype is None else dtype)
-    low, high = (_as_unsigned(x, dtype) if unsigned else x for x in ends)
+    low, high = ends
     if kind.kind not in "iu":
         return low, high
     if stated and isinstance(low, float) and isinstance(high, float):

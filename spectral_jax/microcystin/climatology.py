@@ -14,6 +14,8 @@ from spectral_jax import spec_files
 
 EVERYWHERE = "*"  # column of stations that the table does not name
 STEP_DAYS = 3
+# log10 of the largest concentration that any sample can have, 20,000 ug/L, is 4.3.
+MOST_LOG10 = 4.4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,5 +89,27 @@ def read(name: str) -> Climatology:
     columns = list(rows[0]) if rows else []
     if columns[:2] != ["day_of_year", EVERYWHERE]:
         raise ValueError(f"{file}: expected columns day_of_year,{EVERYWHERE},STATION,... and their rows, got {columns}.")
-    values = np.array([list(row.values()) for row in rows], float)
+    with file.open(encoding="utf-8") as lines:
+        header = next(line for line in lines if not line.startswith("#")).strip().split(",")
+    if len(set(header)) < len(header):
+        raise ValueError(f"{file}: expected each station once in the line of columns, got {','.join(header)}; take one out.")
+    values = np.array([[_number(text, column, i, file) for column, text in row.items()] for i, row in enumerate(rows, 1)])
+    day, log10_mc = values[:, 0], values[:, 1:]
+    if (np.diff(day) <= 0).any() or day[0] < 0 or day[-1] > 366 + STEP_DAYS:
+        raise ValueError(f"{file}: expected days of the year that increase from row to row, got {day[0]:g} to {day[-1]:g}.")
+    if (np.abs(log10_mc) > MOST_LOG10).any():
+        raise ValueError(
+            f"{file}: expected log10 of ug/L within -{MOST_LOG10:g} to {MOST_LOG10:g}, got {log10_mc.min():g} to "
+            f"{log10_mc.max():g}; concentrations themselves are no logarithms."
+        )
     return Climatology(values[:, 0], tuple(columns[1:]), values[:, 1:])
+
+
+def _number(text: str, column: str, row: int, file: Path) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = np.nan
+    if not np.isfinite(number) or "_" in text:
+        raise ValueError(f"{file}: row {row}, column {column!r}: expected a number, got {text!r}; mend the cell.")
+    return number

@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import zipfile
+import zlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +22,11 @@ from spectral_jax.sensors import nearest_bands
 
 FILE = "predictor.npz"
 FORMAT = 1
+# What NumPy, its zip reader and a missing or misplaced array raise.
+_UNREADABLE = (
+    ValueError, KeyError, OSError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error, NotImplementedError,
+    RuntimeError,
+)  # fmt: skip
 # A band of a new file stands for one of the model's this near, nm: a fifth of OCI's bandwidth.
 NEAR_NM = 1.0
 
@@ -145,10 +152,21 @@ def load(path: Path) -> Predictor:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         about = json.loads(str(arrays["about"]))
-    except (ValueError, KeyError, OSError) as error:
+        _check_finite(arrays)
+        return _built(path, arrays, about)
+    except _UNREADABLE as error:
         raise ValueError(
             f"--checkpoint: {path} is no predictor ({error}); it may be cut off. Run finetune_microcystin.py again."
         ) from error
+
+
+def _check_finite(arrays: dict[str, np.ndarray]) -> None:
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(f"array {name!r} holds NaN or infinity")
+
+
+def _built(path: Path, arrays: dict[str, Any], about: Any) -> Predictor:
     if about["format"] != FORMAT:
         raise ValueError(
             f"--checkpoint: {path} has format {about['format']}; this version reads {FORMAT}. Run finetune_microcystin.py "

@@ -165,8 +165,8 @@ def _rows(path: Path, reader, separator: str):
     for cells in reader:
         if cells and len(cells) != len(header):
             raise ValueError(
-                f"{path}: row {reader.line_num} has {len(cells)} cells, and the header has {len(header)}; a {_NAMED[separator]} is "
-                "missing or one too many."
+                f"{path}: row {reader.line_num} has {len(cells)} cells, and the header has {len(header)}; a "
+                f"{_NAMED[separator]} is missing or one too many."
             )
         if cells:
             yield reader.line_num, {field: cells[i].strip() for field, i in place.items()}, headers, separator == ";"

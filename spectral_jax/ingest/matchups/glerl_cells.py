@@ -9,8 +9,8 @@ import numpy as np
 from spectral_jax.ingest.facts import facts
 from spectral_jax.matchups import DETECTION_LIMIT_UG_L
 
-# Digits of other scripts are \d too, and none that a laboratory writes. Thousands are parted by commas only where every group is
-# whole; 1,5 stays unknown, and so does 1e5.
+# Digits of other scripts are \d too, and none that a laboratory writes. Thousands are parted by commas only where every group
+# is whole; 1,5 stays unknown, and so does 1e5.
 _NUMBER = r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?|[0-9]+(?:\.[0-9]*)?|\.[0-9]+"
 _PLAIN = re.compile(rf"^({_NUMBER})$")
 _BELOW = re.compile(rf"^<\s*({_NUMBER})$")
@@ -78,7 +78,7 @@ def _decimal_point(cell: str) -> str:
 
 
 def date(cell: str) -> np.datetime64 | None:
-    """datetime64[D] of m/d/yyyy, m/d/yy (of this century) or yyyy-mm-dd; None where it is none, before 1990 or in the future."""
+    """datetime64[D] of m/d/yyyy, m/d/yy (of this century) or yyyy-mm-dd; None where it is none, before 1990 or to come."""
     if found := _ISO.match(cell.strip()):
         year, month, day = (int(part) for part in found.groups())
     elif found := _DATE.match(cell.strip()):

@@ -98,7 +98,7 @@ def centres(file, who: Identity, name: str, shape: tuple[int, ...]) -> np.ndarra
     variable = needed(file, who, name, shape)
     values = _degrees(np.asarray(variable[...], np.float64), variable, who)
     steps = np.diff(values)
-    if np.isnan(values).any() or not ((steps > 0).all() or (steps < 0).all()):
+    if np.isnan(values).any() or not ((steps > 0).all() or (steps < 0).all()) or (np.abs(steps) > 180.0).any():
         raise ValueError(
             f"{place(who, variable)}: expected numbers that rise or fall from one to the next, in degrees of -180 to 180 "
             "without a jump; fetch the map anew, or cut it where it jumps."
