@@ -149,7 +149,7 @@ def load(path: Path) -> Predictor:
             f"--checkpoint: {path} does not exist; give the work folder of a finished run of finetune_microcystin.py."
         )
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         about = json.loads(str(arrays["about"]))
         _check_finite(arrays)
