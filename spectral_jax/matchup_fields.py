@@ -41,6 +41,23 @@ def read(file: Path) -> dict[str, np.ndarray]:
         ) from error
 
 
+def spectra(values: np.ndarray, where: str) -> np.ndarray:
+    """The field `rrs` as [N K K C], in its own type; [N C] is one pixel a row.
+
+    Raises:
+      ValueError: another shape, other things than numbers, or an infinite one.
+    """
+    if values.dtype.kind not in "fiu":
+        raise ValueError(f"{where}: field 'rrs' is of type {values.dtype}; expected numbers, sr^-1.")
+    rrs = values[:, None, None, :] if values.ndim == 2 else values
+    if rrs.ndim != 4 or rrs.shape[1] != rrs.shape[2]:
+        raise ValueError(f"{where}: field 'rrs' has shape {values.shape}; expected [N K K C] or [N C].")
+    if np.isinf(rrs).any():
+        row = int(np.argmax(np.isinf(rrs).any(axis=(1, 2, 3))))
+        raise ValueError(f"{where}: field 'rrs' of row {row} has infinite numbers; expected sr^-1, NaN where missing.")
+    return rrs
+
+
 def label(values: np.ndarray, name: str, where: str) -> np.ndarray:
     """A label of a match-up file: flags, days, or concentrations that a sample can have.
 

@@ -198,28 +198,19 @@ def check_unit(rrs: np.ndarray, centre_nm: np.ndarray, where: str) -> None:
 
 
 def _checked(fields: dict[str, np.ndarray], file: Path) -> Matchups:
-    rrs = fields["rrs"]
-    if rrs.dtype.kind not in "fiu":
-        raise ValueError(f"{file}: field 'rrs' is of type {rrs.dtype}; expected numbers, sr^-1.")
-    if rrs.ndim == 2:  # one pixel a row
-        rrs = rrs[:, None, None, :]
-    if rrs.ndim != 4 or rrs.shape[1] != rrs.shape[2]:
-        raise ValueError(f"{file}: field 'rrs' has shape {fields['rrs'].shape}; expected [N K K C] or [N C].")
+    where = str(file)
+    rrs = matchup_fields.spectra(fields["rrs"], where)
     n = len(rrs)
     blank = {
         "mc_now": np.full(n, np.nan), "mc_ahead": np.full(n, np.nan), "chla": np.full(n, np.nan), "pc": np.full(n, np.nan),
         "mc_now_dt_days": np.full(n, np.nan), "mc_ahead_dt_days": np.full(n, np.nan),
         "mc_now_censored": np.zeros(n, bool), "mc_ahead_censored": np.zeros(n, bool),
     }  # fmt: skip
-    where = str(file)
     labels = {own: matchup_fields.label(fields[name], name, where) for name, own in _LABELS.items() if name in fields}
     time = matchup_fields.times(fields["time"], where)
     lat, lon = (
         matchup_fields.numbers(fields[name], name, where, -most, most) for name, most in (("lat", 90.0), ("lon", 180.0))
     )
-    if np.isinf(rrs).any():
-        row = int(np.argmax(np.isinf(rrs).any(axis=(1, 2, 3))))
-        raise ValueError(f"{file}: field 'rrs' of row {row} has infinite numbers; expected sr^-1, NaN where missing.")
     wavelength_nm = matchup_fields.numbers(fields["wavelength"], "wavelength", where)
     check_wavelengths(wavelength_nm, rrs.shape[-1], where)
     check_unit(fields["rrs"], wavelength_nm, where)
