@@ -14,6 +14,7 @@ CHECKPOINT = launch.DEFINE_place("checkpoint", None, "Work folder or checkpoint 
 STORE = launch.DEFINE_place("store", None, "Store whose locations are embedded.")
 IMAGE = launch.DEFINE_place("image", None, "GeoTIFF whose patches are embedded, with --sensor.")
 SENSOR = flags.DEFINE_string("sensor", None, "Key of the image's sensor in the run's config, such as ENMAP.")
+OFFSET = flags.DEFINE_string("offset", None, "Sentinel-2: number to subtract (0 or 1000); found where not given.")
 OUT = launch.DEFINE_place("out", "embeddings.npz", "File to write.", "file")
 flags.adopt_module_key_flags(launch)
 
@@ -32,7 +33,7 @@ def job(overrides: list[str]) -> None:
     if STORE.value:
         print(embed.embed_store(run, Path(STORE.value), out), flush=True)
     else:
-        print(embed.embed_image(run, Path(IMAGE.value), SENSOR.value, out), flush=True)
+        print(embed.embed_image(run, Path(IMAGE.value), SENSOR.value, out, offset=OFFSET.value), flush=True)
 
 
 main = launch.script("embed", job, "...")

@@ -1,18 +1,21 @@
 """What a trained encoder makes of data: one embedding for each location of a store, or for each patch of an image."""
 
+import contextlib
 import functools
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spectral_jax import api
+from spectral_jax import api, batch_check, places, plausible
 from spectral_jax.batch import Batch, SensorData
 from spectral_jax.data.loader import Loader
-from spectral_jax.ingest.raster import bands
-from spectral_jax.ingest.raster.scene import Scene, open_scene
+from spectral_jax.ingest.patches.products import product
+from spectral_jax.ingest.patches.products.product import Chip, Product
+from spectral_jax.ingest.raster import bands, geotiff, numbers, sentinel2_offset
 from spectral_jax.sensors import SensorSpec
 
 
@@ -28,82 +31,125 @@ def embed_store(run: Path, store: Path, out: Path) -> str:
       A sentence about what was written.
 
     Raises:
-      CheckpointError, FileNotFoundError, ValueError: see `api.load` and `Loader`.
+      CheckpointError, FileNotFoundError, ValueError: see `api.load`, `Loader` and `batch_check.check_batch`.
+      OSError: `out` cannot be written.
     """
+    out = places.for_file(out, "--out")
     cfg, params = api.load(run)
     loader = Loader(cfg, store)
     embed = jax.jit(functools.partial(api.apply, cfg=cfg))
-    vectors, ids, groups, places = [], [], [], []
+    vectors, ids, groups, centres = [], [], [], []
     for name, rows, batch in loader.each_location():
         group = loader.store.groups[name]
+        batch_check.check_batch(batch, cfg)
         vectors.append(np.asarray(embed(params, batch).pooled))
         ids += group.ids(list(rows))
         groups += [name] * len(rows)
-        places.append(group.centres()[rows])
+        centres.append(group.centres()[rows])
     embedding = np.concatenate(vectors)
-    np.savez_compressed(out, embedding=embedding, id=np.array(ids), group=np.array(groups), lonlat=np.concatenate(places))
+    out = _save(out, embedding=embedding, id=np.array(ids), group=np.array(groups), lonlat=np.concatenate(centres))
     kind = "SIMULATED locations" if loader.store.simulated else "locations"
     return f"{len(embedding)} {kind} of {store} embedded in {embedding.shape[1]} numbers each: {out}"
 
 
-def embed_image(run: Path, image: Path, key: str, out: Path, batch: int = 64) -> str:
+def embed_image(run: Path, image: Path, key: str, out: Path, batch: int = 64, offset: str | None = None) -> str:
     """Embeds every whole patch of a GeoTIFF, side by side from its upper left corner.
+
+    The file is read as `build_store` reads the chips of a product: bands by wavelength or by name, never by position; scale and
+    offset of the file once; missing pixels by all that GDAL and CF know; numbers that cannot be the sensor's are refused.
 
     Args:
       run: work folder or checkpoint of a pretraining run.
-      image: stored numbers of all bands of the sensor; they are found by wavelength or by name, never by position.
+      image: all bands of the sensor that a model sees, as numbers of its product, or in its physical unit.
       key: of the sensor in the run's config.
       out: gets `embedding` float32 [R S D] of R rows and S columns of patches, NaN where a patch holds no data; `crs` as WKT,
         and `transform`, the six numbers of the affine from (column, row) of a patch to the coordinates of its corner.
       batch: patches of one call.
+      offset: of Sentinel-2: the number to subtract (0 or 1000), or a JSON file of names and numbers; None: it is found.
 
     Returns:
       A sentence about what was written.
 
     Raises:
-      CheckpointError, FileNotFoundError, ValueError: no such sensor, other bands, pixels of another type or spacing, or an
-        image smaller than a patch.
+      CheckpointError, FileNotFoundError, ValueError: no such sensor, other bands, pixels of another unit or spacing, an image
+        smaller than a patch, or an offset for a sensor that has none.
       ImportError: rasterio is not installed.
+      OSError: `out` cannot be written.
     """
+    out = places.for_file(out, "--out")
     cfg, params = api.load(run)
     spec, side = cfg.sensor(key).spec, cfg.patch_px(key)
     embed = jax.jit(functools.partial(api.apply, cfg=cfg))
-    with open_scene(image) as scene:
-        order = [band - 1 for band in bands.find(scene.datasets[0], spec, scene.paths[0], only_used=True).index]
-        rows, columns = (pixels // side for pixels in scene.shape)
-        _check_scene(scene, spec, side, rows * columns)
-        strips = (_strip(scene, order, spec, slice(row * side, (row + 1) * side), columns * side) for row in range(rows))
+    with geotiff.opened(image) as dataset:
+        rows, columns = dataset.height // side, dataset.width // side
+        if not rows * columns:
+            raise ValueError(f"{image}: expected at least {side} x {side} pixels, one patch of the run, got {dataset.shape}.")
+        chip = product.look(_product(dataset, image, key, spec, offset), image)
+        strips = (_strip(dataset, chip, row, columns, side) for row in range(rows))
         vectors = [_embedded(embed, params, key, pixels) for pixels in _patches(strips, columns, batch)]
-        a, b, c, d, e, f = tuple(scene.datasets[0].transform)[:6]
-        crs = scene.datasets[0].crs.to_wkt()
+        a, b, c, d, e, f = tuple(dataset.transform)[:6]
+        crs = dataset.crs.to_wkt()
     grid = np.concatenate(vectors)[: rows * columns].reshape(rows, columns, -1)
-    np.savez_compressed(out, embedding=grid, crs=crs, transform=np.array([a * side, b * side, c, d * side, e * side, f]))
+    out = _save(out, embedding=grid, crs=crs, transform=np.array([a * side, b * side, c, d * side, e * side, f]))
     return f"{rows} x {columns} patches of {image.name} embedded in {grid.shape[-1]} numbers each: {out}"
 
 
-def _check_scene(scene: Scene, spec: SensorSpec, side: int, patches: int) -> None:
-    dataset, path = scene.datasets[0], scene.paths[0]
-    if dataset.crs is None or abs(abs(dataset.transform.a) - spec.gsd_m) > 1e-3 * spec.gsd_m:
-        raise ValueError(
-            f"{path}: expected pixels of {spec.gsd_m:g} m in a metric coordinate system, as {spec.name} has them, got "
-            f"{abs(dataset.transform.a):g}; resample the image."
-        )
-    if not patches:
-        raise ValueError(f"{path}: expected at least {side} x {side} pixels, one patch of the run, got {scene.shape}.")
+def _product(dataset, path: Path, key: str, spec: SensorSpec, offset: str | None) -> Product:
+    """What the image is: the bands of a sensor that a model sees, in the numbers of its product or in its unit."""
+    found = bands.find(dataset, spec, path, only_used=True)  # by position never
+    used = spec.without_bad_bands()
+    scale = 1.0 if _physical(dataset, path, found.index, used) else spec.scale
+    subtracted: Callable | None = None
+    missing: tuple[float, ...] = ()
+    if spec.name.startswith("sentinel2"):
+        given, missing = sentinel2_offset.given(offset), sentinel2_offset.MISSING
+        subtracted = lambda dataset, path, before: before or sentinel2_offset.decide(dataset, path, given)  # noqa: E731
+    elif offset is not None:
+        raise ValueError(f"--offset: expected it with a sensor of Sentinel-2, and {key} is {spec.name}; leave it out.")
+    elif spec.offset and scale == spec.scale and not any(p.stated for p in numbers.packings(dataset, path, found.index)):
+        decision = sentinel2_offset.Decision(-spec.offset / spec.scale, f"the offset of {spec.name}")
+        subtracted = lambda dataset, path, before: decision  # noqa: E731
+    blank = 0.0 if spec.kind == "radar" else None
+    return Product(key, used, by_wavelength=False, scale=scale, missing=missing, blank=blank, subtracted=subtracted)
 
 
-def _strip(scene: Scene, order: list[int], spec: SensorSpec, rows: slice, width: int) -> np.ndarray:
-    """A row of patches in the type that the sensor stores, [H W C]; a wider type may hold the same numbers."""
-    pixels = scene.read(rows, slice(0, width))[..., order]
-    with np.errstate(invalid="ignore"):  # NaN as a whole number: the comparison finds it
-        stored = pixels.astype(spec.dtype)
-    if not np.array_equal(stored, pixels):
-        raise ValueError(
-            f"{scene.paths[0]}: expected stored numbers of type {spec.dtype}, as {spec.name} has them (scale {spec.scale:g}, "
-            f"nodata {spec.nodata}), and rows {rows.start} to {rows.stop} hold others of type {pixels.dtype}; write the "
-            "numbers as the product stores them."
-        )
-    return stored
+def _physical(dataset, path: Path, index: tuple[int, ...], spec: SensorSpec) -> bool:
+    """Whether floats that state no packing are in the sensor's unit, by some of them from the middle and the corners."""
+    allowed = plausible.limits(spec)
+    if any(np.dtype(dataset.dtypes[band - 1]).kind != "f" for band in index):
+        return False
+    if allowed is None:
+        return np.dtype(spec.dtype).kind == "f"
+    packed = numbers.packings(dataset, path, index)
+    side = min(product.LOOKED_AT_PX, dataset.height, dataset.width)
+    ends = [(top, left) for top in (0, dataset.height - side) for left in (0, dataset.width - side)]
+    for top, left in [((dataset.height - side) // 2, (dataset.width - side) // 2), *ends]:
+        fills = () if spec.nodata is None else (float(spec.nodata),)
+        values, good = numbers.read(dataset, path, packed, index, (top, left, side), fills)
+        if good.any():
+            return not plausible.fault(values, good, allowed)
+    return False
+
+
+def _strip(dataset, chip: Chip, row: int, columns: int, side: int) -> np.ndarray:
+    """A row of patches in the type that the sensor stores, nodata where missing, [H W C]."""
+    cut = [product.stored_of(dataset, chip, (row * side, column * side, side)).pixels for column in range(columns)]
+    return np.concatenate(cut, axis=-1).transpose(1, 2, 0)
+
+
+def _save(out: Path, **arrays) -> Path:
+    """Writes an .npz as a whole or not at all."""
+    out = out if out.suffix == ".npz" else out.with_name(f"{out.name}.npz")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        with unfinished.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+        unfinished.replace(out)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            unfinished.unlink()
+    return out
 
 
 def _patches(strips: Iterator[np.ndarray], columns: int, batch: int) -> Iterator[np.ndarray]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jax
 
-from spectral_jax import configure
+from spectral_jax import configure, places
 from spectral_jax.config import Config
 from spectral_jax.data.loader import Loader
 from spectral_jax.data.store import open_store
@@ -45,7 +45,7 @@ def pretrain(cfg: Config, workdir: Path) -> None:
 def _pretrain(cfg: Config, workdir: Path) -> None:
     partition.make_mesh(cfg)  # a mesh that does not fit is told before anything is written
     _check_same_run(cfg, workdir)
-    path = simulate(cfg, workdir) if cfg.data.store in SIMULATED_STORES else Path(cfg.data.store)
+    path = simulate(cfg, workdir) if cfg.data.store in SIMULATED_STORES else places.local(cfg.data.store, "data.store")
     loader = Loader(cfg, path, process_index=jax.process_index(), process_count=jax.process_count())
     told = sample.check(loader)
     if jax.process_index() == 0:

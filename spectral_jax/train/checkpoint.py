@@ -18,7 +18,7 @@ import numpy as np
 import optax
 from orbax.checkpoint import v1 as ocp
 
-from spectral_jax import configure
+from spectral_jax import configure, places
 from spectral_jax.config import Config
 from spectral_jax.train import checksums, partition, peers
 
@@ -171,7 +171,7 @@ def find(path: str | Path) -> Path:
     Raises:
       CheckpointError: there is none.
     """
-    path = Path(path).resolve()
+    path = places.local(path, "checkpoint").resolve()
     for folder in (path / "checkpoints", path):
         steps = sorted((int(p.name), p) for p in folder.glob("*") if p.name.isdigit()) if folder.is_dir() else []
         if steps:

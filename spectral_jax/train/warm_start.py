@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jax
 
+from spectral_jax import places
 from spectral_jax.config import Config
 from spectral_jax.sensors import differences
 from spectral_jax.train import checkpoint, partition
@@ -19,7 +20,7 @@ def begin(cfg: Config, mesh) -> tuple[State, dict]:
       CheckpointError: there is no checkpoint, or it is damaged.
       ValueError: its sensors or the shapes of its parameters are not those of this run; the sentence names sensor or leaf.
     """
-    folder = checkpoint.find(Path(cfg.train.start_from).expanduser())
+    folder = checkpoint.find(places.local(cfg.train.start_from, "train.start_from"))
     checkpoint.verify(folder)
     other = checkpoint.read_config(folder)
     _check_sensors(cfg, other, folder)

@@ -75,12 +75,30 @@ def test_numbers_in_a_wider_type_are_the_same(run, tmp_path):
     np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
+def test_reflectance_as_floats_and_by_a_scale_is_that_of_the_stored_numbers(run, tmp_path):
+    pixels = numbers()
+    made = {
+        "stored": write_image(tmp_path / "stored.tif", pixels),
+        "floats": write_image(tmp_path / "floats.tif", (pixels / 10000.0).astype(np.float32)),
+        "scaled": write_image(tmp_path / "scaled.tif", (pixels + 1000).astype(np.uint16)),
+    }
+    with tiny_geotiffs.rasterio.open(made["scaled"], "r+") as file:
+        file.scales, file.offsets = [1e-4] * 6, [-0.1] * 6
+    found = {}
+    for name, path in made.items():
+        embed.embed_image(run, path, "HSI", tmp_path / f"{name}.npz")
+        found[name] = np.load(tmp_path / f"{name}.npz")["embedding"]
+    np.testing.assert_array_equal(found["floats"], found["stored"])
+    np.testing.assert_array_equal(found["scaled"], found["stored"])
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (dict(pixels=numbers() / 10000.0), r"expected stored numbers of type int16, as tiny_hsi has them \(scale 0.0001"),
+        (dict(pixels=numbers() / 100.0), "where 10000 stands for 1: they are percent"),
         (dict(tags=False), "the file says neither; write the tags, as bands are never taken by position"),
-        (dict(pixel_m=10.0), "expected pixels of 30 m in a metric coordinate system, as tiny_hsi has them, got 10"),
+        (dict(pixel_m=10.0), "expected pixels of 30 m, got 10 m; resample it"),
         (dict(pixels=numbers(5, 25)), r"expected at least 8 x 8 pixels, one patch of the run, got \(5, 25\)"),
     ],
 )

@@ -178,9 +178,14 @@ def stored(chip: Chip, window: tuple[int, int, int]) -> Stored:
       ValueError: the file is damaged, or its numbers cannot be the product's: of another unit, scaled twice or not at all,
         filled up with a number that nothing declares, or clipped by more than `MOST_CLIPPED`.
     """
-    spec = chip.product.spec
     with geotiff.opened(chip.path) as dataset:
-        raw, good = _read(dataset, chip, chip.band_index, chip.packed, window)
+        return stored_of(dataset, chip, window)
+
+
+def stored_of(dataset, chip: Chip, window: tuple[int, int, int]) -> Stored:
+    """As `stored`, of a chip that is open already."""
+    spec = chip.product.spec
+    raw, good = _read(dataset, chip, chip.band_index, chip.packed, window)
     # One factor and one shift, so that a product packed as the store is copied without rounding.
     factor, shift = chip.scale / spec.scale, (chip.offset - spec.offset) / spec.scale
     if raw.dtype.kind in "iu" and factor == 1.0 and shift.is_integer():
@@ -190,6 +195,8 @@ def stored(chip: Chip, window: tuple[int, int, int]) -> Stored:
         whole = np.rint(exact)
     where = f"{chip.path}, rows {window[0]} to {window[0] + window[2]}, columns {window[1]} to {window[1] + window[2]}"
     _judge(exact, good, chip, where)
+    if np.dtype(spec.dtype).kind == "f":
+        return Stored(np.where(good, exact, np.nan).astype(spec.dtype), 0)
     limits = np.iinfo(spec.dtype)
     inside = np.clip(whole, limits.min + (spec.nodata == limits.min), limits.max - (spec.nodata == limits.max))
     clipped = int(np.count_nonzero((inside != whole) & good))
