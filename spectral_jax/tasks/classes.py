@@ -45,6 +45,31 @@ def class_index(raw: np.ndarray, spec: TaskSpec, path: str | Path, gap: np.ndarr
     return np.where(gap, np.int16(IGNORED), lookup[inverse.reshape(raw.shape)])
 
 
+def one_band(numbers: np.ndarray, spec: TaskSpec, path: str | Path) -> np.ndarray:
+    """The codes [H W] of a label raster [C H W].
+
+    Raises:
+      ValueError: it has several bands.
+    """
+    if len(numbers) != 1:
+        raise ValueError(
+            f"{path}: expected class codes in one band, got {len(numbers)} bands; is this a coloured picture of the labels? "
+            f"Give task {spec.name} the codes themselves."
+        )
+    return numbers[0]
+
+
+def refuse_class_as_nodata(nodata: float | None, spec: TaskSpec, path: str | Path) -> None:
+    """Raises ValueError where a label raster declares the code of a class as missing: its pixels would drop out."""
+    of_class = [k for k, group in enumerate(spec.codes) if nodata in group]
+    if of_class:
+        name = f" ({spec.class_names[of_class[0]]})" if spec.class_names else ""
+        raise ValueError(
+            f"{path}: it declares {nodata:g} as nodata, and {nodata:g} is a class{name} of {spec.path or spec.name}; a "
+            "code has one meaning. Take nodata out of the file, or the code out of classes.codes."
+        )
+
+
 def refuse_all_ignored(labels, spec: TaskSpec, folder: str | Path) -> None:
     """Raises ValueError where every label of a task is ignored."""
     if not any((np.asarray(one) != IGNORED).any() for one in labels):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from spectral_jax import places
 from spectral_jax.sentences import unknown
+from spectral_jax.tasks import targets
 from spectral_jax.tasks.readers import (
     hdf5,
     pairs,
@@ -62,8 +63,8 @@ def read(task: TaskSpec | str, folder: str | Path, parts: Sequence[str] = SPLITS
 
     Raises:
       FileNotFoundError: missing files.
-      ValueError: no such task or layout, files that do not fit the task, an empty split, or a task whose published layout is
-        not known here.
+      ValueError: no such task or layout, files that do not fit the task, a target that is infinite or a fill value, an empty
+        split, or a task whose published layout is not known here.
 
     Example, a task of two quantities of spectra in one file:
 
@@ -110,4 +111,6 @@ def read(task: TaskSpec | str, folder: str | Path, parts: Sequence[str] = SPLITS
         data = pairs.read_pairs(spec, files, folder, notes) if files else None
     if not data:
         raise ValueError(f"task {spec.name}: no sample of {', '.join(parts)} in {folder}; read a split that has samples.")
+    if spec.kind.labels == "numbers":
+        targets.judge(data)
     return data

@@ -8,7 +8,11 @@ import functools
 from pathlib import Path
 
 from spectral_jax import spec_files
+from spectral_jax.ingest import units
+from spectral_jax.sensors import SensorSpec
+from spectral_jax.sensors import names as sensor_names
 from spectral_jax.sentences import unknown
+from spectral_jax.tasks import fields
 from spectral_jax.tasks.kinds import KINDS, Kind
 
 OTHERS = ("error", "ignore", "last")
@@ -142,10 +146,11 @@ def _spec_of(data: dict, path: Path) -> TaskSpec:
     missing = [field for field in ("title", "kind") if field not in data]
     if missing:
         raise ValueError(f"{path}: expected the fields of a task, and {', '.join(missing)} are missing; complete the file.")
+    fields.check(data, path)
     layout = dict(data.pop("layout", {"name": NOT_STATED}))
     classes, targets = data.pop("classes", {}), data.pop("targets", {})
-    fields = {
-        "channels": tuple(_group(row, path) for row in data.pop("channels", [])),
+    parsed = {
+        "channels": tuple(_group(row) for row in data.pop("channels", [])),
         "codes": tuple(tuple(c) if isinstance(c, list) else (c,) for c in classes.pop("codes", [])),
         "class_names": tuple(classes.pop("names", [])),
         "ignored": tuple(classes.pop("ignored", [])),
@@ -160,20 +165,12 @@ def _spec_of(data: dict, path: Path) -> TaskSpec:
     strange = [*(f"classes.{k}" for k in classes), *(f"targets.{k}" for k in targets), *(set(data) - set(FIELDS))]
     if strange:
         raise unknown(str(path), "field of a task", strange[0], FIELDS, most=len(FIELDS))
-    return TaskSpec(name=path.stem, path=str(path), **fields, **data)
+    return TaskSpec(name=path.stem, path=str(path), **parsed, **data)
 
 
-def _group(row: dict, path: Path) -> ChannelGroup:
-    try:
-        row = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
-        group = ChannelGroup(**{"count": len(row.get("bands", ())), **row})
-    except TypeError as error:
-        raise ValueError(f"{path}: [[channels]] has a row that is no group of channels ({error}).") from error
-    for field, kind in (("sensor", str), ("unit", str), ("count", int), ("bands", tuple)):
-        value = getattr(group, field)
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise ValueError(f"{path}: [[channels]]: {field}: expected a {kind.__name__}, got {value!r}; correct the file.")
-    return group
+def _group(row: dict) -> ChannelGroup:
+    row = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
+    return ChannelGroup(**{"count": len(row.get("bands", ())), **row})
 
 
 def _listed(words) -> str:
@@ -201,3 +198,18 @@ def _validate(spec: TaskSpec) -> None:
         fail(f"{len(spec.target_units)} units for {len(spec.targets)} targets; give all or none.")
     if {part for part, _ in spec.sizes} - set(SPLITS):
         fail(f"the splits are {_listed(part for part, _ in spec.sizes)}; expected some of {_listed(SPLITS)}.")
+    for group in spec.channels:
+        _known(group, fail, f"{spec.path or spec.name}: [[channels]]")
+
+
+def _known(group: ChannelGroup, fail, where: str) -> None:
+    """Refuses a sensor's name that is a known one written otherwise, and a unit that is not its sensor's."""
+    plain = lambda name: "".join(c for c in name.lower() if c.isalnum())  # noqa: E731
+    if group.sensor not in sensor_names():
+        same = [name for name in sensor_names() if plain(name) == plain(group.sensor)]
+        if same:
+            fail(f"[[channels]] has the sensor {group.sensor!r}; the name of data_specs/sensors is {same[0]!r}. Write it so.")
+        return
+    unit = SensorSpec.load(group.sensor).unit
+    if group.unit and group.unit != unit:
+        units.expect(group.unit, unit, f"{where}: {group.sensor}")

@@ -50,11 +50,11 @@ def labelled(spec: TaskSpec, folder: Path, parts: Sequence[str], ending: str, op
             own = _channels(held, path, spec)
             channels = channels or own
             places = order.to_first(own, channels, path, next(iter(files.values())))
-            raw = np.asarray(_array(held, path, spec.option("labels"), count))
+            raw, there = _label_numbers(_array(held, path, spec.option("labels"), count), path, spec)
             names = [f"{part}_{i:05d}" for i in range(count)]
             scenes += _texts(held, path, spec, "scene", names)
             blocks += _texts(held, path, spec, "block", names)
-        labels.append(_labels(raw, spec, path))
+        labels.append(_labels(raw, there, spec, path))
         where += [(path, i, places) for i in range(count)]
         said += names
         splits += [part] * count
@@ -81,12 +81,39 @@ def labelled(spec: TaskSpec, folder: Path, parts: Sequence[str], ending: str, op
     )
 
 
-def _labels(raw: np.ndarray, spec: TaskSpec, path: Path) -> np.ndarray:
+def _label_numbers(array, path: Path, spec: TaskSpec) -> tuple[np.ndarray, np.ndarray]:
+    """Labels, unpacked where their attributes state a packing, and where they are no missing value; alike in shape."""
+    name = spec.option("labels")
+    if np.dtype(array.dtype).kind not in "biuf":
+        raise ValueError(f"{path}: expected numbers in {name!r}, got {array.dtype}; write codes or targets as numbers.")
+    packed = packing.of_attributes(_attributes(array, path, name), f"{path}: {name!r}", array.dtype)
+    if spec.kind.has_codes:
+        for number in packed.missing:
+            classes.refuse_class_as_nodata(number, spec, f"{path}: {name!r}")
+    try:
+        raw = np.asarray(array)
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"{path}: {name!r} cannot be read ({error}); the file is damaged: fetch it again.") from error
+    return packing.unpacked(raw, packed)
+
+
+def _labels(raw: np.ndarray, there: np.ndarray, spec: TaskSpec, path: Path) -> np.ndarray:
     if spec.kind.labels == "set" and spec.kind.of == "images":
         if raw.shape[1:] != (spec.classes,):
             raise ValueError(f"{path}: expected labels [N {spec.classes}], one column a class, got {list(raw.shape)}.")
+        if not there.all() or not np.isin(raw, (0, 1)).all():
+            raise ValueError(f"{path}: expected labels of 0 and 1, one column a class, and some are others; correct them.")
         return raw.astype(bool)
-    return classes.class_index(raw, spec, path) if spec.codes else raw.astype(np.float32)
+    if spec.codes:
+        return classes.class_index(raw, spec, path, ~there)
+    if len(spec.targets) == 1 and raw.ndim == (1 if spec.kind.of == "images" else 3):
+        raw, there = raw[..., None], there[..., None]
+    if raw.shape[-1:] != (len(spec.targets),):
+        raise ValueError(
+            f"{path}: expected labels that end in an axis of the {len(spec.targets)} targets {', '.join(spec.targets)}, got "
+            f"{list(raw.shape)}; correct the file or targets.names."
+        )
+    return np.where(there, raw, np.nan).astype(np.float32)
 
 
 def _array(held: Mapping, path: Path, name: str, count: int | None = None):

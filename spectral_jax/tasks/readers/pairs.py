@@ -5,13 +5,14 @@ import functools
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from spectral_jax.ingest.packing import Packing
 from spectral_jax.ingest.raster import geotiff
 from spectral_jax.ingest.raster.grid import check_same_grid
-from spectral_jax.tasks import classes, order
+from spectral_jax.tasks import classes, order, targets
 from spectral_jax.tasks.readers import rasters
 from spectral_jax.tasks.samples import Channel, FileSequence, Georeference, TaskData, all_or_none
 from spectral_jax.tasks.spec import SPLITS, ChannelGroup, TaskSpec
@@ -127,14 +128,16 @@ def read_pairs(spec: TaskSpec, pairs: Sequence[Pair], folder: Path, notes: tuple
     labels, scenes = [], []
     places: list[Georeference | None] = []
     first: tuple[Channel, ...] = ()
+    units: tuple[str, ...] = ()
     ordered = []
     for pair in pairs:
-        found, where, label, seen, packed = _looked_at(spec, pair)
-        first = first or found
-        ordered.append((pair, order.to_first(found, first, pair.images[0], pairs[0].images[0]), packed))
-        labels.append(label)
-        places.append(where)
-        scenes.append(pair.scene or seen or pair.name)
+        seen = _looked_at(spec, pair)
+        first, units = first or seen.channels, units or seen.units
+        targets.check_alike(seen.units, pair.label, units, pairs[0].label)
+        ordered.append((pair, order.to_first(seen.channels, first, pair.images[0], pairs[0].images[0]), seen.packed))
+        labels.append(seen.label)
+        places.append(seen.place)
+        scenes.append(pair.scene or seen.scene or pair.name)
     if spec.kind.is_map:
         classes.refuse_all_ignored(labels, spec, folder)
     sizes = {label.shape for label in labels}
@@ -154,9 +157,18 @@ def read_pairs(spec: TaskSpec, pairs: Sequence[Pair], folder: Path, notes: tuple
     )
 
 
-def _looked_at(
-    spec: TaskSpec, pair: Pair
-) -> tuple[tuple[Channel, ...], Georeference | None, np.ndarray, str, tuple[tuple[Packing, ...], ...]]:
+class _Seen(NamedTuple):
+    """What is known of a pair before its images are read; `units` are of the targets of a regression."""
+
+    channels: tuple[Channel, ...]
+    place: Georeference | None
+    label: np.ndarray
+    scene: str
+    packed: tuple[tuple[Packing, ...], ...]
+    units: tuple[str, ...] = ()
+
+
+def _looked_at(spec: TaskSpec, pair: Pair) -> _Seen:
     groups = spec.channels if len(spec.channels) == len(pair.images) else ()
     found: list[Channel] = []
     packed = []
@@ -172,21 +184,25 @@ def _looked_at(
                 seen = seen or {k.lower(): v for k, v in image.tags().items()}.get("start_time", "")
         where = rasters.place(label)
         numbers, valid = rasters.pixels(label, pair.label)
+        if spec.kind.has_codes:
+            classes.refuse_class_as_nodata(label.nodata, spec, pair.label)
+        units = tuple(label.units)
     if not groups:
         found = _one_file_a_band(spec, pair)
     pattern = re.search(spec.option("scene", ""), pair.name)
     seen = (pattern.group(0) if pattern else "") or seen
-    if spec.kind.is_map:
-        return tuple(found), where, classes.class_index(numbers[0], spec, pair.label, ~valid[0]), seen, tuple(packed)
     if spec.kind.has_codes:
-        index = classes.class_index(numbers[0], spec, pair.label, ~valid[0])
-        return tuple(found), where, np.isin(np.arange(spec.classes), index), seen, tuple(packed)
+        index = classes.class_index(classes.one_band(numbers, spec, pair.label), spec, pair.label, ~valid[0])
+        told = index if spec.kind.is_map else np.isin(np.arange(spec.classes), index)
+        return _Seen(tuple(found), where, told, seen, tuple(packed))
     if len(numbers) != len(spec.targets):
         raise ValueError(
             f"{pair.label}: expected a band for each of the targets {', '.join(spec.targets)}, got {len(numbers)}; correct "
             f"targets.names of {spec.path or spec.name}."
         )
-    return tuple(found), where, np.where(valid, numbers, np.nan).astype(np.float32).transpose(1, 2, 0), seen, tuple(packed)
+    told = np.where(valid, numbers, np.nan).astype(np.float32).transpose(1, 2, 0)
+    own = targets.units_of(units[: len(numbers)], spec, pair.label)
+    return _Seen(tuple(found), where, told, seen, tuple(packed), own)
 
 
 def _one_file_a_band(spec: TaskSpec, pair: Pair) -> list[Channel]:

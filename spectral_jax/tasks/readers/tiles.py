@@ -78,4 +78,5 @@ def _image(at: tuple[Pair, tuple[int, ...] | None, tuple], group: ChannelGroup, 
 def _label(pair: Pair, spec: TaskSpec) -> np.ndarray:
     with geotiff.opened(pair.label) as label:
         numbers, valid = rasters.pixels(label, pair.label)
-    return classes.class_index(numbers[0], spec, pair.label, ~valid[0])
+        classes.refuse_class_as_nodata(label.nodata, spec, pair.label)
+    return classes.class_index(classes.one_band(numbers, spec, pair.label), spec, pair.label, ~valid[0])
