@@ -20,6 +20,10 @@ TYPES = {
     "layout.order": TEXT, "layout.missing": NUMBERS,
 }  # fmt: skip
 CHANNELS = ("sensor", "bands", "count", "unit")
+# Options of the layouts that need no code; those of published sets are known to their readers.
+_PAIRS = ("images", "labels", "image_ending", "label_ending", "missing", "scene")
+_ARRAYS = ("images", "labels", "order", "wavelength", "fwhm", "scene", "block", "missing")
+OPTIONS = {"geotiff_pairs": (*_PAIRS, "splits"), "split_lists": (*_PAIRS, "splits"), "hdf5": _ARRAYS, "zarr": _ARRAYS}
 ORDERS = ("NHWC", "NCHW")
 # The smallest number of the fields that count something.
 LOWEST = {"image_px": 1, "dates": 1, "published_classes": 1, "channels.count": 0}
@@ -87,7 +91,11 @@ def _typed(field: str, value: object, path: Path, kind: str | None = None) -> No
 
 
 def _options(layout: Mapping, path: Path) -> None:
-    """Refuses options that every layout reads alike and that are not what they should be."""
+    """Refuses options that a layout without code does not have, and those that are not what they should be."""
+    known = ("name", *OPTIONS.get(layout.get("name", ""), layout))
+    strange = [key for key in layout if key not in known]
+    if strange:
+        raise unknown(f"{path}: [layout] {layout['name']}", "option", strange[0], known[1:], most=len(known))
     if layout.get("order", "NHWC") not in ORDERS:
         raise ValueError(f"{path}: layout.order is {layout['order']!r}; expected {' or '.join(ORDERS)}.")
     for field in ("scene", "block"):

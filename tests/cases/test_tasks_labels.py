@@ -5,7 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 from made.tiny_geotiffs import rasterio, write_tif
+from made.tiny_tasks import in_memory
 
+from spectral_jax.tasks import targets
 from spectral_jax.tasks.kinds import KINDS
 from spectral_jax.tasks.read import read
 from spectral_jax.tasks.spec import ChannelGroup, TaskSpec
@@ -97,10 +99,14 @@ def test_numbers_that_could_be_a_fill_and_are_measured_stay(tmp_path):
     np.testing.assert_array_equal(read(HEIGHT, tmp_path).labels[0][..., 0], wide)
 
 
-def test_an_infinite_target_is_refused(tmp_path):
-    write(tmp_path, METRES, np.where(METRES > 29, np.inf, METRES))
-    with pytest.raises(ValueError, match="target 'height' of sample 1 is infinite; write NaN"):
-        read(HEIGHT, tmp_path)
+def test_an_infinite_target_of_a_raster_is_missing_and_one_of_a_table_is_refused(tmp_path):
+    endless = np.where(METRES > 29, np.inf, METRES)
+    write(tmp_path, endless)
+    np.testing.assert_array_equal(read(HEIGHT, tmp_path).labels[0][..., 0], np.where(METRES > 29, np.nan, METRES))
+    labels = np.array([[12.0], [np.inf], [25.0]], np.float32)
+    table = in_memory(labels, kind=KINDS["image_regression"], codes=(), ignored=(), targets=("clay",), layout="soil")
+    with pytest.raises(ValueError, match="target 'clay' of sample tile 1 is infinite; write NaN"):
+        targets.judge(table)
 
 
 def test_targets_of_another_unit_are_refused(tmp_path):

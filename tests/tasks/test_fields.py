@@ -29,6 +29,7 @@ BROKEN = [
     ('[layout]\nname = "hdf5"\norder = "CHW"', "layout.order is 'CHW'; expected NHWC or NCHW"),
     ('[layout]\nname = "hdf5"\nmissing = "-9999"', "layout.missing is '-9999'; expected a list of numbers"),
     ('[layout]\nname = "hdf5"\nscene = "("', "layout.scene is '\\(', which is no pattern"),
+    ('[layout]\nname = "zarr"\nmising = [0]', "no option is called 'mising'; the names are, closest first: missing, "),
     ("[layout", "expected TOML in UTF-8, and it cannot be read"),
 ]
 
