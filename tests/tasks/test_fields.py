@@ -13,6 +13,7 @@ BROKEN = [
     ("classes = 3", "classes is 3; expected a table"),
     ('[classes]\ncodes = "1,2"', "classes.codes is '1,2'; expected a list of whole numbers, or of lists of them"),
     ("[classes]\ncodes = [1, 2.5]", "classes.codes is .*expected a list of whole numbers"),
+    ("[classes]\nignored = [[0]]", "classes.ignored is .*expected a list of whole numbers"),
     ("[classes]\ncodes = [1, true]", "classes.codes is .*expected a list of whole numbers"),
     ('[classes]\nnames = "Wheat"', "classes.names is 'Wheat'; expected a list of texts"),
     ("[targets]\nnames = [3]", "targets.names is .*expected a list of texts"),
