@@ -106,3 +106,13 @@ def test_missing_numbers_do_not_count():
     assert spectral_jax.check_batch(batch(pixels=gaps), CFG) is None
     odd = dataclasses.replace(batch().sensors["S2"], pixels=LAND * 1e4, present=np.zeros(2, bool))
     assert spectral_jax.check_batch(spectral_jax.Batch({"S2": odd}), CFG) is None
+
+
+def test_a_range_of_the_sensor_does_not_hide_numbers_of_another_unit():
+    ranged = dataclasses.replace(SPEC, valid_range=(-0.1, 1.5))
+    cfg = dataclasses.replace(CFG, sensors=(SensorInput("S2", ranged),))
+    some_missing = LAND.copy()
+    some_missing[:, 0] = -9999.0  # out of range, so missing
+    spectral_jax.check_batch(batch(pixels=some_missing), cfg)
+    with pytest.raises(ValueError, match="pixels of S2: .* packed integers"):
+        spectral_jax.check_batch(batch(pixels=LAND * 1e4), cfg)
