@@ -111,11 +111,12 @@ def flags(values: np.ndarray, name: str, where: str) -> np.ndarray:
     return np.array([_FLAGS[word] for word in plain], bool).reshape(values.shape)
 
 
-def times(values: np.ndarray, where: str) -> np.ndarray:
+def times(values: np.ndarray, where: str, simulated: bool = False) -> np.ndarray:
     """The field `time` as datetime64[s], UTC; of ISO times, with or without an offset from UTC, or datetime64.
 
     Raises:
-      ValueError: one is no time, missing, in the future, or before ocean colour was seen from space.
+      ValueError: one is no time, missing, in the future (which simulated ones may be), or before ocean colour was seen from
+        space.
     """
     if values.dtype.kind == "M":
         out = values.astype("datetime64[s]")
@@ -126,7 +127,7 @@ def times(values: np.ndarray, where: str) -> np.ndarray:
     else:
         raise ValueError(f"{where}: {_RULE}: 'time' is of type {values.dtype}, whose unit and origin nobody knows.")
     latest = np.datetime64(datetime.datetime.now(datetime.UTC).replace(tzinfo=None)).astype("datetime64[s]")
-    wrong = ~((out >= _FIRST) & (out <= latest + np.timedelta64(1, "D")))
+    wrong = ~((out >= _FIRST) & (simulated | (out <= latest + np.timedelta64(1, "D"))))
     if wrong.any():
         row = int(np.argmax(wrong))
         raise ValueError(

@@ -207,7 +207,8 @@ def _checked(fields: dict[str, np.ndarray], file: Path) -> Matchups:
         "mc_now_censored": np.zeros(n, bool), "mc_ahead_censored": np.zeros(n, bool),
     }  # fmt: skip
     labels = {own: matchup_fields.label(fields[name], name, where) for name, own in _LABELS.items() if name in fields}
-    time = matchup_fields.times(fields["time"], where)
+    simulated = bool(matchup_fields.flags(np.asarray(fields.get("simulated", False)), "simulated", where).any())
+    time = matchup_fields.times(fields["time"], where, simulated)
     lat, lon = (
         matchup_fields.numbers(fields[name], name, where, -most, most) for name, most in (("lat", 90.0), ("lon", 180.0))
     )
@@ -216,12 +217,11 @@ def _checked(fields: dict[str, np.ndarray], file: Path) -> Matchups:
     check_unit(fields["rrs"], wavelength_nm, where)
     spec = SensorSpec.load("pace_oci_rrs_v3")
     plausible.check(rrs, np.isfinite(rrs), spec, f"{where}: field 'rrs'", advice="convert it to Rrs, NaN where missing")
-    simulated = matchup_fields.flags(np.asarray(fields.get("simulated", False)), "simulated", where)
     made = Matchups(
         rrs=rrs.astype(np.float32), wavelength_nm=wavelength_nm,
         station=matchup_fields.names(fields["station"], "station", where), time=time, lat=lat, lon=lon,
         granule=matchup_fields.names(fields["granule"], "granule", where) if "granule" in fields else np.full(n, "", "<U1"),
-        simulated=bool(simulated.any()), source=where, **(blank | labels),
+        simulated=simulated, source=where, **(blank | labels),
     )  # fmt: skip
     for name in sorted(_BY_ROW):
         shape = getattr(made, name).shape
