@@ -30,29 +30,32 @@ def judge(data: TaskData) -> None:
       ValueError: a target holds infinity or a fill value; the sentence tells sample, target and count.
     """
     names = data.task.targets
-    rows = [np.asarray(label, np.float32) for label in data.labels]
-    rows = [row.reshape(-1, len(names)) for row in rows if row.size and row.shape[-1:] == (len(names),)]
-    if len(rows) != len(data.labels):
+    labels = data.labels
+    # Samples of one size are looked at together, others one by one: [n P K].
+    blocks = [labels] if isinstance(labels, np.ndarray) else [np.asarray(label)[None] for label in labels]
+    if any(block.shape[-1:] != (len(names),) or not block.size for block in blocks):
         return
+    blocks = [block.astype(np.float32, copy=False).reshape(len(block), -1, len(names)) for block in blocks]
+    starts = np.cumsum([0, *(len(block) for block in blocks)])
     where = f"task {data.task.name}: target"
     fills = np.array(FILLS, np.float32)
     for k, name in enumerate(names):
-        endless = next((i for i, row in enumerate(rows) if np.isinf(row[:, k]).any()), None)
-        if endless is not None:
-            raise ValueError(
-                f"{where} {name!r} of sample {data.names[endless]} is infinite; write NaN where there is no number."
-            )
         low, high = np.inf, -np.inf
         found: dict[float, tuple[int, int]] = {}
-        for i, row in enumerate(rows):
-            column = row[:, k]
+        for start, block in zip(starts, blocks, strict=False):
+            column = block[..., k]
+            endless = np.isinf(column).any(axis=1)
+            if endless.any():
+                sample = data.names[start + int(endless.argmax())]
+                raise ValueError(f"{where} {name!r} of sample {sample} is infinite; write NaN where there is no number.")
             known = np.isin(column, fills)
             others = column[~known & np.isfinite(column)]
             if others.size:
                 low, high = min(low, float(others.min())), max(high, float(others.max()))
             for value in np.unique(column[known]) if known.any() else ():
-                count, first = found.get(float(value), (0, i))
-                found[float(value)] = (count + int((column == value).sum()), first)
+                there = column == value
+                count, first = found.get(float(value), (0, start + int(there.any(axis=1).argmax())))
+                found[float(value)] = (count + int(there.sum()), first)
         for value, (count, first) in found.items():
             apart = max(low - value, value - high)
             if low <= high and apart > 0 and (apart > high - low or value < 0 <= low):
