@@ -13,6 +13,30 @@ from spectral_jax.sentences import unknown
 
 TOKENIZERS = ("linear", "grouped", "wavelength")
 DTYPES = ("float32", "bfloat16")
+# Names of spectral/masks.py and spectral/indices.py, which stand after this module.
+MASKS = ("targeted", "random", "block")
+INDICES = (
+    "ss681",
+    "ci",
+    "ss665",
+    "ci_cyano",
+    "sicf",
+    "sipf",
+    "bair",
+    "mph",
+    "mci",
+    "ndci",
+    "chlorophyll_ndci",
+    "chlorophyll_gurlin",
+    "chlorophyll_gilerson",
+    "chlorophyll_moses",
+    "pc_schalles",
+    "pc_simis",
+    "pc_mishra09",
+    "pc_hunter",
+    "pc_mishra14",
+    "pci",
+)
 
 
 # Above the classes: their defaults are made, and so checked, while the module is read.
@@ -257,10 +281,14 @@ class SpecTM:
 
     def __post_init__(self):
         table = {
-            "shares": Range(0.0, 1.0, total=1.0), "regions_nm": Range(100.0, 1e6), "reconstruction": NOT_NEGATIVE,
+            "shares": POSITIVE, "regions_nm": Range(100.0, 1e6), "reconstruction": NOT_NEGATIVE,
             "index": NOT_NEGATIVE, "ahead": NOT_NEGATIVE, "hidden": COUNT,
         }  # fmt: skip
         ranges.check(self, "spectm.", table)
+        for field, known in (("masks", MASKS), ("indices", INDICES)):
+            for name in getattr(self, field):
+                if name not in known:
+                    raise unknown(f"spectm.{field}", field.removesuffix("s").replace("indice", "index"), name, known)
         low, high = self.regions_nm[::2], self.regions_nm[1::2]
         if any(not a < b for a, b in zip(low, high, strict=False)):
             raise ValueError(f"spectm.regions_nm: expected low below high in each pair, nm, got {self.regions_nm}.")

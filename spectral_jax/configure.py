@@ -53,6 +53,8 @@ def read(path: str, overrides: list[str] | tuple[str, ...] = (), kind: type = Co
       ValueError: an unknown name (with the closest ones), a wrong type, or a value that a check refuses.
     """
     file = Path(path)
+    if re.match(r"^[a-z_]+(\.[a-z_]+)+=", path):
+        raise ValueError(f"--config: {path} is no file; an override has the form {PREFIX}{path}, beside --config=FILE.")
     if not file.is_file():
         beside = sorted(p.name for p in file.parent.glob("*.py")) if file.parent.is_dir() else []
         near = closest(file.name, beside, 3)
@@ -190,7 +192,7 @@ def _parse(kind, text: str, where: str):
 
     options = typing.get_args(kind)
     if typing.get_origin(kind) in (types.UnionType, typing.Union):
-        if text.lower() == "none":
+        if text.strip().lower() in ("none", "null"):
             return None
         return _parse(next(k for k in options if k is not types.NoneType), text, where)
     if typing.get_origin(kind) is tuple:

@@ -11,6 +11,8 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
+LARGEST = 3.4e38  # of what float32 holds; NaN and infinity are above it
+
 
 @dataclasses.dataclass(frozen=True)
 class Range:
@@ -35,7 +37,7 @@ class Range:
     def __contains__(self, number: float) -> bool:
         over = number > self.low if self.above else number >= self.low
         under = number < self.high if self.below else number <= self.high
-        return math.isfinite(number) and over and under
+        return abs(number) <= LARGEST and over and under
 
     def text(self) -> str:
         """The range in words."""
@@ -53,7 +55,7 @@ ANY = Range()
 POSITIVE = Range(0.0, above=True)
 NOT_NEGATIVE = Range(0.0)
 COUNT = Range(1)
-SEED = Range(0, 2**32 - 1)  # what NumPy's and JAX's generators take
+SEED = Range(-(2**31), 2**32 - 1)  # of which the generators take 32 bits
 SHARE = Range(0.0, 1.0)
 
 

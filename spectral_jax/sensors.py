@@ -311,5 +311,7 @@ def _validate(spec: SensorSpec) -> None:
         fail("bad_intervals_nm removes every band.")
     for field in ("mean", "std"):
         value = getattr(spec, field)
+        if value and not np.isfinite(value).all() or (field == "std" and value and min(value) <= 0):
+            fail(f"{field} is {value}; expected finite numbers{', above 0' if field == 'std' else ''}.")
         if value and len(value) != len(spec.used):
             fail(f"{field} has {len(value)} numbers for {len(spec.used)} used bands.")

@@ -14,6 +14,7 @@ from spectral_jax.sentences import unknown
 SCHEDULES = ("constant", "cosine", "plateau", "multistep")
 # What some fields may be.
 KNOWN = {
+    "head": ("linear", "fcn", "upernet", "multitap"),
     "schedule": SCHEDULES,
     "regression_schedule": SCHEDULES,
     "monitor": ("loss", "metric"),

@@ -10,6 +10,7 @@ from spectral_jax.adapt.encoders.table import ENCODERS
 from spectral_jax.adapt.lines import Line
 from spectral_jax.adapt.protocols import TERRAMIND_STUDY, Protocol
 from spectral_jax.simulate.task import NAME as SIMULATED_TASK
+from spectral_jax.spectral.project import UNCOVERED
 
 SPLITS = ("block", "scene", "location", "published")
 
@@ -101,6 +102,8 @@ class Comparison:
 
     def __post_init__(self):
         ranges.check(self, "", {"seeds": ranges.COUNT, "maps": ranges.Range(0)})
+        if self.uncovered not in UNCOVERED:
+            raise ValueError(f"uncovered: expected one of {', '.join(UNCOVERED)}, got {self.uncovered!r}.")
         if not self.rows or len(set(self.rows)) < len(self.rows):
             raise ValueError(f"rows: expected at least one row, none twice, got {self.rows}.")
         self.lines()

@@ -12,6 +12,7 @@ from spectral_jax import config, configure
 from spectral_jax.adapt.settings import Comparison
 from spectral_jax.config import Config, spectralearth_sensors
 from spectral_jax.microcystin.settings import Microcystin
+from spectral_jax.spectral import indices, masks
 
 RUN = Config("mine", spectralearth_sensors(only=("ENMAP",)), model=config.model_size("tiny"))
 CONFIGS = (RUN, Comparison("mine"), Microcystin("mine"))
@@ -60,15 +61,29 @@ def test_every_field_of_numbers_has_a_range(cfg, name, kind):
         ("optim.lr=0", "optim.lr: expected above 0"),
         ("optim.warmup_steps=-1", "optim.warmup_steps: expected at least 0"),
         ("model.width=0", "model.width: expected at least 1"),
-        ("train.seed=-1", "train.seed: expected 0 to"),
+        ("train.seed=1e11", "train.seed: expected -"),
+        ("optim.lr=1e300", "optim.lr: expected above 0, got 1e.300"),
         ("train.steps=1.5", "train.steps: expected a whole number, got '1.5'"),
-        ("spectm.shares=0.5", "spectm.shares: expected 0 to 1, with a sum of 1"),
+        ("spectm.shares=0", "spectm.shares: expected above 0"),
         ("data.groups=a,a", "data.groups: expected names of groups, each once"),
     ],
 )
 def test_a_value_out_of_its_range_is_refused_with_field_value_and_range(override, sentence):
     with pytest.raises(ValueError, match=sentence):
         configure.override(RUN, f"--config.{override}")
+
+
+def test_names_of_masks_and_indices_are_those_that_there_are():
+    assert masks.KINDS == config.MASKS
+    assert tuple(indices.INDICES) == config.INDICES
+    for cfg, override, sentence in (
+        (RUN, "spectm.indices=cii", "spectm.indices: no index is called 'cii'; .*closest first: ci"),
+        (RUN, "spectm.masks=x", "spectm.masks: no mask is called 'x'"),
+        (Comparison("mine"), "uncovered=x", "uncovered: expected one of refuse"),
+        (Comparison("mine"), "protocol.head=x", "protocol.head: expected one of linear"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            configure.override(cfg, f"--config.{override}")
 
 
 def test_fractions_that_do_not_add_up_are_refused():
@@ -85,6 +100,7 @@ def test_fractions_that_do_not_add_up_are_refused():
         ("data.batch_size=1e2", "batch_size", 100),
         ("data.batch_size=1_000", "batch_size", 1000),
         ("data.lead_days=none", "lead_days", None),
+        ("data.lead_days=null", "lead_days", None),
     ],
 )
 def test_ways_of_writing_a_value_are_understood(override, field, value):
