@@ -86,7 +86,7 @@ class Protocol:
                 raise ValueError(f"protocol.{field}: expected one of {', '.join(known)}, got {getattr(self, field)!r}.")
         counts = ("epochs", "batch", "evaluate_every", "seeds", "regression_width", "head_width", "patience")
         table = dict.fromkeys(counts, COUNT) | {
-            "learning_rate": POSITIVE, "weight_decay": NOT_NEGATIVE, "dropout": Range(0.0, 1.0, below=True),
+            "learning_rate": NOT_NEGATIVE, "weight_decay": NOT_NEGATIVE, "dropout": Range(0.0, 1.0, below=True),
             "betas": Range(0.0, 1.0, below=True), "plateau_factor": Range(0.0, 1.0, above=True), "plateau_patience": Range(0),
             "milestones": Range(0.0, 1.0, rising=True), "milestone_factor": Range(0.0, 1.0, above=True),
             "label_fraction": Range(0.0, 1.0, above=True),
