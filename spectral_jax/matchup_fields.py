@@ -1,6 +1,7 @@
 """Fields of a match-up file as numbers, flags, times and names; what is none of them is named with file, field and row."""
 
 import datetime
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -19,7 +20,7 @@ _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no"
 # What NumPy and its zip reader raise over files that are cut off, damaged or of another kind.
 _UNREADABLE = (
     ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError, KeyError, NotImplementedError,
-    RuntimeError, OverflowError, MemoryError,
+    RuntimeError, OverflowError, MemoryError, SyntaxError, tokenize.TokenError,
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ code. (c) PANGAEA (arXiv 2412.04204; pangaea-bench of 2025-07-09). What no sourc
 import dataclasses
 
 from spectral_jax import ranges
-from spectral_jax.ranges import COUNT, NOT_NEGATIVE, POSITIVE, Range
+from spectral_jax.ranges import COUNT, NOT_NEGATIVE, Range
 from spectral_jax.sentences import unknown
 
 SCHEDULES = ("constant", "cosine", "plateau", "multistep")

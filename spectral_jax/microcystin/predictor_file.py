@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -25,7 +26,7 @@ FORMAT = 1
 # What NumPy, its zip reader and a missing or misplaced array raise.
 _UNREADABLE = (
     ValueError, KeyError, OSError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error, NotImplementedError,
-    RuntimeError,
+    RuntimeError, OverflowError, MemoryError, SyntaxError, tokenize.TokenError,
 )  # fmt: skip
 # A band of a new file stands for one of the model's this near, nm: a fifth of OCI's bandwidth.
 NEAR_NM = 1.0
