@@ -89,14 +89,12 @@ def parse_flags(argv: list[str]) -> list[str]:
 def override(cfg: Any, *texts: str) -> Any:
     """Applies all of `--config.a.b=value` together; each value is read as the type its field is annotated with.
 
-    Together, so that fields that are checked against each other can be changed in any order.
+    Together, so that fields that are checked against each other can be changed in any order; of one that is given twice the
+    last counts, as in commands generally.
     """
     changes: dict = {}
-    given: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.removeprefix(PREFIX).partition("=")
-        if given.setdefault(name, value) != value:
-            raise ValueError(f"{PREFIX}{name} is given twice, as {given[name]!r} and as {value!r}; give it once.")
         if not text.startswith(PREFIX) or not equals:
             raise ValueError(f"{text!r} is not an override; expected the form {PREFIX}optim.lr=3e-4.")
         _add(changes, cfg, name.split("."), value, name)

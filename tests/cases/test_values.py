@@ -123,9 +123,8 @@ def test_another_word_leads_to_the_field(override, sentence):
         configure.override(RUN, f"--config.{override}")
 
 
-def test_one_field_with_two_values_is_refused_with_both():
-    with pytest.raises(ValueError, match="--config.optim.lr is given twice, as '1e-3' and as '1e-4'"):
-        configure.override(RUN, "--config.optim.lr=1e-3", "--config.optim.lr=1e-4")
+def test_of_a_field_that_is_given_twice_the_last_value_counts():
+    assert configure.override(RUN, "--config.optim.lr=1e-3", "--config.optim.lr=1e-4").optim.lr == 1e-4
 
 
 @given(st.integers(0, len(FIELDS) - 1), st.one_of(st.floats(), st.integers(), st.text(max_size=8)), st.integers(1, 4))
