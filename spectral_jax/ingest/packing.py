@@ -92,7 +92,7 @@ def netcdf_fill(attributes: Mapping[str, Any], where: str, dtype: Any) -> tuple[
     kind = np.dtype(dtype)
     stated = numbers(attributes.get("_FillValue"), f"{where}: attribute _FillValue")
     default = NETCDF_FILLS.get(f"{kind.kind}{kind.itemsize}")
-    if default is None or any(math.isnan(x) or _holds(kind, x, True) or _holds(kind, x, False) for x in stated):
+    if default is None or any(_marks(kind, x) for x in stated):
         return ()
     return (default,)
 
@@ -221,6 +221,13 @@ def _holds(dtype: Any, number: float, unsigned: bool) -> bool:
         return True
     low, high = _limits(kind, unsigned)
     return math.isfinite(number) and number == int(number) and low <= number <= high
+
+
+def _marks(kind: np.dtype, number: float) -> bool:
+    """Whether a stated fill can be in an array of a type; NaN can only be among floats."""
+    if math.isnan(number):
+        return kind.kind == "f"
+    return _holds(kind, number, True) or _holds(kind, number, False)
 
 
 def _as_unsigned(number: float, dtype: Any) -> float:

@@ -47,6 +47,7 @@ def raw_with(number, at=(0, 0, 0)):
     [
         (FILL, {"_FillValue": np.float32(1e20)}),
         (FILL, {"_FillValue": None}),
+        (FILL, {"_FillValue": np.float32(np.nan)}),
         (FILL, {"_FillValue": None, "missing_value": np.array([-30000], np.int16)}),
         (-30000, {"_FillValue": None, "missing_value": np.array([-32767, -30000], np.int16)}),
         (-30000, {"_FillValue": np.array([-30000], np.int16)}),

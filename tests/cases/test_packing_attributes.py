@@ -111,6 +111,11 @@ def test_unsigned_numbers_and_their_fill():
     np.testing.assert_array_equal(good, [True, False, True])
 
 
+def test_a_fill_of_nan_marks_no_integer_so_the_default_holds():
+    attrs = {"scale_factor": 2e-6, "_FillValue": math.nan}
+    assert np.isnan(file.unpacked(Variable(np.array([-32767], np.int16), attrs), (slice(None),), "x.nc"))[0]
+
+
 def test_a_fill_of_64_bits_is_exact():
     raw = np.array([-9223372036854775806, -9223372036854775807], np.int64)
     assert list(packing.present(raw, packing.Packing(), packing.netcdf_fill({}, "x", np.int64))) == [False, True]
