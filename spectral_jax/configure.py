@@ -25,14 +25,17 @@ OTHER_WORDS = {
     "path": "store", "data_path": "store", "n_seeds": "seeds", "num_seeds": "seeds", "embed_dim": "width", "num_heads": "heads",
 }  # fmt: skip
 # What may differ between the run that saved and the run that continues without changing what is computed.
-FREE = ("train.log_every", "train.save_every", "train.keep", "train.fsdp", "train.path", "train.start_from", "data.store",
-        "data.workers", "data.prefetch", "data.cache_bytes", "probe.", "name")  # fmt: skip
+FREE = ("train.log_every", "train.save_every", "train.keep", "train.fsdp", "train.path", "train.start_from", "model.remat",
+        "data.store", "data.workers", "data.prefetch", "data.cache_bytes", "probe.", "name")  # fmt: skip
+# What files of earlier versions, which lack these fields, mean.
+BEFORE = {"Views": {"draw": "independent"}}
 # What a run may change on its way although what is computed from there on differs, and why. It is kept with its step.
 CHANGEABLE = {
     "optim.lr": "a run that diverged goes on slower",
     "optim.clip_norm": "a run that diverged goes on with its gradients limited",
     "optim.weight_decay": "it acts on each update alone, and the optimiser remembers nothing of it",
     "optim.warmup_steps": "a lower rate for the first steps after a change",
+    "views.draw": "the mean of the objective is the same",
     "train.steps": "a run that was too short goes on; its schedules are those of the new length",
 }
 
@@ -253,6 +256,7 @@ def _decode(kind, data, where: str):
         strangers = sorted(set(data) - set(hints))
         if strangers:
             raise unknown(where, f"field of {kind.__name__}", strangers[0], hints)
+        data = BEFORE.get(kind.__name__, {}) | data
         return kind(**{k: _decode(hints[k], v, f"{where}.{k}") for k, v in data.items()})
     if typing.get_origin(kind) is tuple:
         kinds = typing.get_args(kind)

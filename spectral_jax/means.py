@@ -29,5 +29,5 @@ def rows(batch: int, axis: Axis) -> jax.Array:
 
 
 def varying(value: jax.Array, axis: Axis) -> jax.Array:
-    """Marks a constant as differing between devices, which `lax.cond` inside `shard_map` asks of both its branches."""
+    """Marks what is the same on all devices as each device's own: its gradient is then this device's part, not the sum."""
     return value if axis is None else jax.lax.pcast(value, axis, to="varying")

@@ -117,7 +117,6 @@ def test_changed_names_the_fields_that_differ(cfg):
         (lambda: Views(local_scale=(0.5, 0.1)), "views.local_scale: expected 0 < low <= high <= 1"),
         (lambda: Views(global_views=0), "views.global_views: expected at least 1, got 0"),
         (lambda: Train(steps=0), "train.steps: expected at least 1, got 0"),
-        (lambda: Train(path="shard_map", fsdp=2), "'shard_map' splits only the batch"),
         (lambda: Config(name="x", sensors=()), "sensors must be at least one"),
         (lambda: SensorInput("LT", SensorSpec.load("landsat_st"), "wavelength"), "the wavelength tokenizer needs an optical"),
         (lambda: SensorInput("S2", SensorSpec.load("sentinel2a_l2a"), "grouped"), "needs token_edges_nm"),

@@ -2,7 +2,9 @@
 
 In the order in which they may import one another:
 
+  strata: which sensors the local views of a step may show
   views: global and local views of a batch: sensors shown, crops, augmentation
+  encode_views: all views of a batch to embeddings, every sensor through the same programs
   collapse: alarms: spread and effective rank of embeddings
   sigreg: embeddings towards an isotropic Gaussian
   jepa: every view's embedding agrees with the teacher's global centre

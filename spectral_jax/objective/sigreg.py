@@ -51,13 +51,23 @@ def epps_pulley(projected: jax.Array, weight: jax.Array, *, count: int = 17, t_m
     return samples * jnp.einsum("pt,t->p", error, knot_weight, precision="highest")
 
 
-def sigreg(z: jax.Array, weight: jax.Array, unit: jax.Array, *, count: int = 17, t_max: float = 3.0, axis: Axis = None):
-    """Mean statistic over directions and views.
+def sigreg(
+    z: jax.Array,
+    weight: jax.Array,
+    unit: jax.Array,
+    *,
+    views: jax.Array | None = None,
+    count: int = 17,
+    t_max: float = 3.0,
+    axis: Axis = None,
+):
+    """Mean statistic over directions, and over views as each counts.
 
     Args:
       z: [V B D], embeddings of V views.
       weight: [V B], which of them count.
       unit: [D P], unit directions, the same for all views.
+      views: [V], what each view counts; None: all alike.
       count: number of knots.
       t_max: last knot.
       axis: mesh axes of `shard_map`, or None.
@@ -66,4 +76,5 @@ def sigreg(z: jax.Array, weight: jax.Array, unit: jax.Array, *, count: int = 17,
     check(weight, "V B", "weight", sizes)
     projected = jnp.einsum("vbd,dp->vbp", z.astype(jnp.float32), unit, precision="highest")
     statistic = jax.vmap(lambda p, w: epps_pulley(p, w, count=count, t_max=t_max, axis=axis))(projected, weight)
-    return statistic.mean()
+    mean = statistic.mean(axis=-1)
+    return mean.mean() if views is None else (mean * views).sum() / views.sum()

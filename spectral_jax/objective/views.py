@@ -13,6 +13,7 @@ import numpy as np
 from einops import rearrange
 
 from spectral_jax.config import Config, Views
+from spectral_jax.objective.strata import draw_local, strata
 
 
 @jax.tree_util.register_dataclass
@@ -42,14 +43,18 @@ class Plan(typing.NamedTuple):
 
     Attributes:
       shown: [V S] bool, the sensors of each global view.
+      shown_sensors: [V M] int32, the same as positions, in order; M of S are shown.
       global_cuts: `Cut` of each global view, leaves [V ...].
       sensor: [L] int32, the one sensor of each local view.
+      local_weight: [L] float32, what each local view counts; see `strata`.
       local_cuts: `Cut` of each local view, leaves [L ...].
     """
 
     shown: jax.Array
+    shown_sensors: jax.Array
     global_cuts: Cut
     sensor: jax.Array
+    local_weight: jax.Array
     local_cuts: Cut
 
 
@@ -71,22 +76,21 @@ def draw_plan(key: jax.Array, keys: tuple[str, ...], rows: jax.Array, cfg: Confi
     views = cfg.views
     shown_key, sensor_key, global_key, local_key = jax.random.split(key, 4)
     # The sensors of the smallest draws are shown: a choice without replacement.
+    count = min(views.global_sensors, len(keys))
     draw = jax.random.uniform(shown_key, (views.global_views, len(keys)))
-    shown = (draw[:, :, None] > draw[:, None, :]).sum(axis=-1) < min(views.global_sensors, len(keys))
+    shown = (draw[:, :, None] > draw[:, None, :]).sum(axis=-1) < count
+    parts = strata(keys, cfg)
     allowed = np.array([cfg.sensor(k).local_views for k in keys])
-    if views.local_views and not allowed.any():
-        raise ValueError(
-            f"views: {views.local_views} local views are asked for, and none of the sensors {', '.join(keys)} may be shown in "
-            "one (radar and temperature never are); set views.local_views to 0 or add an optical sensor."
-        )
     candidates = shown.any(axis=0) & allowed
     # A config that shows few sensors in a global view may draw none that is allowed locally: then any allowed one will do.
     candidates = jnp.where(candidates.any(), candidates, jnp.asarray(allowed))
-    draw = jax.random.uniform(sensor_key, (views.local_views, len(keys)))
+    sensor, weight = draw_local(sensor_key, parts, candidates) if parts else (jnp.zeros(0, jnp.int32), jnp.zeros(0))
     return Plan(
         shown=shown,
+        shown_sensors=jnp.argsort(~shown, axis=-1, stable=True)[:, :count].astype(jnp.int32),
         global_cuts=_draw_cuts(global_key, views.global_views, views.global_scale, len(keys), rows, views, native=False),
-        sensor=jnp.argmax(jnp.where(candidates[None], draw, -1.0), axis=-1).astype(jnp.int32),
+        sensor=sensor,
+        local_weight=weight,
         local_cuts=_draw_cuts(
             local_key, views.local_views, views.local_scale, len(keys), rows, views, native=views.local_mode == "native"
         ),
@@ -118,12 +122,10 @@ def resized(pixels: jax.Array, valid: jax.Array, cut: Cut, sensor: int):
 def native(pixels: jax.Array, valid: jax.Array, cut: Cut, sensor: int, cfg: Config, token_px: int):
     """A view of one sensor, cut at its own pixel size: `views.native_tokens` tokens a side, aligned to tokens.
 
-    Args and returns are those of `resized`, with the smaller H and W, and the offset of the cut, int32 [2] tokens.
+    Args and returns are those of `resized`, with the smaller H and W; `native_offset` says where it starts.
     """
-    side = cfg.views.native_tokens
-    offset = jnp.round(cut.top_left * (cfg.model.grid - side)).astype(jnp.int32)
-    start = offset * token_px
-    size = side * token_px
+    start = native_offset(cut, cfg) * token_px
+    size = cfg.views.native_tokens * token_px
     zero = jnp.int32(0)
     pixels = jax.lax.dynamic_slice(pixels, (zero, start[0], start[1], zero), (pixels.shape[0], size, size, pixels.shape[3]))
     valid = jax.lax.dynamic_slice(valid, (zero, start[0], start[1]), (valid.shape[0], size, size))
@@ -132,7 +134,12 @@ def native(pixels: jax.Array, valid: jax.Array, cut: Cut, sensor: int, cfg: Conf
         valid = jnp.where(cut.flip[i], jnp.flip(valid, 1 + i), valid)
     blur = _blur(size, cut.blur[sensor], cut.blur_sigma_px[sensor])
     mixed, major = _mix(pixels, valid, blur, blur)
-    return *_radiometric(mixed, major, cut, sensor), offset
+    return _radiometric(mixed, major, cut, sensor)
+
+
+def native_offset(cut: Cut, cfg: Config) -> jax.Array:
+    """First token (row, column) in the full patch of a native view, int32 [2]; of V views [V 2]."""
+    return jnp.round(cut.top_left * (cfg.model.grid - cfg.views.native_tokens)).astype(jnp.int32)
 
 
 def _draw_cuts(key, count: int, scale: tuple[float, float], sensors: int, rows, views: Views, native: bool) -> Cut:

@@ -14,6 +14,7 @@ from jax.sharding import PartitionSpec as P
 
 from spectral_jax.batch import BATCH_AXES
 from spectral_jax.config import Config
+from spectral_jax.means import varying
 from spectral_jax.train import state, step
 
 COLUMNS = "columns"  # split the last axis over fsdp
@@ -138,19 +139,46 @@ def gathered(tree):
 def place_step(cfg: Config, mesh: Mesh):
     """`step.update` compiled for the mesh: `(state, batch, key) -> (state, metrics)`; the state given is consumed.
 
-    With `train.path` "jit" one global program is partitioned by the compiler. With "shard_map" each device runs its own program
-    on its share of the batch and adds up explicitly; both give the same state.
+    With `train.path` "shard_map" every device takes the gradient of its share of the batch by itself: a weight that is split
+    over `fsdp` is gathered once a step, and gradients are added up once, in float32, after everything else. With "jit" the
+    compiler decides what moves between devices, and when. Both give the same state.
     """
     whole = NamedSharding(mesh, P())
-    if cfg.train.path == "shard_map":
-        each = jax.shard_map(
-            partial(step.update, cfg=cfg, axis=BATCH_AXES), mesh=mesh, in_specs=(P(), P(BATCH_AXES), P()), out_specs=(P(), P())
-        )
-        return jax.jit(each, donate_argnums=0)
     shardings = jax.tree.map(lambda s: s.sharding, abstract_state(cfg, mesh))
+    spread = cfg.train.path == "shard_map" and mesh.devices.size > 1
+    gradient = _spread_gradient(mesh, jax.tree.map(lambda s: s.spec, shardings.params)) if spread else step.gradient
     return jax.jit(
-        partial(step.update, cfg=cfg),
+        partial(step.update, cfg=cfg, gradient=gradient),
         in_shardings=(shardings, batch_sharding(mesh), whole),
         out_shardings=(shardings, whole),
         donate_argnums=0,
     )
+
+
+def _spread_gradient(mesh: Mesh, specs):
+    """`step.gradient` of the global batch, each device's share by itself; parameters and gradients lie as `specs` says."""
+
+    def whole(leaf, spec, dtype):
+        """A parameter as all devices hold it, marked as each device's own, so that nothing is added up before the end."""
+        if not any(spec):
+            return varying(leaf, BATCH_AXES)
+        # Products of matrices take it in the dtype of the computation, so it travels in that.
+        gathered = jax.lax.all_gather(leaf.astype(dtype), "fsdp", axis=leaf.ndim - 1, tiled=True)
+        return varying(gathered.astype(leaf.dtype), ("data",))
+
+    def added(grad, spec):
+        if not any(spec):
+            return jax.lax.psum(grad, BATCH_AXES)
+        return jax.lax.psum(jax.lax.psum_scatter(grad, "fsdp", scatter_dimension=grad.ndim - 1, tiled=True), "data")
+
+    def gradient(params, teacher, batch, key, cfg):
+        def own(params, teacher, batch, key):
+            dtype = jax.numpy.dtype(cfg.model.dtype)
+            params, teacher = (jax.tree.map(partial(whole, dtype=dtype), tree, specs) for tree in (params, teacher))
+            metrics, grads = step.gradient(params, teacher, batch, key, cfg, BATCH_AXES)
+            return metrics, jax.tree.map(added, grads, specs)
+
+        run = jax.shard_map(own, mesh=mesh, in_specs=(specs, specs, P(BATCH_AXES), P()), out_specs=(P(), specs))
+        return run(params, teacher, batch, key)
+
+    return gradient

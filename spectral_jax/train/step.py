@@ -1,6 +1,7 @@
 """One update, written once for the global view; `train.partition` runs it on one device or on many."""
 
 import dataclasses
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -8,34 +9,55 @@ import optax
 
 from spectral_jax.batch import Batch, decode
 from spectral_jax.config import Config
-from spectral_jax.means import Axis, total
+from spectral_jax.means import Axis
 from spectral_jax.objective import joint
 from spectral_jax.train.state import State, ema_momentum, learning_rate, optimiser
 
 
-def update(state: State, batch: Batch, key: jax.Array, cfg: Config, axis: Axis = None) -> tuple[State, dict[str, jax.Array]]:
-    """Takes one gradient step and moves the teacher.
+def gradient(params: dict, teacher: dict, batch: Batch, key: jax.Array, cfg: Config, axis: Axis = None) -> tuple[dict, dict]:
+    """What one update needs of the objective: its metrics, and the gradient.
 
     Args:
-      state: before the step.
-      batch: B locations: all of them under `jit`, this device's share inside `shard_map`.
-      key: of the run; the step's own key is folded in here, so nothing random is carried in the state.
+      params: of the student.
+      teacher: of the teacher.
+      batch: B locations: all of them, or this device's share inside `shard_map`.
+      key: of the step.
       cfg: the run.
       axis: mesh axes of `shard_map`, or None.
 
     Returns:
-      The state after the step and float32 scalars, the same on every device.
+      float32 scalars over the global batch, and the gradient by parameter. Inside `shard_map`, of parameters that are marked as
+      varying over `axis`, it is this device's part of it: the loss adds over devices before it divides, so the parts are to be
+      added up, and not averaged.
+    """
+    (_, metrics), grads = jax.value_and_grad(joint.loss, has_aux=True)(params, teacher, batch, key, cfg, axis)
+    return metrics, grads
+
+
+def update(
+    state: State, batch: Batch, key: jax.Array, cfg: Config, gradient: Callable = gradient
+) -> tuple[State, dict[str, jax.Array]]:
+    """Takes one gradient step and moves the teacher, in the global view.
+
+    Args:
+      state: before the step.
+      batch: B locations.
+      key: of the run; the step's own key is folded in here, so nothing random is carried in the state.
+      cfg: the run.
+      gradient: what `gradient` is, for who spreads it over devices.
+
+    Returns:
+      The state after the step and float32 scalars.
     """
     step_key = jax.random.fold_in(key, state.step)
-    # The loss adds over devices before it divides, so its gradient is the global one: no mean of gradients follows.
-    (_, metrics), grads = jax.value_and_grad(joint.loss, has_aux=True)(state.params, state.teacher, batch, step_key, cfg, axis)
+    metrics, grads = gradient(state.params, state.teacher, batch, step_key, cfg)
     with jax.numpy_dtype_promotion("standard"):  # optax raises Python floats to integer powers
         updates, opt_state = optimiser(cfg).update(grads, state.opt_state, state.params)
         rate = learning_rate(cfg)(state.step)
     params = optax.apply_updates(state.params, updates)
     momentum = ema_momentum(state.step, cfg)
     teacher = jax.tree.map(lambda t, p: momentum * t + (1.0 - momentum) * p, state.teacher, params)
-    valid, pixels = (total(x, axis) for x in _valid_pixels(batch, cfg))
+    valid, pixels = _valid_pixels(batch, cfg)
     distance = optax.tree.norm(jax.tree.map(jnp.subtract, params, teacher))
     metrics |= {
         "grad_norm": optax.tree.norm(grads),

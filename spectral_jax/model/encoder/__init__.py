@@ -5,6 +5,7 @@ In the order in which they may import one another:
   tokenize: pixels to stage-1 tokens
   wavelength: convolution weights made from a band's centre and width
   hiera: Hiera's stages on tokens kept window by window
+  branch: one sensor's branch, and the local stages of many sensors in one program
   fuse: the sensors' tokens of a cell to one token
   projector: where the joint-embedding objective is measured
   spectral_heads: hidden bands, bio-optical indices, and the spectrum of a later date

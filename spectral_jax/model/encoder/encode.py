@@ -17,23 +17,13 @@ from flax import linen as nn
 from spectral_jax.batch import Batch, decode
 from spectral_jax.config import Config, SensorInput
 from spectral_jax.model import layers
+from spectral_jax.model.encoder import branch
+from spectral_jax.model.encoder.branch import BranchOutput, keep
 from spectral_jax.model.encoder.fuse import Fuse
 from spectral_jax.model.encoder.hiera import Stage, to_grid, to_windows
-from spectral_jax.model.encoder.tokenize import GroupedTokenizer, LinearTokenizer, token_px
-from spectral_jax.model.encoder.wavelength import WavelengthTokenizer
+from spectral_jax.model.encoder.tokenize import token_px
 from spectral_jax.sensors import SensorSpec
 from spectral_jax.shapes import LETTERS, check
-
-TOKENIZERS = {"linear": LinearTokenizer, "grouped": GroupedTokenizer, "wavelength": WavelengthTokenizer}
-
-
-class BranchOutput(NamedTuple):
-    """What one sensor's branch gives; tokens that saw no valid pixel are invalid and hold 0."""
-
-    stage1: jax.Array  # [B R Q D]
-    stage2: jax.Array  # [B R/2 Q/2 2D]
-    valid1: jax.Array  # bool [B R Q]
-    valid2: jax.Array  # bool [B R/2 Q/2]
 
 
 class Encoded(NamedTuple):
@@ -47,45 +37,6 @@ class Encoded(NamedTuple):
     pooled: jax.Array  # [B 4D], mean of the valid tokens, 0 where there are none
 
 
-class Branch(nn.Module):
-    """Tokenizer and local stages of one sensor."""
-
-    sensor: SensorInput
-    cfg: Config
-
-    @nn.compact
-    def __call__(self, pixels, valid, position):
-        """Pixels [B H W C], valid bool [B H W], position [R Q D] to `BranchOutput`."""
-        m, dtype = self.cfg.model, layers.dtype_of(self.cfg.model.dtype)
-        tokenizer = TOKENIZERS[self.sensor.tokenizer](self.sensor.spec, m, name="tokenize")
-        x, valid1 = tokenizer(pixels, valid)
-        rows, columns = x.shape[1:3]
-        x = to_windows(x + position.astype(dtype)[None], m.mask_unit)
-        mask = to_windows(valid1, m.mask_unit)
-        options = dict(mlp_ratio=m.mlp_ratio, dtype=dtype, remat=m.remat == "blocks")
-        one, mask = Stage(m.width, m.heads, m.depths[0], pool=False, name="stage1", **options)(x, mask)
-        two, mask = Stage(2 * m.width, 2 * m.heads, m.depths[1], pool=True, name="stage2", **options)(one, mask)
-        valid2 = to_grid(mask, rows // 2, columns // 2)
-        return BranchOutput(
-            _keep(to_grid(one, rows, columns), valid1),
-            _keep(to_grid(two, rows // 2, columns // 2), valid2),
-            valid1,
-            valid2,
-        )
-
-
-class Branches(nn.Module):
-    """All branches, each under its name; a call uses one."""
-
-    cfg: Config
-
-    @nn.compact
-    def __call__(self, sensor: SensorInput, pixels, valid, position):
-        """Runs the branch of `sensor`."""
-        branch = nn.remat(Branch) if self.cfg.model.remat == "branches" else Branch
-        return branch(sensor, self.cfg, name=sensor.branch)(pixels, valid, position)
-
-
 class Encoder(nn.Module):
     """The parts and their names. The functions below call its methods; nothing else needs to."""
 
@@ -95,8 +46,8 @@ class Encoder(nn.Module):
         """Makes the parts; their names are those of the attributes."""
         m, dtype = self.cfg.model, layers.dtype_of(self.cfg.model.dtype)
         self.position = self.param("position", layers.TRUNCATED, (m.grid, m.grid, m.width), jnp.float32)
-        self.branches = Branches(self.cfg)
-        self.fuse = Fuse(branch_names(self.cfg), m.fusion_width, m.fusion_heads, dtype)
+        self.branches = branch.Branches(self.cfg)
+        self.fuse = Fuse(branch.names(self.cfg), m.fusion_width, m.fusion_heads, dtype)
         options = dict(mlp_ratio=m.mlp_ratio, dtype=dtype, pool=True, whole=True, remat=m.remat == "blocks")
         self.stage3 = Stage(4 * m.width, 4 * m.heads, m.depths[2], **options)
         self.norm = layers.LayerNorm(dtype)
@@ -112,40 +63,39 @@ class Encoder(nn.Module):
         pixels = jnp.where(valid[..., None], pixels, jnp.zeros((), pixels.dtype))
         return self.branches(sensor, pixels, valid, position)
 
-    def shared(self, tokens, mask, branch) -> Encoded:
-        """See `encode_shared`; `branch` is int32 [M], numbers in `branch_names`."""
+    def fused(self, tokens, mask, number):
+        """Fusion of `encode_shared`: [B R Q D] and where it is valid; `number` is int32 [M], numbers in `branch.names`."""
         b, _, rows, columns, _ = tokens.shape
         tokens = jnp.where(mask[..., None], tokens, jnp.zeros((), tokens.dtype)).astype(self.fuse.dtype)
         x = jnp.moveaxis(tokens, 1, 3).reshape(b, rows * columns, *tokens.shape[1::3])  # B M R Q D -> B N M D
         slots = jnp.moveaxis(mask, 1, 3)
         valid = slots.any(axis=-1)
-        x = self.fuse(x, slots.reshape(b, rows * columns, -1), branch).reshape(b, rows, columns, -1)
-        fused = _keep(x, valid)
+        x = self.fuse(x, slots.reshape(b, rows * columns, -1), number).reshape(b, rows, columns, -1)
+        return keep(x, valid), valid
+
+    def finish(self, fused, valid) -> Encoded:
+        """What follows fusion in `encode_shared`: stage 3, LayerNorm and mean."""
+        b, rows, columns, _ = fused.shape
         side = self.cfg.model.mask_unit // 2
         x, valid = self.stage3(to_windows(fused, side), to_windows(valid, side))
         x, valid = (to_grid(y, rows // 2, columns // 2).reshape(b, -1, *y.shape[3:]) for y in (x, valid))
-        x = _keep(self.norm(x), valid)
+        x = keep(self.norm(x), valid)
         count = jnp.maximum(jnp.sum(valid, axis=1, dtype=jnp.float32), 1.0)
         return Encoded({}, {}, fused, x, valid, jnp.sum(x.astype(jnp.float32), axis=1) / count[:, None])
+
+    def shared(self, tokens, mask, number) -> Encoded:
+        """See `encode_shared`; `number` is int32 [M], numbers in `branch.names`."""
+        return self.finish(*self.fused(tokens, mask, number))
 
     def everything(self):
         """Touches every part once, on the smallest input: what `init_encoder` runs."""
         m = self.cfg.model
-        for name in branch_names(self.cfg):
+        for name in branch.names(self.cfg):
             sensor = next(s for s in self.cfg.sensors if s.branch == name)
             side = m.mask_unit * token_px(sensor.spec, m)
             pixels = jnp.zeros((1, side, side, len(sensor.spec.used)))
             out = self.branch(sensor, pixels, jnp.ones((1, side, side), bool), None)
         return self.shared(out.stage2[:, None], out.valid2[:, None], jnp.zeros(1, jnp.int32))
-
-
-def _keep(x, valid):
-    return jnp.where(valid[..., None], x, jnp.zeros((), x.dtype))
-
-
-def branch_names(cfg: Config) -> tuple[str, ...]:
-    """The branches of a config, in the order in which its sensors first name them."""
-    return tuple(dict.fromkeys(s.branch for s in cfg.sensors))
 
 
 def init_encoder(key: jax.Array, cfg: Config) -> dict:
@@ -226,10 +176,40 @@ def encode_shared(params: dict, tokens: jax.Array, mask: jax.Array, sensors: Seq
     else:
         position = np.array([cfg.sensors.index(cfg.sensor(key)) for key in sensors], np.int32)
     check(position, "M", "sensors", {"M": sizes["M"]})
-    names = branch_names(cfg)
-    branch = jnp.asarray([names.index(s.branch) for s in cfg.sensors], jnp.int32)[position]
-    encoded: Any = Encoder(cfg).apply({"params": params}, tokens, mask, branch, method="shared")
+    encoded: Any = Encoder(cfg).apply({"params": params}, tokens, mask, branch.numbers(cfg)[position], method="shared")
     return encoded
+
+
+def pooled_views(params: dict, parts: list[tuple], cfg: Config) -> tuple[jax.Array, jax.Array]:
+    """Views, one after another: fusion, stage 3, LayerNorm and mean.
+
+    Args:
+      params: the encoder's.
+      parts: views that show equally many sensors and have maps of one size together: stage-2 tokens [V M B R Q D], which count
+        [V M B R Q], and the sensors int32 [V M], positions in `cfg.sensors`, which may be traced.
+      cfg: the config.
+
+    Returns:
+      Pooled embeddings float32 [V B D] of all views of all parts, in order, and which hold anything, bool [V B].
+    """
+    encoder = Encoder(cfg)
+
+    def fuse(tokens, mask, sensors):
+        tokens, mask = (jnp.moveaxis(x, 0, 1) for x in (tokens, mask))
+        return encoder.apply({"params": params}, tokens, mask, branch.numbers(cfg)[sensors], method="fused")
+
+    def finish(fused, valid):
+        encoded: Any = encoder.apply({"params": params}, fused, valid, method="finish")
+        return encoded.pooled, encoded.valid.any(axis=-1)
+
+    again = cfg.model.remat == "branches"
+    fused = [branch.each(fuse, part, again) for part in parts]
+    by_size: dict[tuple, list] = {}
+    for x in fused:
+        by_size.setdefault(x[0].shape[1:], []).append(x)
+    out = [branch.each(finish, tuple(map(jnp.concatenate, zip(*same, strict=True))), again) for same in by_size.values()]
+    embedding, filled = map(jnp.concatenate, zip(*out, strict=True))
+    return embedding, filled
 
 
 def encode(params: dict, batch: Batch, cfg: Config) -> Encoded:

@@ -4,6 +4,9 @@ Convolutions are partial: invalid pixels count as 0 and a window's sum is scaled
 the window), so a token is estimated from what was seen. With every pixel valid this is the plain zero-padded convolution.
 """
 
+import math
+from functools import partial
+
 import einops
 import jax
 import jax.numpy as jnp
@@ -16,6 +19,11 @@ from spectral_jax.sensors import SensorSpec
 
 # torch's default, which the published tokenizer and fusion use; Hiera's blocks have 1e-6 (code of SpectralEarth-FM).
 EPS = 1e-5
+
+# Cells that go through the spectral transformer together: on a CPU what stays in its cache (measured at sizes tiny and small:
+# 128 to 512 alike, 2048 a third slower), elsewhere enough to fill the device.
+CELLS_CPU = 512
+CELLS = 8192
 
 
 def kernel_px(token_px: int) -> int:
@@ -157,21 +165,27 @@ class ReadSpectrum(nn.Module):
 
     Group embedding, pre-norm transformer blocks over the groups, LayerNorm, linear to the width of stage 1, a second group
     embedding, cross-attention of one learned query, LayerNorm (code of SpectralEarth-FM).
+
+    Cells go through it in shares of at most `CELLS`, which the backward pass computes again: of so many short sequences, to
+    write and read what every layer gave takes longer than to compute it again.
     """
 
     model: Model
+    at_once: bool = False  # all cells together, kept for the backward pass
 
     @nn.compact
     def __call__(self, x, has_bands: np.ndarray | None):
         """Maps x [B R Q G D], has_bands bool [G] or None (a group without bands is never looked at), to [B R Q width]."""
+        if not self.at_once and not self.is_initializing():
+            whole = ReadSpectrum(self.model, at_once=True, parent=None)
+            return _in_shares(partial(whole.apply, {"params": self.variables["params"]}), x, has_bands)
         m, (_, rows, _, groups, width) = self.model, x.shape
         dtype = dtype_of(m.dtype)
         x = einops.rearrange(x, "b r q g d -> b (r q) g d")
         mask = None if has_bands is None or np.all(has_bands) else jnp.asarray(has_bands)[None, None]
         x = x + self._groups("group", groups, width, dtype)
-        block = nn.remat(Block) if m.remat == "blocks" else Block
         for i in range(m.spectral_depth):
-            x = block(width, m.spectral_heads, m.mlp_ratio, dtype, eps=EPS, name=f"block{i}")(x, mask)
+            x = Block(width, m.spectral_heads, m.mlp_ratio, dtype, eps=EPS, name=f"block{i}")(x, mask)
         x = LayerNorm(dtype, EPS, name="norm")(x)
         x = Dense(m.width, dtype, name="widen")(x) + self._groups("group_wide", groups, m.width, dtype)
         x = LayerNorm(dtype, EPS, name="norm_out")(QueryPool(m.heads, dtype, name="pool")(x, mask))
@@ -179,6 +193,18 @@ class ReadSpectrum(nn.Module):
 
     def _groups(self, name, groups, width, dtype):
         return self.param(name, TRUNCATED, (groups, width), jnp.float32).astype(dtype)[None, None]
+
+
+def _in_shares(read, x, has_bands):
+    lead = x.shape[:3]
+    cells = math.prod(lead)
+    # Every cell count has a divisor of at least a window's cells, as sides are multiples of `model.mask_unit`.
+    most = CELLS_CPU if jax.default_backend() == "cpu" else CELLS
+    share = max(n for n in range(1, min(most, cells) + 1) if cells % n == 0)
+    x = x.reshape(cells // share, 1, 1, share, *x.shape[3:])
+    each = jax.checkpoint(lambda x: read(x, has_bands))
+    x = jax.lax.scan(lambda _, x: (None, each(x)), None, x)[1]
+    return x.reshape(*lead, x.shape[-1])
 
 
 def token_px(spec: SensorSpec, model: Model) -> int:

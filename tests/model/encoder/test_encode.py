@@ -34,16 +34,16 @@ def gradient(params, batch):
 
 
 @pytest.fixture(scope="module")
-def reference(gradient, cfg):
-    return gradient(cfg)
+def reference(gradient, small_config):
+    return gradient(small_config(remat="none"))
 
 
-# Two blocks of the tiny encoder's branch and one of its tokenizer, or the branch as a whole.
-@pytest.mark.parametrize(("remat", "pieces"), [("blocks", 3), ("branches", 1)])
+# The cells of its tokenizer always, and two blocks of the tiny encoder's branch, or the branch as a whole.
+@pytest.mark.parametrize(("remat", "pieces"), [("blocks", 3), ("branches", 3)])
 @pytest.mark.slow
 def test_computing_again_in_the_backward_pass_changes_no_gradient(small_config, gradient, reference, remat, pieces):
     jaxpr, grads = gradient(small_config(remat=remat))
-    assert (reference[0].count("prevent_cse="), jaxpr.count("prevent_cse=")) == (0, pieces)
+    assert (reference[0].count("prevent_cse="), jaxpr.count("prevent_cse=")) == (1, pieces)
     for ours, theirs in zip(jax.tree.leaves(grads), jax.tree.leaves(reference[1]), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5 * max(1.0, float(np.abs(theirs).max())))
 

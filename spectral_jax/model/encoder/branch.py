@@ -1,0 +1,161 @@
+"""One sensor's branch: its tokenizer, and the local stages, whose program is the same for all branches.
+
+Tokenizers differ, as sensors have other bands and pixels. Behind them every branch has tokens of one shape and weights of one
+shape, so `local_stages` runs any number of slots (a sensor in a view) through one program, each with its own branch's weights.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from spectral_jax.config import Config, SensorInput
+from spectral_jax.model.encoder.hiera import Stage, to_grid, to_windows
+from spectral_jax.model.encoder.tokenize import GroupedTokenizer, LinearTokenizer
+from spectral_jax.model.encoder.wavelength import WavelengthTokenizer
+from spectral_jax.model.layers import dtype_of
+
+TOKENIZERS = {"linear": LinearTokenizer, "grouped": GroupedTokenizer, "wavelength": WavelengthTokenizer}
+
+
+class BranchOutput(NamedTuple):
+    """What one sensor's branch gives; tokens that saw no valid pixel are invalid and hold 0."""
+
+    stage1: jax.Array  # [B R Q D]
+    stage2: jax.Array  # [B R/2 Q/2 2D]
+    valid1: jax.Array  # bool [B R Q]
+    valid2: jax.Array  # bool [B R/2 Q/2]
+
+
+class Branch(nn.Module):
+    """Tokenizer and local stages of one sensor."""
+
+    sensor: SensorInput
+    cfg: Config
+
+    def setup(self):
+        """Makes the parts; their names are those of the attributes."""
+        m = self.cfg.model
+        options = dict(mlp_ratio=m.mlp_ratio, dtype=dtype_of(m.dtype), remat=m.remat == "blocks")
+        self.tokenize = TOKENIZERS[self.sensor.tokenizer](self.sensor.spec, m)
+        self.stage1 = Stage(m.width, m.heads, m.depths[0], pool=False, **options)
+        self.stage2 = Stage(2 * m.width, 2 * m.heads, m.depths[1], pool=True, **options)
+
+    def tokens(self, pixels, valid):
+        """Pixels [B H W C], valid bool [B H W] to tokens [B R Q D] and their validity [B R Q]."""
+        pixels = jnp.where(valid[..., None], pixels, jnp.zeros((), pixels.dtype))
+        return self.tokenize(pixels, valid)
+
+    def stages(self, tokens, valid, position) -> BranchOutput:
+        """Tokens [B R Q D], valid bool [B R Q], position [R Q D] to `BranchOutput`."""
+        unit, (rows, columns) = self.cfg.model.mask_unit, tokens.shape[1:3]
+        x = to_windows(tokens + position.astype(tokens.dtype)[None], unit)
+        one, mask = self.stage1(x, to_windows(valid, unit))
+        two, mask = self.stage2(one, mask)
+        valid2 = to_grid(mask, rows // 2, columns // 2)
+        return BranchOutput(
+            keep(to_grid(one, rows, columns), valid), keep(to_grid(two, rows // 2, columns // 2), valid2), valid, valid2
+        )
+
+    def __call__(self, pixels, valid, position) -> BranchOutput:
+        """Pixels [B H W C], valid bool [B H W], position [R Q D] to `BranchOutput`."""
+        tokens, valid = self.tokens(pixels, valid)
+        return self.stages(tokens, valid, position)
+
+
+class Branches(nn.Module):
+    """All branches, each under its name; a call uses one."""
+
+    cfg: Config
+
+    @nn.compact
+    def __call__(self, sensor: SensorInput, pixels, valid, position):
+        """Runs the branch of `sensor`."""
+        branch = nn.remat(Branch) if self.cfg.model.remat == "branches" else Branch
+        return branch(sensor, self.cfg, name=sensor.branch)(pixels, valid, position)
+
+
+def keep(x: jax.Array, valid: jax.Array) -> jax.Array:
+    """Tokens [... D] with 0 where `valid` [...] is False."""
+    return jnp.where(valid[..., None], x, jnp.zeros((), x.dtype))
+
+
+def names(cfg: Config) -> tuple[str, ...]:
+    """The branches of a config, in the order in which its sensors first name them."""
+    return tuple(dict.fromkeys(s.branch for s in cfg.sensors))
+
+
+def numbers(cfg: Config) -> jax.Array:
+    """The branch of every sensor of a config, its number in `names`, int32 [S]."""
+    return jnp.asarray([names(cfg).index(s.branch) for s in cfg.sensors], jnp.int32)
+
+
+def view_tokens(params: dict, key: str, pixels: jax.Array, valid: jax.Array, cfg: Config) -> tuple[jax.Array, jax.Array]:
+    """The tokenizer of one sensor on several views, one after another: what a view needs then stays in the cache of a CPU.
+
+    Args:
+      params: the encoder's.
+      key: the sensor's key in `cfg`.
+      pixels: [V B H W C], normalised.
+      valid: bool [V B H W].
+      cfg: the config.
+
+    Returns:
+      Tokens [V B R Q D] without position, and their validity [V B R Q].
+    """
+    sensor = cfg.sensor(key)
+    own = {"tokenize": params["branches"][sensor.branch]["tokenize"]}
+
+    def one(pixels, valid):
+        out: Any = Branch(sensor, cfg).apply({"params": own}, pixels, valid, method="tokens")
+        return out
+
+    # What is long in a tokenizer is computed again anyway, in shares of its cells.
+    return each(one, (pixels, valid), again=False)
+
+
+def local_stages(params: dict, keys, tokens: jax.Array, valid: jax.Array, sensor, offset, cfg: Config):
+    """Position and the local stages of T slots, each with the weights of its own sensor's branch.
+
+    Args:
+      params: the encoder's.
+      keys: sensors whose branches may be needed.
+      tokens: [T B R Q D], of `view_tokens`.
+      valid: bool [T B R Q].
+      sensor: int32 [T], positions in `keys`; may be traced.
+      offset: int32 [T 2], row and column of a slot's first token in the full patch.
+      cfg: the config.
+
+    Returns:
+      Stage-2 tokens [T B R/2 Q/2 2D] and their validity [T B R/2 Q/2].
+    """
+    own = [cfg.sensor(key).branch for key in keys]
+    known = tuple(dict.fromkeys(own))
+    parts = [{s: params["branches"][name][s] for s in ("stage1", "stage2")} for name in known]
+    weights = jax.tree.map(lambda *leaves: jnp.stack(leaves), *parts)
+    number = jnp.asarray([known.index(name) for name in own], jnp.int32)[sensor]
+    module = Branch(cfg.sensors[0], cfg)  # the stages of all branches are alike
+
+    def one(tokens, valid, number, offset):
+        own = jax.tree.map(lambda leaf: leaf[number], weights)
+        out: Any = module.apply({"params": own}, tokens, valid, position_of(params, tokens, offset), method="stages")
+        return out.stage2, out.valid2
+
+    return each(one, (tokens, valid, number, offset), again=cfg.model.remat == "branches")
+
+
+def position_of(params: dict, tokens: jax.Array, offset) -> jax.Array:
+    """The position embedding [R Q D] of tokens [B R Q D] whose first stands at `offset`, int32 [2], of the full patch."""
+    zero = jnp.zeros((), offset.dtype)
+    return jax.lax.dynamic_slice(params["position"], (offset[0], offset[1], zero), tokens.shape[1:])
+
+
+def each(function, arrays, again: bool):
+    """The function of every first index of the arrays, one after another in one program.
+
+    With `again` the backward pass computes it again instead of keeping what it needs.
+    """
+    if again:
+        function = jax.checkpoint(function)
+    return jax.lax.scan(lambda _, one: (None, function(*one)), None, arrays)[1]

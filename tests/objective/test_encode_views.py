@@ -1,0 +1,95 @@
+"""All views through the same programs give what each view gives alone."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+from made import tiny_run
+
+from spectral_jax.batch import decode
+from spectral_jax.config import Views
+from spectral_jax.model.encoder import encode
+from spectral_jax.objective import encode_views, views
+from spectral_jax.train import state
+
+
+def config(footprint_m=240.0, **changes):
+    cfg = tiny_run.config(views=Views(**changes))
+    sensors = tuple(dataclasses.replace(s, local_views=s.key != "SAR") for s in cfg.sensors)
+    return dataclasses.replace(cfg, sensors=sensors, model=dataclasses.replace(cfg.model, footprint_m=footprint_m))
+
+
+def alone(params, decoded, plan, cfg):
+    """Each view by the public functions of the encoder, sensor by sensor."""
+    keys, found = tuple(decoded), []
+    for v in range(cfg.views.global_views):
+        cut = jax.tree.map(lambda leaf, v=v: leaf[v], plan.global_cuts)
+        shown = [k for i, k in enumerate(keys) if plan.shown[v, i]]
+        out = [encode.encode_branch(params, k, *views.resized(*decoded[k], cut, keys.index(k)), cfg) for k in shown]
+        found.append((shown, out))
+    for v in range(cfg.views.local_views):
+        cut, i = jax.tree.map(lambda leaf, v=v: leaf[v], plan.local_cuts), int(plan.sensor[v])
+        offset = None
+        if cfg.views.local_mode == "native":
+            pixels = views.native(*decoded[keys[i]], cut, i, cfg, cfg.token_px(keys[i]))
+            offset = views.native_offset(cut, cfg)
+        else:
+            pixels = views.resized(*decoded[keys[i]], cut, i)
+        found.append(([keys[i]], [encode.encode_branch(params, keys[i], *pixels, cfg, position_offset=offset)]))
+    pooled = []
+    for shown, out in found:
+        tokens, mask = (jax.numpy.stack([getattr(o, name) for o in out], axis=1) for name in ("stage2", "valid2"))
+        pooled.append(encode.encode_shared(params, tokens, mask, shown, cfg).pooled)
+    return np.stack(pooled)
+
+
+CASES = {
+    "all shown, a stratum each": dict(global_sensors=3, local_views=4),
+    "two of three shown": dict(global_sensors=2, local_views=4),
+    "one local view of either": dict(global_sensors=2, local_views=1),
+    "independent": dict(global_sensors=2, local_views=3, draw="independent"),
+    "native": dict(global_sensors=2, local_views=4, local_mode="native", native_tokens=4, footprint_m=480.0),
+    "no local views": dict(global_sensors=2, local_views=0),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_views_together_are_the_views_alone(case, rng):
+    cfg = config(**case)
+    params = state.init_params(jax.random.key(0), cfg)["encoder"]
+    batch = tiny_run.batch(cfg, rng, size=3)
+    decoded = {k: decode(d, cfg.sensor(k).spec) for k, d in batch.sensors.items()}
+    plan = views.draw_plan(jax.random.key(4), tuple(decoded), jax.numpy.arange(3), cfg)
+
+    def together(params):
+        seen = encode_views.make(decoded, plan, cfg)
+        return encode_views.pooled(params, seen, plan, cfg), encode_views.pooled_globals(params, seen, plan, cfg)
+
+    (found, filled), (globals_, _) = jax.jit(together)(params)
+    expected = alone(params, decoded, plan, cfg)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5 * np.abs(expected).max())
+    np.testing.assert_allclose(globals_, found[: cfg.views.global_views], rtol=0, atol=2e-5 * np.abs(expected).max())
+    # The last location has no radar, so a view of radar alone would be empty; there is none of those.
+    assert filled.all()
+
+
+@pytest.mark.slow
+def test_the_program_is_one_for_all_sensors_and_views():
+    """Attention of stage 1 stands once in the forward program, whatever the sensors and views; nothing chooses a branch."""
+    counts = []
+    for local_views in (2, 6):
+        cfg = config(global_sensors=3, local_views=local_views)
+        params = jax.eval_shape(lambda cfg=cfg: state.init_params(jax.random.key(0), cfg))["encoder"]
+        batch = tiny_run.batch(cfg, np.random.default_rng(0), size=2)
+
+        def run(params, cfg=cfg, batch=batch):
+            decoded = {k: decode(d, cfg.sensor(k).spec) for k, d in batch.sensors.items()}
+            plan = views.draw_plan(jax.random.key(4), tuple(decoded), jax.numpy.arange(2), cfg)
+            return encode_views.pooled(params, encode_views.make(decoded, plan, cfg), plan, cfg)
+
+        text = jax.jit(run).lower(params).as_text()
+        assert "stablehlo.case" not in text
+        counts.append(text.count("dot_general"))
+    assert counts[0] == counts[1]
