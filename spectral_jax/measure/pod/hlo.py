@@ -26,16 +26,34 @@ _OPERAND = re.compile(r"%([\w.-]+)")
 
 @dataclasses.dataclass(frozen=True)
 class Array:
-    """Type of an array: element type, shape, and whether it lies in fast memory on the chip instead of HBM."""
+    """Type of an array.
+
+    Attributes:
+      dtype: of the elements, as XLA writes it.
+      shape: sides.
+      on_chip: whether it lies in fast memory on the chip instead of HBM.
+      padded: sides as they lie in memory, filled up to whole tiles.
+    """
 
     dtype: str
     shape: tuple[int, ...]
     on_chip: bool = False
+    padded: tuple[int, ...] = ()
 
     @property
     def bytes(self) -> int:
-        """Bytes without padding of tiles."""
+        """Bytes without padding."""
         return math.ceil(math.prod(self.shape) * ITEM_BYTES.get(self.dtype, 0))
+
+    @property
+    def tiled_bytes(self) -> int:
+        """Bytes with padding."""
+        return math.ceil(math.prod(self.padded or self.shape) * ITEM_BYTES.get(self.dtype, 0))
+
+    @property
+    def hbm_bytes(self) -> int:
+        """Bytes in HBM, with padding: 0 of what lies on the chip."""
+        return 0 if self.on_chip else self.tiled_bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +65,7 @@ class Instruction:
       arrays: types of what it gives; several where it gives a tuple.
       opcode: such as "fusion".
       operands: names of what it takes.
-      rest: the text after the operands.
+      rest: the text after the operands; of a constant and a parameter from its value or number on.
       root: whether its result is the computation's.
     """
 
@@ -58,7 +76,7 @@ class Instruction:
     rest: str
     root: bool = False
 
-    @property
+    @functools.cached_property
     def called(self) -> list[str]:
         """Names of the computations that it calls; the end of an asynchronous operation calls none again."""
         if self.opcode in ("async-done", "async-update"):
@@ -172,7 +190,7 @@ def read(text: str) -> Program:
 def _instruction(named: re.Match, text: str) -> Instruction:
     kind, rest = _closed(text) if text.startswith("(") else text.split(" ", 1)
     opcode, _, rest = rest.strip().partition("(")
-    if opcode == "constant":
+    if opcode in ("constant", "parameter"):  # a number stands in the parentheses
         return Instruction(named[2], _arrays(kind), opcode, (), rest, bool(named[1]))
     operands, rest = _closed("(" + rest)
     return Instruction(named[2], _arrays(kind), opcode, tuple(_OPERAND.findall(operands)), rest, bool(named[1]))
@@ -182,8 +200,20 @@ def _arrays(text: str) -> tuple[Array, ...]:
     found = []
     for dtype, shape, layout in _ARRAY.findall(text):
         sides = tuple(int(side.lstrip("<=")) for side in shape.split(",") if side)
-        found.append(Array(dtype, sides, on_chip=re.search(r"S\([1-9]", layout) is not None))
+        found.append(Array(dtype, sides, re.search(r"S\([1-9]", layout) is not None, _padded(sides, layout)))
     return tuple(found)
+
+
+def _padded(sides: tuple[int, ...], layout: str) -> tuple[int, ...]:
+    """Sides filled up to the first tile of a layout such as `{2,1,0:T(8,128)(2,1)}`, fastest axis first."""
+    tile = re.match(r"\{([\d,]*):T\(([\d,]+)\)", layout)
+    if not tile:
+        return sides
+    padded = list(sides)
+    for axis, side in zip(tile[1].split(","), reversed(tile[2].split(",")), strict=False):
+        if axis:
+            padded[int(axis)] = -(-padded[int(axis)] // int(side)) * int(side)
+    return tuple(padded)
 
 
 def _closed(text: str) -> tuple[str, str]:
