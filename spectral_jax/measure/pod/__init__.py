@@ -12,5 +12,6 @@ In the order in which they may import one another:
   placeholder_flops: matrix operations of a training sample, roughly
   predict: seconds a step, what binds, cost of the run, weak scaling
   fit: what brings a program that does not fit into memory, and the largest batch that fits
-  report: all of it for the groups of a config, as a table and as JSON
+  report: all of it for the groups of a config
+  words: the report as text
 """

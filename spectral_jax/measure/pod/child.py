@@ -24,7 +24,8 @@ from spectral_jax.sentences import needs
 
 # No backend but the CPU's, no question to the metadata server of a cloud, no lock of the library, and nothing compiled before.
 ENVIRONMENT = {
-    "JAX_PLATFORMS": "cpu", "TPU_SKIP_MDS_QUERY": "1", "ALLOW_MULTIPLE_LIBTPU_LOAD": "1", "JAX_ENABLE_COMPILATION_CACHE": "false",
+    "JAX_PLATFORMS": "cpu", "TPU_SKIP_MDS_QUERY": "1", "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
+    "JAX_ENABLE_COMPILATION_CACHE": "false",
 }  # fmt: skip
 
 
@@ -79,7 +80,7 @@ def main(request: Path, answer: Path) -> None:
     more |= {"num_slices": asked["slices"]} if asked["slices"] > 1 else {}
     topology = topologies.get_topology_desc(platform="tpu", topology_name=asked["topology"], **more)
     # By number, as jax.devices() of such a slice lists them: hosts of 2 x 2 chips one after another.
-    devices = sorted(topology.devices, key=lambda device: device.id)
+    devices: list = sorted(topology.devices, key=lambda device: getattr(device, "id"))  # noqa: B009  # a type without attributes
     try:
         compiled = program.compile_step(configure.from_json(asked["config"]), asked["group"], devices)
     except ValueError as error:

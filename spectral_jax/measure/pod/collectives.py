@@ -1,8 +1,8 @@
 """What chips send one another in a step: every collective of a compiled program, with its bytes and how often it runs.
 
-    found = collectives.of(compiled.as_text())
-    assert not any(c.in_loop for c in found)
-    assert collectives.step_bytes(found, "all-gather") <= 1.2 * bytes_of_weights
+found = collectives.of(compiled.as_text())
+assert not any(c.in_loop for c in found)
+assert collectives.step_bytes(found, "all-gather") <= 1.2 * bytes_of_weights
 """
 
 import collections
@@ -55,7 +55,9 @@ class Collective:
         if self.group_size < 2:
             return 0.0
         share = (self.group_size - 1) / self.group_size
-        factor = {"all-reduce": 2 * share, "all-gather": share, "reduce-scatter": share, "all-to-all": share}.get(self.kind, 1.0)
+        factor = {"all-reduce": 2 * share, "all-gather": share, "reduce-scatter": share, "all-to-all": share}.get(
+            self.kind, 1.0
+        )
         return factor * self.step_bytes
 
 
