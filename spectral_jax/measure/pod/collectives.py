@@ -1,8 +1,7 @@
 """What chips send one another in a step: every collective of a compiled program, with its bytes and how often it runs.
 
-found = collectives.of(compiled.as_text())
-assert not any(c.in_loop for c in found)
-assert collectives.step_bytes(found, "all-gather") <= 1.2 * bytes_of_weights
+After `found = collectives.of(compiled.as_text())` a test says `assert not any(c.in_loop for c in found)`, or
+`assert collectives.step_bytes(found, "all-gather") <= 1.2 * bytes_of_weights`.
 """
 
 import collections

@@ -4,12 +4,12 @@ Three parts are computed from the program and the chip's data sheet:
 
 - arithmetic: model FLOPs of the chip's samples / peak, times 4/3 where `model.remat` computes the forward pass again;
 - memory: bytes moved between HBM and chip (`traffic`) / bandwidth. A Pallas kernel counts with its operands and results;
-- network: bytes that a chip sends by ring algorithms / bandwidth of its links, and between slices of its share of the data centre's
-  network.
+- network: bytes that a chip sends by ring algorithms / bandwidth of its links, and between slices of its share of the data
+  centre's network.
 
-`longest_s` is their sum: nothing overlaps. `shortest_s` is the greatest: everything overlaps. The prediction is the sum, as XLA for TPU
-runs one operation after another and an operation is bound by one of the three. In both the matrix units run at their peak whenever
-they run, which small products do not reach, so even the sum can be too short.
+`longest_s` is their sum: nothing overlaps. `shortest_s` is the greatest: everything overlaps. The prediction is the sum, as XLA
+for TPU runs one operation after another and an operation is bound by one of the three. In both the matrix units run at their peak
+whenever they run, which small products do not reach, so even the sum can be too short.
 """
 
 import dataclasses
@@ -80,8 +80,8 @@ def step(
 def collective_s(one: Collective, slices: Slices, fsdp: int) -> float:
     """Seconds of collectives on TPUs.
 
-    A group larger than `train.fsdp` spans all slices: devices of one slice stand together in the mesh, and fsdp is its inner axis.
-    It is reduced or gathered within the slices first, so that a chip sends its part alone between them.
+    A group larger than `train.fsdp` spans all slices: devices of one slice stand together in the mesh, and fsdp is its inner
+    axis. It is reduced or gathered within the slices first, so that a chip sends its part alone between them.
     """
     spans = slices.count if one.group_size > fsdp else 1
     within = max(1, one.group_size // spans)

@@ -1,8 +1,8 @@
 """Bytes that a compiled program moves between HBM and the chip in a step, counted from its text.
 
-XLA's own count, `cost_analysis()["bytes accessed"]`, takes the body of a loop once and arrays without the padding of tiles. This one
-takes every round of a loop, whole tiles, and leaves out what stays in fast memory on the chip. As there, an instruction reads its
-operands and writes its results once, and only the part of an array that is sliced or updated counts. A Pallas kernel counts
+XLA's own count, `cost_analysis()["bytes accessed"]`, takes the body of a loop once and arrays without the padding of tiles. This
+one takes every round of a loop, whole tiles, and leaves out what stays in fast memory on the chip. As there, an instruction reads
+its operands and writes its results once, and only the part of an array that is sliced or updated counts. A Pallas kernel counts
 with its operands and results, so what it reads again and again is missing.
 """
 
@@ -10,8 +10,8 @@ from spectral_jax.measure.pod.hlo import Instruction, Program
 
 # Instructions that move nothing themselves.
 _STILL = (
-    "parameter", "constant", "tuple", "get-tuple-element", "bitcast", "while", "conditional", "call", "after-all", "partition-id",
-    "replica-id", "iota", "async-start", "async-update", "opt-barrier", "domain",
+    "parameter", "constant", "tuple", "get-tuple-element", "bitcast", "while", "conditional", "call", "after-all",
+    "partition-id", "replica-id", "iota", "async-start", "async-update", "opt-barrier", "domain",
 )  # fmt: skip
 _STILL_CALLS = ("AllocateBuffer", "ConcatBitcast", "Sharding", "AssumeGatherIndicesInBound")
 _SLICES = ("dynamic-slice", "slice", "gather")

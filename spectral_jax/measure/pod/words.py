@@ -33,8 +33,9 @@ def _group_text(one: GroupReport) -> list[str]:
         f"({c.compile_cpu_s:.0f} CPU s), most host memory {c.host_bytes / GIB:.1f} GiB",
     ]
     if not one.fit.fits:
+        needs, missing = one.fit.hbm_bytes / GIB, one.fit.missing_bytes / GIB
         lines.append(
-            f"  does not fit: needs {one.fit.hbm_bytes / GIB:.2f} GiB a chip, {one.fit.missing_bytes / GIB:.2f} too many"
+            f"  does not fit: needs {needs:.2f} GiB a chip, {missing:.2f} more than there are; tried, each by compiling:"
         )
         lines += [f"    {_tried_text(tried)}" for tried in one.ways_in]
         return lines
@@ -46,9 +47,7 @@ def _group_text(one: GroupReport) -> list[str]:
         f"model TFLOP a sample: {one.flops_per_sample / 1e12:.3f}",
     ]
     if c.loops_unknown:
-        lines.append(
-            f"  {c.loops_unknown} computations stand in loops of unknown length and count once: the times are too short"
-        )
+        lines.append(f"  {c.loops_unknown} computations in loops of unknown length count once: the times are too short")
     if one.searched:
         lines.append("  batches tried: " + ", ".join(f"{n} {'fits' if good else 'does not'}" for n, good in one.searched))
     lines.append("  collectives a step      arrays, MB    sent by a chip, MB    how many    of them in loops")
@@ -60,7 +59,8 @@ def _group_text(one: GroupReport) -> list[str]:
                 f"{sum(x.count for x in same):>12d}{sum(x.count for x in same if x.in_loop):>20d}"
             )
     lines.append(
-        "  predicted                   chips     arithmetic, memory, network, ms   step, ms        samples/s   share of peak"
+        f"  {'predicted':<26s}{'chips':>7s}{'arithmetic, memory, network, ms':>35s}{'step, ms':>17s}{'samples/s':>12s}"
+        f"{'share of peak':>15s}"
     )
     assert one.step is not None  # it fits
     rows = [one.step, *(row for row in one.scaling if row != one.step), *one.gpus]
