@@ -22,7 +22,7 @@ SLICES = flags.DEFINE_integer("slices", 1, "How many such slices, joined by the 
 GROUP = flags.DEFINE_list(
     "group",
     None,
-    "Groups of the archive, or 'all': every sensor together; all groups with a sensor of the config if not given.",
+    "Groups of the archive, or 'all': every sensor together; each group with a sensor of the config if not given.",
 )
 BATCH_PER_CHIP = flags.DEFINE_integer("batch_per_chip", None, "Samples a chip, instead of data.batch_size over all chips.")
 SEARCH = flags.DEFINE_bool("search", False, "Look for the largest batch a chip that fits; compiles up to 8 programs a group.")

@@ -45,9 +45,10 @@ def sensors(cfg: Config, group: str) -> dict[str, tuple[int, ...]]:
     members = GROUPS.get(group, tuple(specs))
     held = {key: specs[key] for key in members if key in specs}
     if not held:
+        others = [name for name in known(cfg) if name != ALL]
         raise ValueError(
-            f"--group: {group} holds {', '.join(members)}, and the config has {', '.join(specs)}; take one of "
-            f"{', '.join(known(cfg))}, or {ALL} for every sensor of the config together."
+            f"--group: {group} holds {', '.join(members)}, and the config has {', '.join(specs)}; take {ALL}, every sensor of "
+            f"the config together{', or one of ' + ', '.join(others) if others else ''}."
         )
     return check_sensors(None, _Group(group, held), cfg)
 

@@ -54,10 +54,8 @@ class Collective:
         if self.group_size < 2:
             return 0.0
         share = (self.group_size - 1) / self.group_size
-        factor = {"all-reduce": 2 * share, "all-gather": share, "reduce-scatter": share, "all-to-all": share}.get(
-            self.kind, 1.0
-        )
-        return factor * self.step_bytes
+        factors = {"all-reduce": 2 * share, "all-gather": share, "reduce-scatter": share, "all-to-all": share}
+        return factors.get(self.kind, 1.0) * self.step_bytes
 
 
 def of(text: str) -> list[Collective]:

@@ -172,7 +172,8 @@ def read(text: str) -> Program:
       ValueError: the text is no compiled program.
     """
     computations: dict[str, tuple[Instruction, ...]] = {}
-    entry, current = "", []
+    entry = ""
+    current: list[Instruction] = []
     for line in text.splitlines():
         if header := _HEADER.match(line):
             current, name = [], header[2]

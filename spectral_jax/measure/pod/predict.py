@@ -8,8 +8,8 @@ Three parts are computed from the program and the chip's data sheet:
   centre's network.
 
 `longest_s` is their sum: nothing overlaps. `shortest_s` is the greatest: everything overlaps. The prediction is the sum, as XLA
-for TPU runs one operation after another and an operation is bound by one of the three. In both the matrix units run at their peak
-whenever they run, which small products do not reach, so even the sum can be too short.
+for TPU runs one operation after another and an operation is bound by one of the three. In both the matrix units run at their
+peak whenever they run, which small products do not reach, so even the sum can be too short.
 """
 
 import dataclasses

@@ -94,16 +94,16 @@ def compile_step(cfg: Config, group: str, devices: list) -> Compiled:
     before = _now()
     lowered = partition.place_step(cfg, mesh).lower(state, batch, key)
     traced = _now()
-    spent: dict[str, Any] = {"trace_wall_s": traced[0] - before[0], "trace_cpu_s": traced[1] - before[1]}
-    spent |= {"parameters": numbers, "gradient_bytes": 4 * numbers}
+    known: dict[str, Any] = {"trace_wall_s": traced[0] - before[0], "trace_cpu_s": traced[1] - before[1]}
+    known |= {"parameters": numbers, "gradient_bytes": 4 * numbers}
     try:
         compiled = lowered.compile()
     except jax.errors.JaxRuntimeError as error:
         sizes = too_large(str(error))
         if sizes is None:
             raise
-        return Compiled(False, *sizes, **spent, **_spent(traced))
-    spent |= _spent(traced)
+        return Compiled(False, *sizes, **known | _spent(traced))
+    known |= _spent(traced)
     memory, costs, text = compiled.memory_analysis(), compiled.cost_analysis(), compiled.as_text()
     program = hlo.read(text)
     needed = (
@@ -123,7 +123,7 @@ def compile_step(cfg: Config, group: str, devices: list) -> Compiled:
         hlo_lines=text.count("\n"),
         loops_unknown=sum(not runs.known for runs in program.runs.values()),
         collectives=tuple(collectives.of(text)),
-        **spent,
+        **known,
     )
 
 

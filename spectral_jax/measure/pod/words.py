@@ -72,7 +72,10 @@ def _row_text(row: Prediction) -> str:
     note = "" if row.compiled else "  not compiled"
     step = f"{1e3 * row.shortest_s:.1f}-{1e3 * row.longest_s:.1f}"
     share = f"{100 * row.peak_share:.0f}-{100 * row.most_peak_share:.0f} %"
-    return f"    {row.where:<24s}{row.chips:>7d}{parts:>35s}{step:>15s}{row.samples_per_s:>14,.0f}{share:>14s}  {row.binds} binds{note}"
+    return (
+        f"    {row.where:<24s}{row.chips:>7d}{parts:>35s}{step:>17s}{row.samples_per_s:>12,.0f}{share:>15s}  {row.binds} "
+        f"binds{note}"
+    )
 
 
 def _scaling_text(one: GroupReport) -> str:
