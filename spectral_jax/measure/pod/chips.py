@@ -23,6 +23,7 @@ class Chip:
       link_bandwidth_bytes_per_s: one direction: of one link of a TPU, of all NVLinks of a GPU together.
       network_bandwidth_bytes_per_s: of a chip's share of the data-centre network, one direction.
       links: of a TPU to its neighbours.
+      hop_s: from a TPU to its neighbour, however little is sent.
       torus_dimensions: of a TPU's network.
       wrap: sides that close to a ring: a number of chips, or "multiple of 4".
       topology_name: libtpu's name.
@@ -40,6 +41,7 @@ class Chip:
     link_bandwidth_bytes_per_s: float
     network_bandwidth_bytes_per_s: float
     links: int = 0
+    hop_s: float = 0.0
     torus_dimensions: int = 0
     wrap: str = ""
     topology_name: str = ""
@@ -86,11 +88,17 @@ class Slices:
         A whole slice uses all its axes. A smaller group is taken to lie along one axis, as groups of consecutive devices do,
         and not to close to a ring unless it is as long as a side that does. A side that closes is used in both directions.
         """
-        link = self.chip.link_bandwidth_bytes_per_s
-        if group_size >= self.chips_per_slice:
-            sides = [side for side in self.sides if side > 1]
-            return link * max(1, sum(2 if self.chip.rings(side) else 1 for side in sides))
-        return link * (2 if group_size in self.sides and self.chip.rings(group_size) else 1)
+        return self.chip.link_bandwidth_bytes_per_s * max(1, sum(2 if ring else 1 for _, ring in self._axes(group_size)))
+
+    def hops(self, group_size: int) -> int:
+        """Chips that a message passes at most on its way through such a group."""
+        return sum(side // 2 if ring else side - 1 for side, ring in self._axes(group_size))
+
+    def _axes(self, group_size: int) -> list[tuple[int, bool]]:
+        """Sides longer than one chip that a group spans, and whether each closes to a ring."""
+        whole = group_size >= self.chips_per_slice
+        sides = self.sides if whole else (group_size,)
+        return [(side, self.chip.rings(side) and (whole or side in self.sides)) for side in sides if side > 1]
 
 
 @functools.cache

@@ -172,7 +172,7 @@ def read(text: str) -> Program:
       ValueError: the text is no compiled program.
     """
     computations: dict[str, tuple[Instruction, ...]] = {}
-    entry = ""
+    entry, name = "", ""
     current: list[Instruction] = []
     for line in text.splitlines():
         if header := _HEADER.match(line):

@@ -5,7 +5,7 @@ Three parts are computed from the program and the chip's data sheet:
 - arithmetic: model FLOPs of the chip's samples / peak, times 4/3 where `model.remat` computes the forward pass again;
 - memory: bytes moved between HBM and chip (`traffic`) / bandwidth. A Pallas kernel counts with its operands and results;
 - network: bytes that a chip sends by ring algorithms / bandwidth of its links, and between slices of its share of the data
-  centre's network.
+  centre's network; and the time that a message takes from chip to chip, for each collective.
 
 `longest_s` is their sum: nothing overlaps. `shortest_s` is the greatest: everything overlaps. The prediction is the sum, as XLA
 for TPU runs one operation after another and an operation is bound by one of the three. In both the matrix units run at their
@@ -87,7 +87,8 @@ def collective_s(one: Collective, slices: Slices, fsdp: int) -> float:
     within = max(1, one.group_size // spans)
     inside = dataclasses.replace(one, group_size=within).sent_bytes / slices.send_bandwidth_bytes_per_s(within)
     across = dataclasses.replace(one, group_size=spans).sent_bytes / within / slices.chip.network_bandwidth_bytes_per_s
-    return inside + across
+    ways = 2 if one.kind == "all-reduce" else 1  # it reduces, and then gathers
+    return inside + across + ways * slices.hops(within) * slices.chip.hop_s * one.count * one.runs
 
 
 def scaled(compiled: Compiled, chips: int, others: int, fsdp: int) -> Compiled:

@@ -16,11 +16,9 @@ from spectral_jax.train import partition
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _SIZE = r"([\d.]+)([KMGT]?)"
-# Both sentences of XLA for TPU (libtpu 0.0.42.1).
-_TOO_LARGE = (
-    re.compile(rf"Used {_SIZE} of {_SIZE} hbm"),
-    re.compile(rf"memory required .*?\({_SIZE}\) exceeds available HBM \({_SIZE}\)", re.DOTALL),
-)
+# The two sentences of XLA for TPU (libtpu 0.0.42.1); the second counts temporaries without arguments.
+_USED = re.compile(rf"Used {_SIZE} of {_SIZE} hbm")
+_TEMPORARIES = re.compile(rf"memory required for HLO temporaries \({_SIZE}\) exceeds available HBM \({_SIZE}\)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,10 +97,10 @@ def compile_step(cfg: Config, group: str, devices: list) -> Compiled:
     try:
         compiled = lowered.compile()
     except jax.errors.JaxRuntimeError as error:
-        sizes = too_large(str(error))
+        sizes = too_large(str(error), held := _held((state, batch)))
         if sizes is None:
             raise
-        return Compiled(False, *sizes, **known | _spent(traced))
+        return Compiled(False, *sizes, argument_bytes=held, **known | _spent(traced))
     known |= _spent(traced)
     memory, costs, text = compiled.memory_analysis(), compiled.cost_analysis(), compiled.as_text()
     program = hlo.read(text)
@@ -127,12 +125,24 @@ def compile_step(cfg: Config, group: str, devices: list) -> Compiled:
     )
 
 
-def too_large(text: str) -> tuple[int, int] | None:
-    """Bytes that a program needs and bytes that there are, from XLA's message when it does not fit; None for others."""
-    for pattern in _TOO_LARGE:
-        if found := pattern.search(text):
-            return _bytes(found[1], found[2]), _bytes(found[3], found[4])
-    return None
+def too_large(text: str, argument_bytes: int) -> tuple[int, int] | None:
+    """Bytes that a program needs and bytes that there are, from XLA's message when it does not fit; None for others.
+
+    Args:
+      text: the message.
+      argument_bytes: of a chip, added where the message leaves them out.
+    """
+    found = _USED.search(text) or _TEMPORARIES.search(text)
+    if not found:
+        return None
+    more = argument_bytes if found.re is _TEMPORARIES else 0
+    return _bytes(found[1], found[2]) + more, _bytes(found[3], found[4])
+
+
+def _held(tree) -> int:
+    """Bytes of a chip's share of the leaves, without padding."""
+    leaves = jax.tree.leaves(tree)
+    return sum(math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize for leaf in leaves)
 
 
 def _bytes(number: str, unit: str) -> int:

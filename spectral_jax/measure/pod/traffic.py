@@ -1,9 +1,9 @@
 """Bytes that a compiled program moves between HBM and the chip in a step, counted from its text.
 
 XLA's own count, `cost_analysis()["bytes accessed"]`, takes the body of a loop once and arrays without the padding of tiles.
-This one takes every round of a loop, whole tiles, and leaves out what stays in fast memory on the chip. As there, an instruction
-reads its operands and writes its results once, and only the part of an array that is sliced or updated counts. A Pallas kernel
-counts with its operands and results, so what it reads again and again is missing.
+This one takes every round of a loop, whole tiles, and leaves out what stays in fast memory on the chip. As there, an
+instruction reads its operands and writes its results once, and only the part of an array that is sliced or updated counts. A
+Pallas kernel counts with its operands and results, so what it reads again and again is missing.
 """
 
 from spectral_jax.measure.pod.hlo import Instruction, Program

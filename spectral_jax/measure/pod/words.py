@@ -43,8 +43,8 @@ def _group_text(one: GroupReport) -> list[str]:
         f"  memory a chip, GiB: {c.hbm_bytes / GIB:.2f} of {(c.hbm_bytes - one.fit.missing_bytes) / GIB:.2f}: arguments "
         f"{c.argument_bytes / GIB:.2f}, temporaries {c.temporary_bytes / GIB:.2f}, results "
         f"{(c.output_bytes - c.alias_bytes) / GIB:.2f}, program {c.program_bytes / GIB:.3f}; {c.hlo_lines:,} lines of HLO",
-        f"  moved by a chip in a step, GB: {c.moved_bytes / 1e9:.2f} (XLA's count, loops once: {c.xla_moved_bytes / 1e9:.2f}); "
-        f"model TFLOP a sample: {one.flops_per_sample / 1e12:.3f}",
+        f"  moved by a chip in a step, GB: {c.moved_bytes / 1e9:.3g} (XLA's count, loops once: {c.xla_moved_bytes / 1e9:.3g}); "
+        f"model TFLOP a sample: {one.flops_per_sample / 1e12:.3g}",
     ]
     if c.loops_unknown:
         lines.append(f"  {c.loops_unknown} computations in loops of unknown length count once: the times are too short")
@@ -68,9 +68,9 @@ def _group_text(one: GroupReport) -> list[str]:
 
 
 def _row_text(row: Prediction) -> str:
-    parts = ", ".join(f"{1e3 * part:.1f}" for part in (row.arithmetic_s, row.memory_s, row.network_s))
+    parts = ", ".join(f"{1e3 * part:.3g}" for part in (row.arithmetic_s, row.memory_s, row.network_s))
     note = "" if row.compiled else "  not compiled"
-    step = f"{1e3 * row.shortest_s:.1f}-{1e3 * row.longest_s:.1f}"
+    step = f"{1e3 * row.shortest_s:.3g}-{1e3 * row.longest_s:.3g}"
     share = f"{100 * row.peak_share:.0f}-{100 * row.most_peak_share:.0f} %"
     return (
         f"    {row.where:<24s}{row.chips:>7d}{parts:>35s}{step:>17s}{row.samples_per_s:>12,.0f}{share:>15s}  {row.binds} "
