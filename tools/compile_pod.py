@@ -42,7 +42,7 @@ def job(overrides: list[str]) -> int:
     run = report.make(
         cfg, where, wanted, placeholder_flops.flops_per_sample, child.compile_step, lambda line: print(line, flush=True)
     )
-    text = words.text(run, PRICE.value)
+    text = words.text(run)
     print(text)
     if OUT.value:
         folder = Path(OUT.value)

@@ -57,7 +57,7 @@ def test_what_does_not_fit_ends_with_1(run, capsys):
     [
         (
             {"topology": "v5e16"},
-            "compile_pod: --topology: no slice of TPUs is called 'v5e16'; the names are, closest first: v5e:16x16",
+            "compile_pod: --topology: no slice of TPUs is called 'v5e16'; the names are, closest first: v5e:8x16, v5e:16x16",
         ),
         ({"group": ["pair"]}, "compile_pod: --group: no group is called 'pair'; the names are, closest first: "),
         ({"price": float("nan")}, "compile_pod: --price: expected dollars for an hour of one chip, 0 or more, got nan."),

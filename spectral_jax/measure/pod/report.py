@@ -84,6 +84,7 @@ class Run:
       groups: one report each.
       hours: of the run; None where a group does not fit.
       chip_hours: the same times chips.
+      price: of a chip-hour, dollars; None: not known.
       dollars: at the price; None where there is none.
     """
 
@@ -95,6 +96,7 @@ class Run:
     groups: tuple[GroupReport, ...]
     hours: float | None
     chip_hours: float | None
+    price: float | None
     dollars: float | None
 
 
@@ -134,7 +136,7 @@ def make(
         hours = samples * sum(seconds) / sum(weights) / 3600.0
     spent = None if hours is None else hours * where.chips
     dollars = None if spent is None or wanted.price is None else spent * wanted.price
-    return Run(cfg.name, where.name, where.count, where.chips, samples, reports, hours, spent, dollars)
+    return Run(cfg.name, where.name, where.count, where.chips, samples, reports, hours, spent, wanted.price, dollars)
 
 
 def _group(

@@ -8,7 +8,7 @@ from spectral_jax.measure.pod.report import GroupReport, Run
 GIB = 2**30
 
 
-def text(run: Run, price: float | None = None) -> str:
+def text(run: Run) -> str:
     """The report for people."""
     lines = [f"{run.config} on {run.slices} x {run.where}: {run.chips} chips. Predicted; nothing ran."]
     for one in run.groups:
@@ -17,7 +17,7 @@ def text(run: Run, price: float | None = None) -> str:
     if run.hours is None:
         lines.append("The run as a whole is not predicted: a group does not fit.")
     else:
-        cost = "" if run.dollars is None else f", {run.dollars:,.0f} dollars at {price:g} a chip-hour"
+        cost = "" if run.dollars is None else f", {run.dollars:,.0f} dollars at {run.price:g} a chip-hour"
         lines.append(
             f"Whole run, {run.samples:,} samples: {run.hours:,.1f} h, {run.chip_hours:,.0f} chip-hours{cost}. This counts the "
             "steps alone: no start, no checkpoints, no waiting for input."

@@ -54,8 +54,8 @@ def test_groups_are_those_that_hold_a_sensor():
         ),
         (
             tiny_run.config(), "emit_only",
-            "--group: emit_only holds EMIT, S2, LO, LT, S1, and the config has HSI, MSI, SAR; take all, every sensor of the config "
-            "together.",
+            "--group: emit_only holds EMIT, S2, LO, LT, S1, and the config has HSI, MSI, SAR; take all, every sensor of the "
+            "config together.",
         ),
         (
             dataclasses.replace(ARCHIVE, sensors=spectralearth_sensors(only=("DESIS",))), "enmap_only",

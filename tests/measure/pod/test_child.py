@@ -15,7 +15,10 @@ V5E = chips.slices("v5e:2x2")
 
 def test_without_libtpu_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "libtpu", None)
-    sentence = r"compiling for TPUs without one needs libtpu, and it is not installed; install the extra pod: pip install 'spectral-jax\[pod\]'."
+    sentence = (
+        "compiling for TPUs without one needs libtpu, and it is not installed; install the extra pod: "
+        r"pip install 'spectral-jax\[pod\]'."
+    )
     with pytest.raises(ImportError, match=sentence):
         child.compile_step(tiny_run.config(), "all", V5E)
 

@@ -60,7 +60,8 @@ def test_starts_and_ends_count_once():
         "%h = f32[16,8]{1,0} all-gather-done(%g)",
         "%r = f32[4,8]{1,0} all-reduce-start(%x), channel_id=2, replica_groups={{0,1,2,3}}, to_apply=%add",
         "%s = f32[4,8]{1,0} all-reduce-done(%r)",
-        "%p = (f32[4,8]{1,0}, f32[4,8]{1,0}, u32[], u32[]) collective-permute-start(%x), channel_id=3, source_target_pairs={{0,1}}",
+        "%p = (f32[4,8]{1,0}, f32[4,8]{1,0}, u32[], u32[]) collective-permute-start(%x), channel_id=3, "
+        "source_target_pairs={{0,1}}",
         "ROOT %q = f32[4,8]{1,0} collective-permute-done(%p)",
     )
     assert collectives.of(text) == [

@@ -4,6 +4,7 @@ import pytest
 
 from spectral_jax.measure.pod import hlo
 
+KNOWN = ', backend_config={"known_trip_count":{"n":"3"}}'
 NESTED = """HloModule jit_f, is_scheduled=true, num_partitions=8
 
 %add (a: f32[], b: f32[]) -> f32[] {
@@ -39,13 +40,13 @@ NESTED = """HloModule jit_f, is_scheduled=true, num_partitions=8
 
 ENTRY %main (x: (s32[], f32[8])) -> f32[8] {
   %x = (s32[], f32[8]{0}) parameter(0)
-  %while.2 = (s32[], f32[8]) while(%x), condition=%outer_condition, body=%outer_body, backend_config={"known_trip_count":{"n":"3"}}
+  %while.2 = (s32[], f32[8]) while(%x), condition=%outer_condition, body=%outer_bodyKNOWN
   %while.3 = (s32[], f32[8]) while(%while.2), condition=%outer_condition, body=%unread
   %tile = bf16[2,15,96]{2,1,0:T(8,128)(2,1)S(1)} custom-call(), custom_call_target="AllocateBuffer"
   %y = f32[8]{0} get-tuple-element(%while.3), index=1
   ROOT %choice = f32[8]{0} conditional(%y, %y, %y), branch_computations={%left, %left}
 }
-"""
+""".replace("KNOWN", KNOWN)
 
 
 def test_rounds_of_nested_loops_multiply():
@@ -58,7 +59,7 @@ def test_rounds_of_nested_loops_multiply():
 
 
 def test_a_loop_of_unknown_length_counts_once_and_says_so():
-    text = NESTED.replace(', backend_config={"known_trip_count":{"n":"3"}}', "")
+    text = NESTED.replace(KNOWN, "")
     runs = hlo.read(text).runs
     assert runs["outer_body"] == hlo.Runs(1, in_loop=True, known=False)
     assert runs["inner_body"] == hlo.Runs(5, in_loop=True, known=False)

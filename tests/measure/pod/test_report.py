@@ -12,7 +12,8 @@ from spectral_jax.measure.pod.report import Wanted
 
 GIB = 2**30
 ARCHIVE = Config(
-    "archive", spectralearth_sensors(only=("DESIS", "S1")), Model(footprint_m=240.0), Data(batch_size=32), train=Train(steps=1000)
+    "archive", spectralearth_sensors(only=("DESIS", "S1")), Model(footprint_m=240.0), Data(batch_size=32),
+    train=Train(steps=1000),
 )  # fmt: skip
 V5E = chips.slices("v5e:4x4")
 
@@ -68,7 +69,8 @@ def test_weak_scaling_is_carried_over_unless_it_is_compiled():
     run, asked, _ = make(wanted=Wanted(("triplet",)))
     rows = run.groups[0].scaling
     assert [(row.where, row.chips, row.compiled) for row in rows] == [
-        ("v5e:4x4", 16, True), ("v5e:4x8", 32, False), ("v5e:8x8", 64, False), ("v5e:8x16", 128, False), ("v5e:16x16", 256, False),
+        ("v5e:4x4", 16, True), ("v5e:4x8", 32, False), ("v5e:8x8", 64, False), ("v5e:8x16", 128, False),
+        ("v5e:16x16", 256, False),
     ]  # fmt: skip
     assert len(asked) == 1
     again, asked, _ = make(wanted=Wanted(("triplet",), scaling=True))

@@ -17,11 +17,11 @@ FITS = GroupReport(
     "triplet", ("ENMAP", "S1"), 2, 1e12, STEP, Tried("", True, 4 * GIB - V5E.chip.hbm_usable_bytes, 4 * GIB),
     step=predict.step(STEP, V5E, 2, 1e12, "none", 1), searched=((2, True), (4, False)),
 )  # fmt: skip
-RUN = Run("b", "v5e:4x4", 1, 16, 1000, (FITS,), 2.0, 32.0, 64.0)
+RUN = Run("b", "v5e:4x4", 1, 16, 1000, (FITS,), 2.0, 32.0, 2.0, 64.0)
 
 
 def test_a_step_that_fits_is_told_with_memory_collectives_and_time():
-    text = words.text(RUN, 2.0)
+    text = words.text(RUN)
     assert text.startswith("b on 1 x v5e:4x4: 16 chips. Predicted; nothing ran.")
     assert "compiled in 61 s (0 CPU s), most host memory 3.0 GiB" in text
     assert (
