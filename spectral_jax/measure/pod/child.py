@@ -86,14 +86,7 @@ def main(request: Path, answer: Path) -> None:
     except ValueError as error:
         answer.write_text(json.dumps({"refused": str(error)}))
         return
-    compiled = dataclasses.replace(compiled, host_bytes=_most_bytes())
     answer.write_text(json.dumps({"compiled": dataclasses.asdict(compiled)}))
-
-
-def _most_bytes() -> int:
-    """Most resident memory of this process; not of the one that started it, which `ru_maxrss` takes over."""
-    line = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("VmHWM:"))
-    return int(line.split()[1]) * 1024
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from spectral_jax.measure.pod import hlo
 
 KINDS = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute", "collective-broadcast")
+# How XLA for TPU marks what it sends to the same chip of other slices: which slices, and what for.
+_SLICES = re.compile(r'_xla_megascale_target="\{([\d,]+)\}.*?_xla_megascale_transfer_type="(\w+)"')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,11 +25,12 @@ class Collective:
       dtype: of the elements, as XLA writes it; several with "+" between.
       bytes: of the whole array, on one chip: what an all-gather gives, what a reduce-scatter takes, what the others take and
         give; of several operands the sum.
-      group_size: chips that take part in one.
+      group_size: chips that take part in one; slices, where it is between slices.
       count: how many such there are in the program.
       runs: how often each runs in a step; a loop whose length is not known counts once.
       in_loop: whether it stands in a loop's body.
       runs_known: whether the lengths of all loops around it are known.
+      between_slices: whether it goes over the data-centre network, chips of one place in each slice with one another.
     """
 
     kind: str
@@ -38,6 +41,7 @@ class Collective:
     runs: int = 1
     in_loop: bool = False
     runs_known: bool = True
+    between_slices: bool = False
 
     @property
     def step_bytes(self) -> int:
@@ -63,7 +67,8 @@ def of(text: str) -> list[Collective]:
 
     An asynchronous one is counted once, however many instructions start it, go along with it and end it; XLA for TPU writes
     the same operation, with one channel, in up to three fusions. An all-reduce of which each chip keeps a slice, in a fusion
-    that XLA calls all-reduce-scatter, is a reduce-scatter.
+    that XLA calls all-reduce-scatter, is a reduce-scatter. For several slices XLA parts a collective into collectives within
+    the slices and what each chip sends through its host to the other slices.
 
     Args:
       text: `compiled.as_text()`.
@@ -73,19 +78,21 @@ def of(text: str) -> list[Collective]:
     """
     program = hlo.read(text)
     runs, schedule = program.runs, _schedules(program)
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, str]] = set()
     counts: collections.Counter[Collective] = collections.Counter()
     for name, instructions in program.computations.items():
         if name not in runs:
             continue
         for instruction in instructions:
+            if instruction.opcode == "send" and (slices := _SLICES.search(instruction.rest)):
+                counts[_between_slices(instruction, slices, runs[name])] += 1
             kind = instruction.opcode.removesuffix("-start")
             if kind not in KINDS:
                 continue
             if channel := instruction.attribute("channel_id"):
-                if (schedule.get(name, name), channel) in seen:
+                if (schedule.get(name, name), kind, channel) in seen:
                     continue
-                seen.add((schedule.get(name, name), channel))
+                seen.add((schedule.get(name, name), kind, channel))
             if name.startswith("all-reduce-scatter"):
                 kind = "reduce-scatter"
             one = _collective(program, instruction, instructions, kind, runs[name])
@@ -96,8 +103,8 @@ def of(text: str) -> list[Collective]:
 
 
 def step_bytes(found: Iterable[Collective], kind: str) -> int:
-    """Bytes of the arrays of all collectives of a kind in one step."""
-    return sum(one.step_bytes for one in found if one.kind == kind)
+    """Bytes of the arrays of all collectives of a kind within slices in one step."""
+    return sum(one.step_bytes for one in found if one.kind == kind and not one.between_slices)
 
 
 def group_size(text: str, devices: int) -> int:
@@ -135,6 +142,15 @@ def _collective(program: hlo.Program, instruction: hlo.Instruction, around, kind
     return Collective(
         kind, dtype, size, group_size(instruction.rest, program.devices),
         runs=runs.count, in_loop=runs.in_loop, runs_known=runs.known,
+    )  # fmt: skip
+
+
+def _between_slices(send: hlo.Instruction, slices: re.Match, runs: hlo.Runs) -> Collective:
+    kind = slices[2].lower().replace("_", "-")
+    array = send.arrays[0]
+    return Collective(
+        kind if kind in KINDS else "collective-permute", array.dtype, array.bytes, len(slices[1].split(",")),
+        runs=runs.count, in_loop=runs.in_loop, runs_known=runs.known, between_slices=True,
     )  # fmt: skip
 
 

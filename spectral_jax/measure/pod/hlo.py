@@ -121,7 +121,10 @@ class Program:
 
     @functools.cached_property
     def runs(self) -> dict[str, Runs]:
-        """How often each computation runs in one step; those that never run are left out."""
+        """How often each computation runs in one step; those that never run are left out.
+
+        Which branch a conditional takes is not known here: each counts as if it were taken, which is too often.
+        """
         callers: dict[str, list[tuple[str, int | None, bool]]] = collections.defaultdict(list)
         for name, instructions in self.computations.items():
             for instruction in instructions:

@@ -57,7 +57,7 @@ class Prediction:
 
 
 def step(
-    compiled: Compiled, slices: Slices, batch_per_chip: int, flops_per_sample: float, remat: str, fsdp: int, exact: bool = True
+    compiled: Compiled, slices: Slices, batch_per_chip: int, flops_per_sample: float, remat: str, exact: bool = True
 ) -> Prediction:
     """The step of a compiled program on TPUs.
 
@@ -67,28 +67,21 @@ def step(
       batch_per_chip: samples.
       flops_per_sample: model FLOPs, forward and backward.
       remat: `model.remat` of the run.
-      fsdp: `train.fsdp` of the run.
       exact: whether the program was compiled for these slices.
     """
-    network = sum(collective_s(one, slices, fsdp) for one in compiled.collectives)
+    network = sum(collective_s(one, slices) for one in compiled.collectives)
     memory = compiled.moved_bytes / slices.chip.hbm_bandwidth_bytes_per_s
-    return _put_together(
-        slices.name, slices.chips, slices.chip, batch_per_chip, flops_per_sample, remat, memory, network, exact
-    )
+    where = slices.name if slices.count == 1 else f"{slices.count} x {slices.name}"
+    return _put_together(where, slices.chips, slices.chip, batch_per_chip, flops_per_sample, remat, memory, network, exact)
 
 
-def collective_s(one: Collective, slices: Slices, fsdp: int) -> float:
-    """Seconds of collectives on TPUs.
-
-    A group larger than `train.fsdp` spans all slices: devices of one slice stand together in the mesh, and fsdp is its inner
-    axis. It is reduced or gathered within the slices first, so that a chip sends its part alone between them.
-    """
-    spans = slices.count if one.group_size > fsdp else 1
-    within = max(1, one.group_size // spans)
-    inside = dataclasses.replace(one, group_size=within).sent_bytes / slices.send_bandwidth_bytes_per_s(within)
-    across = dataclasses.replace(one, group_size=spans).sent_bytes / within / slices.chip.network_bandwidth_bytes_per_s
+def collective_s(one: Collective, slices: Slices) -> float:
+    """Seconds of collectives on TPUs: of bytes over links and of hops, or of bytes over the network between slices."""
+    if one.between_slices:
+        return one.sent_bytes / slices.chip.network_bandwidth_bytes_per_s
     ways = 2 if one.kind == "all-reduce" else 1  # it reduces, and then gathers
-    return inside + across + ways * slices.hops(within) * slices.chip.hop_s * one.count * one.runs
+    hops_s = ways * slices.hops(one.group_size) * slices.chip.hop_s * one.count * one.runs
+    return one.sent_bytes / slices.send_bandwidth_bytes_per_s(one.group_size) + hops_s
 
 
 def scaled(compiled: Compiled, chips: int, others: int, fsdp: int) -> Compiled:

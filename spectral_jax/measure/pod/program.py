@@ -46,7 +46,7 @@ class Compiled:
       trace_cpu_s: the same, processor seconds.
       compile_wall_s: to compile it.
       compile_cpu_s: the same, processor seconds.
-      host_bytes: most memory that the compiling process had; 0 until `child` has measured it.
+      host_bytes: most memory that this process had till then; of the compiler alone only in a process of its own (`child`).
     """
 
     fits: bool
@@ -154,6 +154,9 @@ def _now() -> tuple[float, float]:
     return time.monotonic(), used.ru_utime + used.ru_stime
 
 
-def _spent(since: tuple[float, float]) -> dict[str, float]:
+def _spent(since: tuple[float, float]) -> dict[str, Any]:
     wall, cpu = _now()
-    return {"compile_wall_s": wall - since[0], "compile_cpu_s": cpu - since[1]}
+    # From /proc, so on Linux only, as libtpu is; `ru_maxrss` would begin with the memory of the process that started this one.
+    with open("/proc/self/status") as file:
+        most = next(x for x in file if x.startswith("VmHWM:"))
+    return {"compile_wall_s": wall - since[0], "compile_cpu_s": cpu - since[1], "host_bytes": int(most.split()[1]) * 1024}

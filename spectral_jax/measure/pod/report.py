@@ -11,6 +11,7 @@ from spectral_jax.measure.pod.fit import Tried
 from spectral_jax.measure.pod.predict import Prediction
 from spectral_jax.measure.pod.program import Compiled
 from spectral_jax.simulate.scenes.groups import GROUP_LOCATIONS
+from spectral_jax.train import partition
 
 Compile = Callable[[Config, str, Slices], Compiled]
 
@@ -126,6 +127,8 @@ def make(
         return compile_step(changed, group, slice_)
 
     sized = cfg if wanted.batch_per_chip is None else fit.with_batch(cfg, wanted.batch_per_chip, where.chips)
+    if sized.data.batch_size % where.chips or where.chips % cfg.train.fsdp:
+        partition.make_mesh(sized, [None] * where.chips)  # raises, with the sentence that the run itself would end with
     reports = tuple(_group(sized, where, group, keys[group], wanted, flops(sized, keys[group]), told) for group in chosen)
     samples = cfg.train.steps * cfg.data.batch_size
     hours = None
@@ -149,9 +152,6 @@ def _group(
             programs[batch] = compile_step(fit.with_batch(cfg, batch, where.chips), group, where)
         return programs[batch]
 
-    if cfg.data.batch_size % where.chips:
-        first = compile_step(cfg, group, where)  # whose sentence tells the nearest batch that divides
-        programs[cfg.data.batch_size // where.chips] = first
     batch = cfg.data.batch_size // where.chips
     searched: list[tuple[int, bool]] = []
     if wanted.search:
@@ -165,7 +165,7 @@ def _group(
         tried = fit.ways_in(cfg, where.chips, usable, lambda changed: compile_step(changed, group, where))
         return dataclasses.replace(report, ways_in=tuple(tried))
     remat, fsdp = cfg.model.remat, cfg.train.fsdp
-    predicted = predict.step(found, where, batch, flops, remat, fsdp)
+    predicted = predict.step(found, where, batch, flops, remat)
     scaling = []
     for shape in where.chip.topologies:
         other = slices(f"{where.chip.name}:{shape}")
@@ -178,6 +178,6 @@ def _group(
             there = compile_step(fit.with_batch(cfg, batch, other.chips), group, other)
         else:
             there = predict.scaled(found, where.chips, other.chips, fsdp)
-        scaling.append(predict.step(there, other, batch, flops, remat, fsdp, exact=wanted.scaling))
+        scaling.append(predict.step(there, other, batch, flops, remat, exact=wanted.scaling))
     gpus = [predict.on_gpus(found, load(name), where.chips, batch, flops, remat) for name in names("gpu")]
     return dataclasses.replace(report, step=predicted, scaling=tuple(scaling), gpus=tuple(gpus))

@@ -1,5 +1,7 @@
 """The report as text, for people."""
 
+import itertools
+
 from spectral_jax.measure.pod import collectives
 from spectral_jax.measure.pod.fit import Tried
 from spectral_jax.measure.pod.predict import Prediction
@@ -51,12 +53,13 @@ def _group_text(one: GroupReport) -> list[str]:
     if one.searched:
         lines.append("  batches tried: " + ", ".join(f"{n} {'fits' if good else 'does not'}" for n, good in one.searched))
     lines.append("  collectives a step      arrays, MB    sent by a chip, MB    how many    of them in loops")
-    for kind in collectives.KINDS:
-        same = [x for x in c.collectives if x.kind == kind]
+    for kind, between in itertools.product(collectives.KINDS, (False, True)):
+        same = [x for x in c.collectives if x.kind == kind and x.between_slices == between]
         if same:
             lines.append(
-                f"    {kind:<20s}{sum(x.step_bytes for x in same) / 1e6:>12.2f}{sum(x.sent_bytes for x in same) / 1e6:>22.2f}"
-                f"{sum(x.count for x in same):>12d}{sum(x.count for x in same if x.in_loop):>20d}"
+                f"    {kind + between * ', slices':<20s}{sum(x.step_bytes for x in same) / 1e6:>12.2f}"
+                f"{sum(x.sent_bytes for x in same) / 1e6:>22.2f}{sum(x.count for x in same):>12d}"
+                f"{sum(x.count for x in same if x.in_loop):>20d}"
             )
     lines.append(
         f"  {'predicted':<26s}{'chips':>7s}{'arithmetic, memory, network, ms':>35s}{'step, ms':>17s}{'samples/s':>12s}"

@@ -70,6 +70,25 @@ def test_starts_and_ends_count_once():
     ]  # fmt: skip
 
 
+def test_what_goes_between_slices_is_told_apart():
+    marks = (
+        'frontend_attributes={_xla_host_transfer_handler_name="xla_megascale_runtime",_xla_megascale_target="{1,2,3}x{0:15}",'
+        '_xla_megascale_transfer_type="ALL_REDUCE"}'
+    )
+    text = entry(
+        "%x = bf16[64,8]{1,0} parameter(0)",
+        "%t = token[] after-all()",
+        f"%s = (bf16[64,8]{{1,0}}, u32[], token[]) send(%x, %t), channel_id=2, is_host_transfer=true, {marks}",
+        "%d = token[] send-done(%s), channel_id=2, is_host_transfer=true",
+        "ROOT %r = bf16[64,8]{1,0} all-reduce(%x), channel_id=2, replica_groups={{0,1}}, to_apply=%add",
+    )
+    found = collectives.of(text)
+    across, within = Collective("all-reduce", "bf16", 1024, 3, between_slices=True), Collective("all-reduce", "bf16", 1024, 2)
+    assert sorted(found, key=lambda one: one.group_size) == [within, across]
+    assert across.sent_bytes == 2 * 2 / 3 * 1024
+    assert collectives.step_bytes(found, "all-reduce") == 1024
+
+
 TPU = (
     HEAD
     + """%begin (p.1: bf16[4,8]) -> (bf16[4,8], bf16[16,8]) {

@@ -12,7 +12,7 @@ STEP = Compiled(True, 10 * 2**30, moved_bytes=int(81.9e9), gradient_bytes=624_00
 
 
 def test_the_parts_of_a_step_by_hand():
-    found = predict.step(STEP, V5E, 4, 3.5e12, "none", fsdp=1)
+    found = predict.step(STEP, V5E, 4, 3.5e12, "none")
     assert found.arithmetic_s == pytest.approx(4 * 3.5e12 / 197e12)
     assert found.memory_s == pytest.approx(0.1)
     # Twice 255 / 256 of the gradients over two rings of two directions, and there and back through 8 + 8 chips.
@@ -26,18 +26,17 @@ def test_the_parts_of_a_step_by_hand():
 
 
 def test_what_is_computed_again_takes_time_and_is_no_use():
-    plain, again = (predict.step(STEP, V5E, 4, 3.5e12, remat, fsdp=1) for remat in ("none", "blocks"))
+    plain, again = (predict.step(STEP, V5E, 4, 3.5e12, remat) for remat in ("none", "blocks"))
     assert again.arithmetic_s == pytest.approx(plain.arithmetic_s * 4 / 3)
     assert again.peak_share < plain.peak_share
 
 
-def test_two_slices_send_their_part_alone_over_the_network():
+def test_parts_of_a_slice_have_a_line_of_links_and_slices_the_network():
     pair = chips.slices("v5e:16x16", 2)
-    one = dataclasses.replace(GRADIENTS, group_size=512)
-    within = 2 * 255 / 256 * 624e6 / 200e9 + 2 * 16e-6
-    assert predict.collective_s(one, pair, fsdp=1) == pytest.approx(within + 2 * 1 / 2 * 624e6 / 256 / 3.125e9)
-    inner = dataclasses.replace(GRADIENTS, kind="all-gather", group_size=8)
-    assert predict.collective_s(inner, pair, fsdp=8) == pytest.approx(7 / 8 * 624e6 / 50e9 + 7e-6)
+    inner = dataclasses.replace(GRADIENTS, kind="all-gather", group_size=8, count=3)
+    assert predict.collective_s(inner, pair) == pytest.approx(3 * (7 / 8 * 624e6 / 50e9 + 7e-6))
+    across = Collective("all-reduce", "f32", 624_000_000 // 256, 2, between_slices=True)
+    assert predict.collective_s(across, pair) == pytest.approx(2 * 1 / 2 * (624_000_000 // 256) / 3.125e9)
 
 
 def test_weak_scaling_lets_the_groups_of_the_batch_grow_alone():

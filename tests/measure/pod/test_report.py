@@ -22,8 +22,6 @@ def compiler(asked, sample_gib=1.0):
     """A compiler for which a chip's sample takes so much memory and traffic; it notes what it was asked for."""
 
     def compile_step(cfg, group, slices):
-        if cfg.data.batch_size % slices.chips:
-            raise ValueError("data.batch_size: the mesh does not divide")
         batch = cfg.data.batch_size // slices.chips
         asked.append((group, slices.name, batch))
         total = round((1 + batch * sample_gib) * GIB)
@@ -90,7 +88,7 @@ def test_a_search_ends_at_the_largest_batch_that_fits():
     assert run.groups[0].batch_per_chip == 14  # and the state: 15 of 15.75 GiB
     assert (15, False) in run.groups[0].searched
     assert len(asked) == len(run.groups[0].searched)
-    assert run.groups[0].step == predict.step(run.groups[0].compiled, V5E, 14, 2e9, "none", 1)
+    assert run.groups[0].step == predict.step(run.groups[0].compiled, V5E, 14, 2e9, "none")
 
 
 def test_what_does_not_fit_is_told_with_what_brings_it_in():
@@ -101,9 +99,19 @@ def test_what_does_not_fit_is_told_with_what_brings_it_in():
     assert (run.hours, run.dollars) == (None, None)
 
 
-def test_a_batch_that_does_not_divide_is_refused_before_anything_else():
-    with pytest.raises(ValueError, match="data.batch_size: the mesh does not divide"):
-        make(dataclasses.replace(ARCHIVE, data=Data(batch_size=24)), Wanted(search=True))
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"data": Data(batch_size=24)},
+            "data.batch_size: the mesh of 16 devices .data 16, fsdp 1. does not divide 24; the nearest batch size",
+        ),
+        ({"train": Train(fsdp=3)}, "train.fsdp: 3 does not divide the 16 devices of this run; take one of .1, 2, 4, 8, 16."),
+    ],
+)
+def test_a_mesh_that_does_not_divide_is_refused_before_anything_is_compiled(changes, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        make(dataclasses.replace(ARCHIVE, **changes), Wanted(search=True))
 
 
 def test_a_config_without_sensors_of_the_archive_is_one_group():

@@ -15,7 +15,7 @@ STEP = Compiled(
 )  # fmt: skip
 FITS = GroupReport(
     "triplet", ("ENMAP", "S1"), 2, 1e12, STEP, Tried("", True, 4 * GIB - V5E.chip.hbm_usable_bytes, 4 * GIB),
-    step=predict.step(STEP, V5E, 2, 1e12, "none", 1), searched=((2, True), (4, False)),
+    step=predict.step(STEP, V5E, 2, 1e12, "none"), searched=((2, True), (4, False)),
 )  # fmt: skip
 RUN = Run("b", "v5e:4x4", 1, 16, 1000, (FITS,), 2.0, 32.0, 2.0, 64.0)
 
@@ -30,6 +30,7 @@ def test_a_step_that_fits_is_told_with_memory_collectives_and_time():
     assert "    all-reduce                 24.00                 45.00           2                   2\n" in text
     assert "batches tried: 2 fits, 4 does not" in text
     assert "arithmetic binds\n" in text
+    assert "all-reduce, slices" not in text
     assert "Whole run, 1,000 samples: 2.0 h, 32 chip-hours, 64 dollars at 2 a chip-hour." in text
 
 
