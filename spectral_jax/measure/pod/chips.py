@@ -91,8 +91,12 @@ class Slices:
         return self.chip.link_bandwidth_bytes_per_s * max(1, sum(2 if ring else 1 for _, ring in self._axes(group_size)))
 
     def hops(self, group_size: int) -> int:
-        """Chips that a message passes at most on its way through such a group."""
-        return sum(side // 2 if ring else side - 1 for side, ring in self._axes(group_size))
+        """Links that a message passes at most on its way through such a group; no more than through the whole slice."""
+        own, whole = (
+            sum(side // 2 if ring else side - 1 for side, ring in self._axes(size))
+            for size in (group_size, self.chips_per_slice)
+        )
+        return min(own, whole)
 
     def _axes(self, group_size: int) -> list[tuple[int, bool]]:
         """Sides longer than one chip that a group spans, and whether each closes to a ring."""

@@ -85,11 +85,21 @@ def collective_s(one: Collective, slices: Slices) -> float:
 
 
 def scaled(compiled: Compiled, chips: int, others: int, fsdp: int) -> Compiled:
-    """The program as it would be on `others` chips instead of `chips`, with the same batch a chip: larger groups alone."""
-    moved = tuple(
-        one if one.group_size <= fsdp else dataclasses.replace(one, group_size=max(1, one.group_size * others // chips))
-        for one in compiled.collectives
-    )
+    """The program as it would be on `others` chips instead of `chips`, with the same batch a chip.
+
+    Groups of all chips, and of those that hold the same part of the parameters, grow or shrink; others, as those of `train.fsdp`,
+    stay. Where the two kinds have one size, all-reduces are taken for the former.
+    """
+    replicas = chips // fsdp
+
+    def size(one: Collective) -> int:
+        if one.group_size == chips:
+            return others
+        if one.group_size == replicas and (replicas != fsdp or one.kind == "all-reduce"):
+            return others // fsdp
+        return one.group_size
+
+    moved = tuple(dataclasses.replace(one, group_size=size(one)) for one in compiled.collectives)
     return dataclasses.replace(compiled, collectives=moved)
 
 

@@ -42,6 +42,7 @@ def test_a_pod_uses_all_its_links_and_a_part_of_a_line_one():
     assert cube.send_bandwidth_bytes_per_s(128) == 6 * 100e9
     assert cube.send_bandwidth_bytes_per_s(2) == 100e9
     assert (pod.hops(256), pod.hops(16), pod.hops(8), small.hops(16), small.hops(1)) == (16, 8, 7, 6, 0)
+    assert pod.hops(64) == 16  # and not 63: there are shorter ways
 
 
 @pytest.mark.parametrize(

@@ -41,9 +41,12 @@ def test_parts_of_a_slice_have_a_line_of_links_and_slices_the_network():
 
 def test_weak_scaling_lets_the_groups_of_the_batch_grow_alone():
     gathered = Collective("all-gather", "bf16", 1000, 8)
-    step = dataclasses.replace(STEP, collectives=(dataclasses.replace(GRADIENTS, group_size=32), gathered))
-    sizes = [one.group_size for one in predict.scaled(step, 256, 16, fsdp=8).collectives]
-    assert sizes == [2, 8]
+    pair = Collective("collective-permute", "f32", 1000, 2)
+    step = dataclasses.replace(STEP, collectives=(GRADIENTS, dataclasses.replace(GRADIENTS, group_size=32), gathered, pair))
+    assert [one.group_size for one in predict.scaled(step, 256, 16, fsdp=8).collectives] == [16, 2, 8, 2]
+    # On 64 chips with fsdp 8 both axes of the mesh have 8 devices.
+    square = dataclasses.replace(STEP, collectives=(dataclasses.replace(GRADIENTS, group_size=8), gathered))
+    assert [one.group_size for one in predict.scaled(square, 64, 256, fsdp=8).collectives] == [32, 8]
 
 
 def test_gpus_are_arithmetic_alone_and_say_so():
