@@ -3,7 +3,7 @@
 Three parts are computed from the program and the chip's data sheet:
 
 - arithmetic: model FLOPs of the chip's samples / peak, times 4/3 where `model.remat` computes the forward pass again;
-- memory: bytes moved between HBM and chip (`traffic`) / bandwidth. A Pallas kernel counts with its operands and results;
+- memory: bytes moved between HBM and chip (`traffic`) / bandwidth. A Pallas kernel counts as its author estimates;
 - network: bytes that a chip sends by ring algorithms / bandwidth of its links, and between slices of its share of the data
   centre's network; and the time that a message takes from chip to chip, for each collective.
 
@@ -87,8 +87,8 @@ def collective_s(one: Collective, slices: Slices) -> float:
 def scaled(compiled: Compiled, chips: int, others: int, fsdp: int) -> Compiled:
     """The program as it would be on `others` chips instead of `chips`, with the same batch a chip.
 
-    Groups of all chips, and of those that hold the same part of the parameters, grow or shrink; others, as those of `train.fsdp`,
-    stay. Where the two kinds have one size, all-reduces are taken for the former.
+    Groups of all chips, and of those that hold the same part of the parameters, grow or shrink; others, as those of
+    `train.fsdp`, stay. Where the two kinds have one size, all-reduces are taken for the former.
     """
     replicas = chips // fsdp
 

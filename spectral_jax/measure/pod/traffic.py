@@ -3,8 +3,11 @@
 XLA's own count, `cost_analysis()["bytes accessed"]`, takes the body of a loop once and arrays without the padding of tiles.
 This one takes every round of a loop, whole tiles, and leaves out what stays in fast memory on the chip. As there, an
 instruction reads its operands and writes its results once, and only the part of an array that is sliced or updated counts. A
-Pallas kernel counts with its operands and results, so what it reads again and again is missing.
+Pallas kernel counts with the bytes of its `pl.CostEstimate`, or else with its operands and results, so that what it reads again
+and again is missing.
 """
+
+import re
 
 from spectral_jax.measure.pod.hlo import Instruction, Program
 
@@ -15,6 +18,7 @@ _STILL = (
 )  # fmt: skip
 _STILL_CALLS = ("AllocateBuffer", "ConcatBitcast", "Sharding", "AssumeGatherIndicesInBound")
 _SLICES = ("dynamic-slice", "slice", "gather")
+_ESTIMATE = re.compile(r'"cost_estimate":\{[^}]*"bytes_accessed":"([1-9]\d*)"')
 _ALIASES = ("bitcast", "get-tuple-element")
 
 
@@ -43,6 +47,8 @@ def _moved(program: Program, one: Instruction, by_name: dict[str, Instruction]) 
     operands = [by_name[name] for name in one.operands if name in by_name]
     taken = [sum(a.hbm_bytes for a in operand.arrays) for operand in operands]
     given = [a.hbm_bytes for a in one.arrays]
+    if one.opcode == "custom-call" and (estimate := _ESTIMATE.search(one.rest)):
+        return int(estimate[1])
     if one.opcode == "copy-start":  # gives target, source and a mark
         return given[0] + given[1]
     if one.opcode in _SLICES:

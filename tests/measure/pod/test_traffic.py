@@ -59,3 +59,18 @@ def test_parts_updates_fast_memory_and_tiles_by_hand():
     # The fusion reads one part and its number and writes one part; the first copy reads all into fast memory; the last writes
     # 96 columns as 128.
     assert traffic.step_bytes(hlo.read(UPDATES)) == part + 4 + part + whole + whole
+
+
+KERNEL = """HloModule jit_f, is_scheduled=true
+
+ENTRY %main (a: f32[1024,128]) -> f32[1024,128] {
+  %a = f32[1024,128]{1,0:T(8,128)} parameter(0)
+  ROOT %b = f32[1024,128]{1,0:T(8,128)} custom-call(%a), custom_call_target="tpu_custom_call", backend_config={ESTIMATE}
+}
+"""
+
+
+def test_a_kernel_counts_as_its_author_says_and_else_with_what_it_takes_and_gives():
+    said = '"cost_estimate":{"flops":"123","transcendentals":"7","bytes_accessed":"4567890","remote_bytes_transferred":"0"}'
+    assert traffic.step_bytes(hlo.read(KERNEL.replace("ESTIMATE", said))) == 4567890
+    assert traffic.step_bytes(hlo.read(KERNEL.replace("ESTIMATE", ""))) == 2 * 1024 * 128 * 4
