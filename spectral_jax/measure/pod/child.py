@@ -41,7 +41,7 @@ def compile_step(cfg: Config, group: str, slices: Slices) -> Compiled:
       ImportError: libtpu is not installed.
       ValueError: the mesh or the batch does not divide, or an unknown group.
       RuntimeError: the compiler failed for another reason than memory of the chip; the end of its words is in the text.
-      MemoryError: the process was killed, as the system does where memory of this machine runs out.
+      OSError: the process was killed, as the system does where memory of this machine runs out.
     """
     with needs("libtpu", "pod", "compiling for TPUs without one"):
         import libtpu  # noqa: F401  # only the child loads its library
@@ -56,7 +56,7 @@ def compile_step(cfg: Config, group: str, slices: Slices) -> Compiled:
         said = json.loads(answer.read_text()) if answer.is_file() else {}
     what = f"compiling group {group} for {slices.name}"
     if done.returncode == -signal.SIGKILL:
-        raise MemoryError(f"{what}: the compiler was killed, most likely for want of memory on this machine; give it more.")
+        raise OSError(f"{what}: the compiler was killed, most likely for want of memory on this machine; give it more.")
     if "refused" in said:
         raise ValueError(said["refused"])
     if done.returncode or "compiled" not in said:
