@@ -20,6 +20,7 @@ SCRIPTS = {
     "rank-tasks": "tools/rank_tasks.py",
     "water-realism": "tools/water_realism.py",
     "benchmark": "tools/benchmark.py",
+    "compile-pod": "tools/compile_pod.py",
 }
 
 

@@ -97,6 +97,13 @@ TRIALS = {
             code=1,
         ),
     ),
+    "pod": (
+        Trial(
+            "spectral-jax compile-pod --config={package}/experiments/configs/quickstart.py --topology=v5e:2x2 "
+            "--batch_per_chip=1 --group=all --out=pod",
+            leaves="pod/report.json",
+        ),
+    ),
     "all": (Trial(PRETRAIN, leaves="run/curves.png"),),
 }
 
