@@ -1,6 +1,12 @@
-"""`ReadSpectrum` as two Pallas kernels for TPU, forward and backward."""
+"""All of `ReadSpectrum` as one kernel, written in Pallas: a tile of cells stays on the chip through all layers.
+
+The plain form, `tokenize.ReadSpectrum`, moves every layer's tokens to memory and back and is bound by that. The backward kernel
+computes a tile's forward again, keeps the input of every layer on chip, and adds up the weights' gradients in float32 over the
+tiles, one after another. Both loop over stacked layers, so a program has one layer whatever the depth.
+"""
 
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -10,87 +16,98 @@ from jax.experimental.pallas import tpu as pltpu
 
 from spectral_jax.config import Model
 from spectral_jax.model.encoder import spectral_tile as tile
-from spectral_jax.model.encoder.spectral_tile import Shape
-
-MOST_GROUPS = 16
-PACK = 128
-PACKS = 2
-VMEM_LIMIT = 48 << 20
+from spectral_jax.model.encoder.spectral_shape import MOST_GROUPS, VMEM_BYTES, Shape, executed, fits, shape_of
+from spectral_jax.model.encoder.spectral_weights import varying_alike, weights_of
 
 
-def weights_of(params: dict, groups: int, shape: Shape) -> tuple[dict, dict]:
-    """Parameters of `ReadSpectrum` as the kernels take them: layers stacked [depth ...], and the rest; float32."""
-    d, w, heads = shape.width, shape.wide, shape.pool_heads
-    rows = lambda x: jnp.tile(jnp.pad(x, ((0, shape.tokens - groups), (0, 0))), (shape.cells, 1))
-    layers = {}
-    if shape.depth:
-        made = [_layer(params[f"block{i}"], d) for i in range(shape.depth)]
-        layers = {name: jnp.stack([layer[name] for layer in made]) for name in made[0]}
-    pool = params["pool"]
-    w_query, w_key, w_value = jnp.split(pool["qkv"]["kernel"], 3, axis=1)
-    b_query, _, b_value = jnp.split(pool["qkv"]["bias"], 3)
-    query = (pool["query"] @ w_query + b_query).reshape(heads, w // heads) * (w // heads) ** -0.5
-    read = jnp.einsum("pad,ad->ap", w_key.reshape(w, heads, -1), query)
-    queries = shape.pack // shape.tokens * shape.repeat
-    rest = {
-        "group": rows(params["group"]), "group_wide": rows(params["group_wide"]),
-        "norm_scale": params["norm"]["scale"][None], "norm_bias": params["norm"]["bias"][None],
-        "widen_kernel": params["widen"]["kernel"], "widen_bias": params["widen"]["bias"][None],
-        "read": jnp.broadcast_to(read[:, None], (heads, queries, w)),
-        "pool_kernel": jnp.einsum("pad,adq->apq", w_value.reshape(w, heads, -1), pool["out"]["kernel"].reshape(heads, -1, w)),
-        "pool_bias": (b_value @ pool["out"]["kernel"] + pool["out"]["bias"])[None],
-        "norm_out_scale": params["norm_out"]["scale"][None], "norm_out_bias": params["norm_out"]["bias"][None],
-    }  # fmt: skip
-    return layers, rest
+def chosen(model: Model, platform: str, groups: int = MOST_GROUPS) -> str:
+    """Which form of `ReadSpectrum` runs: "xla", "pallas" or "interpret".
+
+    `auto` is "pallas" on a TPU where there is a kernel for the sizes, and else "xla": the two compute the same to rounding.
+
+    Args:
+      model: the encoder's sizes; `model.kernel` is what was asked for.
+      platform: of the devices: tpu, cpu, gpu.
+      groups: spectral tokens of a cell.
+
+    Raises:
+      ValueError: "pallas" where no kernel runs, or for sizes that it does not take.
+    """
+    if model.kernel == "auto":
+        return "pallas" if platform == "tpu" and fits(model, groups) else "xla"
+    if model.kernel == "pallas" and platform != "tpu":
+        raise ValueError(
+            f"model.kernel: 'pallas' is a kernel that runs on TPU, and the devices here are {platform}; take 'xla', or 'auto', "
+            "which takes 'xla' here."
+        )
+    if model.kernel != "xla":
+        shape_of(model, groups, None)
+    return model.kernel
 
 
-def _layer(p: dict, d: int) -> dict:
-    kernel, bias = p["attend"]["qkv"]["kernel"], p["attend"]["qkv"]["bias"]
-    out = {}
-    for i, name in enumerate(("query", "key", "value")):
-        out[f"{name}_kernel"], out[f"{name}_bias"] = kernel[:, i * d : (i + 1) * d], bias[None, i * d : (i + 1) * d]
-    for name, dense in (("out", p["attend"]["out"]), ("up", p["mlp"]["in"]), ("down", p["mlp"]["out"])):
-        out[f"{name}_kernel"], out[f"{name}_bias"] = dense["kernel"], dense["bias"][None]
-    for name in ("norm1", "norm2"):
-        out[f"{name}_scale"], out[f"{name}_bias"] = p[name]["scale"][None], p[name]["bias"][None]
-    return out
+def platform_of(x: jax.Array) -> str:
+    """Platform that `x` is computed on: that of its mesh, which may be one compiled for ahead of time, or JAX's default."""
+    device = getattr(jax.typeof(x).sharding.mesh, "abstract_device", None)
+    return device.platform if device else jax.default_backend()
 
 
-def read_spectrum(params, x, has_bands, model: Model, *, interpret: bool = False):
+def read_spectrum(params: dict, x: jax.Array, has_bands: np.ndarray | None, model: Model, *, interpret: bool = False) -> jax.Array:
+    """Spectral tokens of every cell to one spatial token, as `ReadSpectrum` does it.
+
+    Under `jax.shard_map`, `x` may vary over axes of the mesh and `params` too; where they do not, they are made to vary.
+
+    Args:
+      params: parameters of `ReadSpectrum`, float32.
+      x: spectral tokens [N G D].
+      has_bands: bool [G], or None; a group without bands is never looked at.
+      model: the encoder's sizes.
+      interpret: runs the kernel's program by XLA, slowly, on any device.
+
+    Returns:
+      [N W] in the model's dtype.
+
+    Raises:
+      ValueError: sizes that the kernel does not take, see `shape_of`.
+    """
     n, groups, d = x.shape
-    seen = np.ones(groups, bool) if has_bands is None else np.asarray(has_bands)
-    tokens = 1 << (groups - 1).bit_length()
-    shape = Shape(tokens, sum(1 << int(t) for t in np.flatnonzero(seen)), PACK, PACKS, d, model.spectral_heads, model.spectral_depth, model.width, model.heads, model.dtype, 1)
-    weights = weights_of(params, groups, shape)
-    cells = -(-n // shape.cells) * shape.cells
-    x = jnp.pad(x, ((0, cells - n), (0, tokens - groups), (0, 0)))
-    return _read(shape, interpret, x.reshape(cells * tokens, d), *weights)[:n]
+    shape = shape_of(model, groups, has_bands)
+    layers, rest = weights_of(params, groups, shape)
+    if not shape.seen:  # nothing to look at: what remains are the biases after the pooling
+        row, _ = varying_alike((tile.finish(rest["pool_bias"], rest, shape), x))
+        return jnp.broadcast_to(row.astype(shape.dtype), (n, shape.wide))
+    cells = math.ceil(n / shape.cells) * shape.cells
+    x = jnp.pad(x.astype(shape.dtype), ((0, cells - n), (0, shape.tokens - groups), (0, 0)))
+    given = varying_alike((x.reshape(cells * shape.tokens, d), layers, rest))
+    return _read(shape, interpret, *given)[:n]
 
 
 def _at(weights, layer):
     return {name: ref[layer] for name, ref in weights.items()}
 
 
-def _all(weights):
-    return {name: ref[...] for name, ref in weights.items()}
+def _enter(shape, x_ref, rest):
+    return x_ref[...].astype(jnp.float32).T + tile.repeat(rest["group"][...], shape)
+
+
+def _layers(shape, body, start):
+    """A loop over the layers, of which there may be none: an array without a layer has no block."""
+    return jax.lax.fori_loop(0, shape.depth, body, start) if shape.depth else start
 
 
 def _forward(shape, x_ref, layers, rest, out_ref):
-    x = x_ref[...].astype(jnp.float32) + rest["group"][...]
-    if shape.depth:
-        x = jax.lax.fori_loop(0, shape.depth, lambda i, x: tile.block(x, _at(layers, i), shape), x)
-    out_ref[...] = tile.read(x, _all(rest), shape).astype(out_ref.dtype)
+    """Kernel: x [R D] to [cells W]."""
+    x = _layers(shape, lambda i, x: tile.block(x, _at(layers, i), shape), _enter(shape, x_ref, rest))
+    out_ref[...] = tile.read(x, _at(rest, ...), shape).astype(out_ref.dtype)
 
 
 def _backward(shape, x_ref, layers, rest, g_ref, dx_ref, d_layers, d_rest, saved):
+    """Kernel: x [R D] and the result's gradient [cells W] to that of x; adds to those of the weights."""
     first = pl.program_id(0) == 0
 
     @pl.when(first)
     def _():
         for ref in d_rest.values():
             ref[...] = jnp.zeros_like(ref)
-
-    x = x_ref[...].astype(jnp.float32) + rest["group"][...]
 
     def forward(i, x):
         saved[i] = x
@@ -102,77 +119,71 @@ def _backward(shape, x_ref, layers, rest, g_ref, dx_ref, d_layers, d_rest, saved
 
         return tile.block(x, _at(layers, i), shape)
 
-    if shape.depth:
-        x = jax.lax.fori_loop(0, shape.depth, forward, x)
-    rest = _all(rest)
-    rest.pop("group")
-    _, pull = jax.vjp(lambda x, w: tile.read(x, w, shape), x, rest)
-    g, d_w = pull(g_ref[...].astype(jnp.float32))
-    for name, d in d_w.items():
-        d_rest[name][...] += d
-
     def backward(i, g):
         i = shape.depth - 1 - i
         _, pull = jax.vjp(lambda x, w: tile.block(x, w, shape), saved[i], _at(layers, i))
-        g, d_w = pull(g)
-        for name, d in d_w.items():
+        g, d_layer = pull(g)
+        for name, d in d_layer.items():
             d_layers[name][i] += d
         return g
 
-    if shape.depth:
-        g = jax.lax.fori_loop(0, shape.depth, backward, g)
-    d_rest["group"][...] += g
-    dx_ref[...] = g.astype(dx_ref.dtype)
+    x = _layers(shape, forward, _enter(shape, x_ref, rest))
+    _, pull = jax.vjp(lambda x, w: tile.read(x, w, shape), x, _at(rest, ...))
+    g, d = pull(g_ref[...].astype(jnp.float32))
+    g = _layers(shape, backward, g)
+    d["group"] = sum(tile.packs_of(g, shape))
+    for name, ref in d_rest.items():
+        ref[...] += d[name]
+    dx_ref[...] = g.T.astype(dx_ref.dtype)
 
 
-def _whole(x):
-    return pl.BlockSpec(x.shape, lambda i: (0,) * x.ndim, pipeline_mode=pl.Buffered(1))
+def _specs(shape, x, layers, rest):
+    """Blocks of x, of the weights, and of the result; weights are whole and, as they never change, buffered once."""
+    rows = pl.BlockSpec((shape.columns, x.shape[1]), lambda i: (i, 0))
+    whole = lambda w: pl.BlockSpec(w.shape, lambda i: (0,) * w.ndim, pipeline_mode=pl.Buffered(1))
+    result = pl.BlockSpec((shape.cells, shape.wide), lambda i: (i, 0))
+    return [rows, jax.tree.map(whole, layers), jax.tree.map(whole, rest)], result
 
 
 def _like(x, shape, dtype):
     return jax.ShapeDtypeStruct(shape, dtype, manual_axis_type=jax.typeof(x).manual_axis_type)
 
 
-def _specs(shape, x, layers, rest):
-    rows = pl.BlockSpec((shape.rows, x.shape[1]), lambda i: (i, 0))
-    result = pl.BlockSpec((shape.cells, shape.wide), lambda i: (i, 0))
-    return rows, result, [rows, jax.tree.map(_whole, layers), jax.tree.map(_whole, rest)]
+def _call(kernel, shape, interpret, given, passes, order, **options):
+    """A `pallas_call` over the tiles; `passes` says how many forward passes' work a tile is."""
+    cells = given[0].shape[0] // shape.tokens
+    operations, exponentials = executed(shape, cells)
+    moved = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves((given, options["out_shape"])))
+    return pl.pallas_call(
+        functools.partial(kernel, shape),
+        grid=(cells // shape.cells,),
+        interpret=interpret,
+        compiler_params=pltpu.CompilerParams(vmem_limit_bytes=VMEM_BYTES, dimension_semantics=(order,)),
+        cost_estimate=pl.CostEstimate(passes * operations, passes * exponentials, moved),
+        **options,
+    )(*given)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _read(shape, interpret, x, layers, rest):
-    rows, result, given = _specs(shape, x, layers, rest)
-    return pl.pallas_call(
-        functools.partial(_forward, shape),
-        grid=(x.shape[0] // shape.rows,),
-        in_specs=given,
-        out_specs=result,
-        out_shape=_like(x, (x.shape[0] // shape.tokens, shape.wide), shape.dtype),
-        compiler_params=pltpu.CompilerParams(vmem_limit_bytes=VMEM_LIMIT, dimension_semantics=("parallel",)),
-        interpret=interpret,
-        name="read_spectrum",
-    )(x, layers, rest)
+    blocks, result = _specs(shape, x, layers, rest)
+    out = _like(x, (x.shape[0] // shape.tokens, shape.wide), shape.dtype)
+    options = dict(in_specs=blocks, out_specs=result, out_shape=out, name="read_spectrum")
+    return _call(_forward, shape, interpret, (x, layers, rest), 1, "parallel", **options)
 
 
-def _read_fwd(shape, interpret, x, layers, rest):
-    return _read(shape, interpret, x, layers, rest), (x, layers, rest)
+def _read_fwd(shape, interpret, *given):
+    return _read(shape, interpret, *given), given
 
 
-def _read_bwd(shape, interpret, saved, g):
-    x, layers, rest = saved
-    rows, result, given = _specs(shape, x, layers, rest)
-    like = lambda w: _like(x, w.shape, jnp.float32)
-    return tuple(pl.pallas_call(
-        functools.partial(_backward, shape),
-        grid=(x.shape[0] // shape.rows,),
-        in_specs=[*given, result],
-        out_specs=[*given],
-        out_shape=[_like(x, x.shape, x.dtype), jax.tree.map(like, layers), jax.tree.map(like, rest)],
-        scratch_shapes=[pltpu.VMEM((max(1, shape.depth), shape.rows, x.shape[1]), jnp.float32)],
-        compiler_params=pltpu.CompilerParams(vmem_limit_bytes=VMEM_LIMIT, dimension_semantics=("arbitrary",)),
-        interpret=interpret,
-        name="read_spectrum_gradient",
-    )(x, layers, rest, g))
+def _read_bwd(shape, interpret, given, g):
+    blocks, result = _specs(shape, *given)
+    like = lambda w: _like(w, w.shape, w.dtype)
+    saved = pltpu.VMEM((max(1, shape.depth), shape.width, shape.columns), jnp.float32)
+    options = dict(in_specs=[*blocks, result], out_specs=blocks, out_shape=[jax.tree.map(like, w) for w in given])
+    options |= dict(scratch_shapes=[saved], name="read_spectrum_gradient")
+    # The gradients of the weights are sums over the tiles, so tiles come one after another.
+    return tuple(_call(_backward, shape, interpret, (*given, g), 4, "arbitrary", **options))
 
 
 _read.defvjp(_read_fwd, _read_bwd)
