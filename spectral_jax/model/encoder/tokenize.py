@@ -11,6 +11,7 @@ import numpy as np
 from flax import linen as nn
 
 from spectral_jax.config import Model
+from spectral_jax.model.encoder.spectral_kernel.read import chosen, platform_of, read_spectrum
 from spectral_jax.model.layers import TRUNCATED, Block, Dense, LayerNorm, QueryPool, dtype_of
 from spectral_jax.sensors import SensorSpec
 
@@ -157,6 +158,8 @@ class ReadSpectrum(nn.Module):
 
     Group embedding, pre-norm transformer blocks over the groups, LayerNorm, linear to the width of stage 1, a second group
     embedding, cross-attention of one learned query, LayerNorm (code of SpectralEarth-FM).
+
+    `model.kernel` says whether XLA computes it layer by layer, as written here, or one kernel (`spectral_kernel`).
     """
 
     model: Model
@@ -166,6 +169,11 @@ class ReadSpectrum(nn.Module):
         """Maps x [B R Q G D], has_bands bool [G] or None (a group without bands is never looked at), to [B R Q width]."""
         m, (_, rows, _, groups, width) = self.model, x.shape
         dtype = dtype_of(m.dtype)
+        kernel = chosen(m, platform_of(x), groups)
+        if kernel != "xla" and not self.is_initializing():  # parameters are created here, by their names
+            cells = einops.rearrange(x, "b r q g d -> (b r q) g d")
+            y = read_spectrum(self.variables["params"], cells, has_bands, m, interpret=kernel == "interpret")
+            return einops.rearrange(y, "(b r q) d -> b r q d", b=x.shape[0], r=rows)
         x = einops.rearrange(x, "b r q g d -> b (r q) g d")
         mask = None if has_bands is None or np.all(has_bands) else jnp.asarray(has_bands)[None, None]
         x = x + self._groups("group", groups, width, dtype)

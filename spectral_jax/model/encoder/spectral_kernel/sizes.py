@@ -53,10 +53,10 @@ class Shape:
 
     def vmem_bytes(self) -> int:
         """What the backward kernel holds on chip, estimated: weights and their gradients, a tile's layers, and what is live."""
-        lanes = lambda n: -(-n // 128) * 128
         d, h, w = self.width, self.hidden, self.wide
-        layer = 4 * d * lanes(d) + h * lanes(d) + d * lanes(h) + (9 * d + h) * PACK
-        rest = w * lanes(d) + (3 * d + w) * PACK + self.pool_heads * (w + PACK) * lanes(w)
+        d_lanes, h_lanes, w_lanes = (math.ceil(n / PACK) * PACK for n in (d, h, w))
+        layer = (4 * d + h) * d_lanes + d * h_lanes + (9 * d + h) * PACK
+        rest = w * d_lanes + (3 * d + w) * PACK + self.pool_heads * (w + PACK) * w_lanes
         tile = self.columns * (self.depth * d + 8 * d + 6 * h + 6 * w) + 12 * self.heads * self.packs * PACK * PACK
         return 4 * (2 * (self.depth * layer + rest) + tile)
 

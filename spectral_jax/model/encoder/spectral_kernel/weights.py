@@ -3,13 +3,15 @@
 Plain functions of the parameters, so that gradients find their way back through them by themselves.
 """
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 
-from spectral_jax.model.encoder.spectral_shape import Shape
+from spectral_jax.model.encoder.spectral_kernel.sizes import Shape
 
 
-def weights_of(params: dict, groups: int, shape: Shape) -> tuple[dict, dict]:
+def weights_of(params: Mapping, groups: int, shape: Shape) -> tuple[dict, dict]:
     """The weights of the blocks, each [depth ...], and the others; float32.
 
     Kernels are transposed [N K], because a tile is upright. A vector [D] is repeated over the columns of a pack [D pack]: its
@@ -23,12 +25,14 @@ def weights_of(params: dict, groups: int, shape: Shape) -> tuple[dict, dict]:
       shape: the sizes.
     """
     pool, w, heads = params["pool"], shape.wide, shape.pool_heads
-    column = lambda v: jnp.broadcast_to(v[:, None], (len(v), shape.pack))
     w_query, w_key, w_value = jnp.split(pool["qkv"]["kernel"], 3, axis=1)
     b_query, _, b_value = jnp.split(pool["qkv"]["bias"], 3)
     query = (pool["query"] @ w_query + b_query).reshape(heads, -1) * (w // heads) ** -0.5
     read = jnp.einsum("pad,ad->ap", w_key.reshape(w, heads, -1), query)
     out = pool["out"]["kernel"].reshape(heads, -1, w)
+
+    def column(vector):
+        return jnp.broadcast_to(vector[:, None], (len(vector), shape.pack))
 
     def of_group(table):
         padded = jnp.pad(table.T, ((0, 0), (0, shape.tokens - groups)))

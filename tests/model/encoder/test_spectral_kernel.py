@@ -1,0 +1,168 @@
+"""The spectral transformer as one kernel against `ReadSpectrum` as XLA computes it: values, gradients, meshes, refusals."""
+
+import dataclasses
+from functools import partial
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import PartitionSpec as P
+
+from spectral_jax.config import Model, model_size
+from spectral_jax.model.encoder.spectral_kernel.read import chosen, platform_of, read_spectrum
+from spectral_jax.model.encoder.spectral_kernel.sizes import executed, fits, flops, shape_of
+from spectral_jax.model.encoder.tokenize import ReadSpectrum
+
+SOME = np.array([1, 1, 0, 1, 1, 1, 0, 1, 1, 1], bool)
+TINY = dict(spectral_width=32, spectral_heads=1, spectral_depth=1, width=32, heads=1, kernel="xla")
+
+
+def _draw(model, groups, cells):
+    """Parameters, biases too, larger than at the start; tokens exact in bfloat16; and weights of a loss."""
+    rng = np.random.default_rng(0)
+    one = jnp.zeros((1, 1, 1, groups, model.spectral_width), model.dtype)
+    shapes = jax.eval_shape(ReadSpectrum(model).init, jax.random.key(0), one, None)["params"]
+    params = jax.tree_util.tree_map_with_path(
+        lambda path, s: jnp.asarray(rng.normal(scale=0.2, size=s.shape) + (path[-1].key == "scale"), jnp.float32), shapes
+    )
+    x = jnp.asarray(rng.normal(size=(cells, groups, model.spectral_width)), jnp.bfloat16)
+    return params, x, jnp.asarray(rng.normal(size=(cells, model.width)), jnp.float32)
+
+
+def _read(model, has_bands, params, x):
+    x = x.astype(model.dtype)[None, None]
+    return ReadSpectrum(model).apply({"params": params}, x, has_bands)[0, 0].astype(jnp.float32)
+
+
+def _values_and_gradients(model, has_bands, params, x, weigh):
+    def loss(params, x):
+        y = _read(model, has_bands, params, x)
+        return jnp.sum(y * weigh), y
+
+    (_, y), grads = jax.jit(jax.value_and_grad(loss, argnums=(0, 1), has_aux=True))(params, x.astype(jnp.float32))
+    return y, grads
+
+
+def _assert_near(got, expected, part):
+    """Every array within `part` of the largest number of the expected one."""
+    limits = jax.tree.map(lambda e: part * max(float(np.abs(e).max()), 1e-6), expected)
+    chex.assert_trees_all_equal_shapes_and_dtypes(got, expected)
+    errors = jax.tree.map(lambda g, e: float(np.abs(g - e).max()), got, expected)
+    wrong = [(jax.tree_util.keystr(k), e) for k, e in jax.tree_util.tree_leaves_with_path(errors)]
+    assert all(e <= m for (_, e), m in zip(wrong, jax.tree.leaves(limits), strict=True)), (wrong, limits)
+
+
+@pytest.mark.parametrize(
+    ("groups", "cells", "has_bands", "changes"),
+    [
+        pytest.param(15, 21, None, {}, id="15-groups-and-a-cell-count-that-no-tile-divides"),
+        pytest.param(10, 40, SOME, dict(spectral_depth=3, spectral_heads=2, heads=2), marks=pytest.mark.slow, id="some-groups"),
+        pytest.param(1, 5, None, dict(spectral_depth=0), id="one-group-and-no-layer"),
+        pytest.param(16, 33, None, dict(width=96, heads=3), marks=pytest.mark.slow, id="16-groups"),
+        pytest.param(3, 200, None, dict(mlp_ratio=2), marks=pytest.mark.slow, id="3-groups"),
+        pytest.param(15, 3, None, dict(spectral_width=96, spectral_heads=2, spectral_depth=4, width=192, heads=2),
+                     marks=pytest.mark.slow, id="size-b"),
+    ],
+)  # fmt: skip
+def test_values_and_gradients_are_those_of_the_plain_form(groups, cells, has_bands, changes):
+    model = Model(**TINY | changes)
+    drawn = _draw(model, groups, cells)
+    expected = _values_and_gradients(model, has_bands, *drawn)
+    got = _values_and_gradients(dataclasses.replace(model, kernel="interpret"), has_bands, *drawn)
+    _assert_near(got, expected, 1e-5)
+
+
+def test_cells_without_any_band_get_what_the_plain_form_gives_and_finite_gradients():
+    model, nothing = Model(**TINY), np.zeros(12, bool)
+    drawn = _draw(model, 12, 5)
+    expected = _values_and_gradients(model, nothing, *drawn)
+    got = _values_and_gradients(dataclasses.replace(model, kernel="interpret"), nothing, *drawn)
+    chex.assert_tree_all_finite(got)
+    _assert_near(got, expected, 1e-5)
+
+
+def test_a_group_without_bands_is_never_looked_at():
+    model = Model(**TINY | dict(kernel="interpret"))
+    params, x, _ = _draw(model, 10, 5)
+    read = jax.jit(partial(_read, model, SOME))
+    np.testing.assert_allclose(read(params, x.at[:, ~SOME].set(50.0)), read(params, x), atol=1e-6)
+    assert np.abs(read(params, x.at[:, 0].set(50.0)) - read(params, x)).max() > 1e-2
+
+
+@pytest.mark.slow
+def test_bfloat16_errs_as_the_plain_form_does():
+    full = Model(**TINY | dict(spectral_depth=3, spectral_heads=2, heads=2))
+    drawn = _draw(full, 15, 64)
+    exact = _values_and_gradients(full, None, *drawn)
+    half = dataclasses.replace(full, dtype="bfloat16")
+    plain = _values_and_gradients(half, None, *drawn)
+    got = _values_and_gradients(dataclasses.replace(half, kernel="interpret"), None, *drawn)
+    error = lambda a: [float(np.linalg.norm(x - y) / np.linalg.norm(y)) for x, y in zip(map(np.asarray, jax.tree.leaves(a)), jax.tree.leaves(exact), strict=True)]  # noqa: E731, E501
+    print([round(a / b, 2) for a, b in zip(error(got), error(plain), strict=True) if b])
+    assert all(a <= 1.5 * b + 1e-6 for a, b in zip(error(got), error(plain), strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.multidevice
+@pytest.mark.parametrize("whole", [False, True], ids=["weights-vary", "weights-whole"])
+def test_gradients_over_a_mesh_are_those_of_one_device(whole):
+    model = Model(**TINY)
+    params, x, _ = _draw(model, 15, 24)
+    x = x.astype(jnp.float32)
+    axes = ("data", "fsdp")
+    mesh = jax.make_mesh((4, 2), axes, axis_types=(jax.sharding.AxisType.Auto,) * 2)
+
+    def loss(model, params, x):
+        return jnp.sum(jnp.sin(_read(model, None, params, x)))
+
+    def local(params, x):
+        if not whole:
+            params = jax.tree.map(lambda w: jax.lax.pcast(w, axes, to="varying"), params)
+        grads = jax.grad(lambda p, x: loss(dataclasses.replace(model, kernel="interpret"), p, x), argnums=(0, 1))(params, x)
+        return grads if whole else (jax.lax.psum(grads[0], axes), grads[1])
+
+    split = jax.jit(jax.shard_map(local, mesh=mesh, in_specs=(P(), P(axes)), out_specs=(P(), P(axes)), check_vma=True))
+    _assert_near(split(params, x), jax.jit(jax.grad(partial(loss, model), argnums=(0, 1)))(params, x), 1e-5)
+
+
+def test_auto_is_the_kernel_on_a_tpu_where_there_is_one():
+    auto = Model()
+    assert [chosen(auto, platform, 15) for platform in ("tpu", "cpu", "gpu")] == ["pallas", "xla", "xla"]
+    assert (chosen(auto, "tpu", 17), fits(auto, 17), platform_of(jnp.zeros(1))) == ("xla", False, "cpu")
+    assert [chosen(dataclasses.replace(auto, kernel=k), "tpu", 15) for k in ("xla", "pallas")] == ["xla", "pallas"]
+
+
+def test_what_no_kernel_takes_is_refused_in_a_sentence():
+    model = Model(**TINY | dict(kernel="pallas"))
+    params, x, _ = _draw(dataclasses.replace(model, kernel="xla"), 17, 2)
+    with pytest.raises(ValueError, match=r"model\.kernel: 'pallas' .* runs on TPU, and the devices here are cpu; take 'xla', or"):
+        _read(model, None, params, x)
+    with pytest.raises(ValueError, match=r"takes 1 to 16 spectral tokens a cell, got 17; take model\.kernel='xla' .*token_edg"):
+        _read(dataclasses.replace(model, kernel="interpret"), None, params, x)
+    with pytest.raises(ValueError, match=r"keeps its weights on chip, in 48 MiB, and spectral_width 1024, .* take \d+ MiB"):
+        shape_of(Model(spectral_width=1024, width=1024), 15, None)
+    with pytest.raises(ValueError, match=r"model\.kernel: expected one of auto, xla, pallas, interpret, got 'cuda'"):
+        Model(kernel="cuda")
+
+
+def test_a_tile_has_as_many_packs_as_the_chip_holds():
+    assert (shape_of(Model(), 15, None).packs, shape_of(Model(), 15, None).cells) == (4, 32)
+    assert shape_of(Model(spectral_width=384, spectral_heads=4, width=384), 15, None).packs < 4
+
+
+def test_operations_are_those_counted_by_hand():
+    # D = 32, one layer of one head, 3 groups, 5 cells: products of a token, then of a cell.
+    layer = 32 * 96 + 3 * 32 + 3 * 32 + 32 * 32 + 32 * 128 + 128 * 32
+    token = layer + 32 * 32 + 32 + 32  # widened, looked at by the query, averaged
+    forward = 2 * 5 * (3 * token + 32 * 32 + 32 * 32)  # value and output
+    model = Model(**TINY)
+    assert flops(model, 3, 5) == (forward, 2 * forward)
+    assert executed(shape_of(model, 3, None), 5)[0] > forward
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", ["tiny", "small", "b"])
+def test_kernels_compile_for_a_tpu_under_shard_map(size):
+    pytest.importorskip("libtpu", reason="libtpu compiles for a TPU without one; uv run --with libtpu pytest")
