@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.experimental import topologies
 from jax.sharding import PartitionSpec as P
 
 from spectral_jax.config import Model, model_size
@@ -142,14 +143,15 @@ def test_what_no_kernel_takes_is_refused_in_a_sentence():
     with pytest.raises(ValueError, match=r"takes 1 to 16 spectral tokens a cell, got 17; take model\.kernel='xla' .*token_edg"):
         _read(dataclasses.replace(model, kernel="interpret"), None, params, x)
     with pytest.raises(ValueError, match=r"keeps its weights on chip, in 48 MiB, and spectral_width 1024, .* take \d+ MiB"):
-        shape_of(Model(spectral_width=1024, width=1024), 15, None)
+        shape_of(Model(spectral_width=1024, width=1024), 15)
     with pytest.raises(ValueError, match=r"model\.kernel: expected one of auto, xla, pallas, interpret, got 'cuda'"):
         Model(kernel="cuda")
 
 
 def test_a_tile_has_as_many_packs_as_the_chip_holds():
-    assert (shape_of(Model(), 15, None).packs, shape_of(Model(), 15, None).cells) == (4, 32)
-    assert shape_of(Model(spectral_width=384, spectral_heads=4, width=384), 15, None).packs < 4
+    assert (shape_of(Model(), 15).packs, shape_of(Model(), 15).cells) == (4, 32)
+    assert [shape_of(Model(), 15, cells=n).packs for n in (1, 8, 9, 16, 17)] == [1, 1, 2, 2, 4]
+    assert shape_of(Model(spectral_width=320, width=384), 15).packs < 4
 
 
 def test_operations_are_those_counted_by_hand():
@@ -159,10 +161,32 @@ def test_operations_are_those_counted_by_hand():
     forward = 2 * 5 * (3 * token + 32 * 32 + 32 * 32)  # value and output
     model = Model(**TINY)
     assert flops(model, 3, 5) == (forward, 2 * forward)
-    assert executed(shape_of(model, 3, None), 5)[0] > forward
+    assert executed(shape_of(model, 3), 5)[0] > forward
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", ["tiny", "small", "b"])
-def test_kernels_compile_for_a_tpu_under_shard_map(size):
-    pytest.importorskip("libtpu", reason="libtpu compiles for a TPU without one; uv run --with libtpu pytest")
+@pytest.mark.parametrize(
+    ("groups", "changes"),
+    [(15, dict(dtype="bfloat16")), (10, dict(dtype="bfloat16", spectral_width=96, spectral_heads=2, width=192, heads=2)),
+     (3, dict(spectral_depth=0)), (1, {})],
+)  # fmt: skip
+def test_gradients_compile_for_a_tpu_under_shard_map(groups, changes, monkeypatch):
+    pytest.importorskip("libtpu", reason="compiles for a TPU by libtpu: uv run --with libtpu pytest ...")
+    monkeypatch.setenv("TPU_SKIP_MDS_QUERY", "1")
+    model = Model(**TINY | changes)
+    params, x, _ = jax.eval_shape(lambda: _draw(model, groups, 4000))
+    mesh = topologies.make_mesh(topologies.get_topology_desc("v5e:2x2", platform="tpu"), (2, 2), ("data", "fsdp"))
+    split = P(("data", "fsdp"))
+
+    def local(params, x):
+        return jax.grad(lambda p, x: jnp.sum(_read(dataclasses.replace(model, kernel="auto"), None, p, x)), argnums=(0, 1))(params, x)
+
+    step = jax.jit(jax.shard_map(local, mesh=mesh, in_specs=(P(), split), out_specs=(P(), split), check_vma=True))
+    place = lambda spec, tree: jax.tree.map(
+        lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=jax.NamedSharding(mesh, spec)), tree
+    )
+    lowered = step.lower(place(P(), params), place(split, x))
+    assert lowered.as_text().count("tpu_custom_call") == (1 if groups else 0)
+    compiled = lowered.compile()
+    assert " all-reduce" in compiled.as_text()
+    assert " all-gather" not in compiled.as_text()

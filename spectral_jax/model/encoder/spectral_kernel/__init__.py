@@ -8,5 +8,6 @@ chip through all layers. In the order in which they may import one another:
   tile: what is computed for a tile of cells
   weights: the parameters as the kernels take them
   tpu: the kernels for TPU
+  triton: the kernels for GPU
   read: which form runs where, and the kernel called
 """

@@ -10,8 +10,9 @@ from jax.experimental.pallas import tpu as pltpu
 
 from spectral_jax.config import Model
 from spectral_jax.model.encoder.spectral_kernel import tile
-from spectral_jax.model.encoder.spectral_kernel.sizes import MOST_GROUPS, fits, shape_of
+from spectral_jax.model.encoder.spectral_kernel.sizes import MOST_GROUPS, fits, on_gpu, shape_of
 from spectral_jax.model.encoder.spectral_kernel.tpu import read_tiles
+from spectral_jax.model.encoder.spectral_kernel.triton import padded, read_tiles_gpu
 from spectral_jax.model.encoder.spectral_kernel.weights import varying_alike, weights_of
 
 
@@ -36,7 +37,7 @@ def chosen(model: Model, platform: str, groups: int = MOST_GROUPS) -> str:
             "which takes 'xla' here."
         )
     if model.kernel != "xla":
-        shape_of(model, groups, None)
+        shape_of(model, groups)
     return model.kernel
 
 
@@ -47,7 +48,13 @@ def platform_of(x: jax.Array) -> str:
 
 
 def read_spectrum(
-    params: Mapping, x: jax.Array, has_bands: np.ndarray | None, model: Model, *, interpret: bool = False
+    params: Mapping,
+    x: jax.Array,
+    has_bands: np.ndarray | None,
+    model: Model,
+    *,
+    platform: str = "tpu",
+    interpret: bool = False,
 ) -> jax.Array:
     """Spectral tokens of every cell to one spatial token, as `ReadSpectrum` does it.
 
@@ -58,6 +65,7 @@ def read_spectrum(
       x: spectral tokens [N G D].
       has_bands: bool [G], or None; a group without bands is never looked at.
       model: the encoder's sizes.
+      platform: whose kernel: tpu, or gpu.
       interpret: runs the kernel's program by XLA, slowly, on any device.
 
     Returns:
@@ -67,16 +75,25 @@ def read_spectrum(
       ValueError: sizes that the kernel does not take, see `shape_of`.
     """
     n, groups, d = x.shape
-    shape = shape_of(model, groups, has_bands)
-    layers, rest = weights_of(params, groups, shape)
+    shape = shape_of(model, groups, has_bands, n)
+    programs = 1
+    if platform != "tpu":
+        shape, programs = on_gpu(shape, n)
+    weights = weights_of(params, groups, shape)
     if not shape.seen:  # nothing to look at: what remains are the biases after the pooling
-        row, _ = varying_alike((tile.finish(rest["pool_bias"], rest, shape), x))
+        row, _ = varying_alike((tile.finish(weights[1]["pool_bias"], weights[1], shape), x))
         return jnp.broadcast_to(row.astype(shape.dtype), (n, shape.wide))
-    cells = math.ceil(n / shape.cells) * shape.cells
+    step = shape.cells * programs
+    cells = math.ceil(n / step) * step
     x = jnp.pad(x.astype(shape.dtype), ((0, cells - n), (0, shape.tokens - groups), (0, 0)))
-    given = varying_alike((x.reshape(cells * shape.tokens, d), layers, rest))
+    given = varying_alike((x.reshape(cells * shape.tokens, d), *weights))
     # A kernel is traced without regard to what varies over a mesh. To interpret it by XLA is to evaluate its loops under
     # `shard_map`, which refuses their carries ("mismatched varying manual axes"); Pallas's own interpreter is a callback, and a
     # compiled kernel one operation.
     varies = bool(jax.typeof(given[0]).manual_axis_type.varying)
-    return read_tiles(shape, pltpu.InterpretParams() if interpret and varies else interpret, *given)[:n]
+    how = pltpu.InterpretParams() if interpret and varies else interpret
+    if platform == "tpu":
+        return read_tiles(shape, how, *given)[:n]
+    x, *weights = given
+    y = read_tiles_gpu(shape, programs, how, padded(x, axes=1), *jax.tree.map(padded, weights))
+    return y[:: shape.tokens][:n, : shape.wide]

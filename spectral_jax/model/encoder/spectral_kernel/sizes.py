@@ -18,6 +18,10 @@ MOST_PACKS = 4
 # What a kernel may take of the 64 MiB of VMEM of a v5p or v7x core; v5e and v6e have 128 MiB, v4 has 16 MiB and is too small.
 VMEM_BYTES = 48 << 20
 
+# On a GPU: columns of a tile, of which registers hold few, and programs. A choice: never timed.
+GPU_PACK = 32
+PROGRAMS = 128
+
 
 @dataclasses.dataclass(frozen=True)
 class Shape:
@@ -52,22 +56,26 @@ class Shape:
         return self.pack if self.gpu else self.pack // self.tokens
 
     def vmem_bytes(self) -> int:
-        """What the backward kernel holds on chip, estimated: weights and their gradients, a tile's layers, and what is live."""
+        """What the backward kernel holds on chip, estimated: weights and their gradients, a tile's layers, and what is live.
+
+        For size `b` 15 MiB; compiled for TPU v5p it needs between 10 and 14.
+        """
         d, h, w = self.width, self.hidden, self.wide
         d_lanes, h_lanes, w_lanes = (math.ceil(n / PACK) * PACK for n in (d, h, w))
         layer = (4 * d + h) * d_lanes + d * h_lanes + (9 * d + h) * PACK
-        rest = w * d_lanes + (3 * d + w) * PACK + self.pool_heads * (w + PACK) * w_lanes
-        tile = self.columns * (self.depth * d + 8 * d + 6 * h + 6 * w) + 12 * self.heads * self.packs * PACK * PACK
+        rest = w * d_lanes + (3 * d + w) * PACK + self.pool_heads * (w + self.queries) * w_lanes
+        tile = self.columns * ((self.depth + 4) * d + 3 * h + 2 * w + 2 * self.heads * PACK)
         return 4 * (2 * (self.depth * layer + rest) + tile)
 
 
-def shape_of(model: Model, groups: int, has_bands: np.ndarray | None) -> Shape:
-    """The sizes of a TPU kernel, with as many packs a tile as `MOST_PACKS` and VMEM allow.
+def shape_of(model: Model, groups: int, has_bands: np.ndarray | None = None, cells: int | None = None) -> Shape:
+    """The sizes of a TPU kernel, with as many packs a tile as the cells fill and `MOST_PACKS` and VMEM allow.
 
     Args:
       model: the encoder's sizes.
       groups: spectral tokens of a cell G.
       has_bands: bool [G], or None for all.
+      cells: how many cells there are at least; None: many.
 
     Raises:
       ValueError: more than `MOST_GROUPS` tokens, none, or weights too large for the chip.
@@ -84,7 +92,7 @@ def shape_of(model: Model, groups: int, has_bands: np.ndarray | None) -> Shape:
         tokens, sum(1 << int(t) for t in seen), PACK, MOST_PACKS, d, model.spectral_heads, model.mlp_ratio * d,
         model.spectral_depth, model.width, model.heads, model.dtype,
     )  # fmt: skip
-    while shape.vmem_bytes() > VMEM_BYTES and shape.packs > 1:
+    while shape.packs > 1 and (shape.vmem_bytes() > VMEM_BYTES or (cells and cells <= shape.cells // 2)):
         shape = dataclasses.replace(shape, packs=shape.packs // 2)
     if shape.vmem_bytes() > VMEM_BYTES:
         raise ValueError(
@@ -95,10 +103,20 @@ def shape_of(model: Model, groups: int, has_bands: np.ndarray | None) -> Shape:
     return shape
 
 
+def on_gpu(shape: Shape, cells: int) -> tuple[Shape, int]:
+    """The sizes of a GPU kernel, and how many programs compute a gradient.
+
+    Every program of the gradient takes one tile after another and keeps its own sums of the weights' gradients: `PROGRAMS` fill
+    the multiprocessors of a large GPU (H100: 132), and their sums stay small.
+    """
+    shape = dataclasses.replace(shape, gpu=True, packs=1, pack=max(GPU_PACK, shape.tokens))
+    return shape, min(PROGRAMS, math.ceil(cells / shape.cells))
+
+
 def fits(model: Model, groups: int) -> bool:
     """Whether there is a kernel for a model and a number of groups of bands."""
     try:
-        shape_of(model, groups, None)
+        shape_of(model, groups)
     except ValueError:
         return False
     return True

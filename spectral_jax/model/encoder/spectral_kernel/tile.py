@@ -99,9 +99,9 @@ def read(x: jax.Array, w: dict, shape: Shape) -> jax.Array:
     mask = _hidden(shape, (shape.queries, shape.pack), 1)
     y = w["pool_bias"]
     for head in range(shape.pool_heads):
-        scores = (product(w["read"][head], tokens, shape.dtype) + mask for tokens in h)
+        scores = (product(w[f"read{head}"], tokens, shape.dtype) + mask for tokens in h)
         means = [product_of_rows(softmax(s, 1), tokens, shape.dtype) for s, tokens in zip(scores, h, strict=True)]
-        y = y + product(_join(means, 0), w["pool_kernel"][head], shape.dtype)
+        y = y + product(_join(means, 0), w[f"pool{head}_kernel"], shape.dtype)
     return finish(y, w, shape)
 
 

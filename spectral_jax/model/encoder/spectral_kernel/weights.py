@@ -43,8 +43,8 @@ def weights_of(params: Mapping, groups: int, shape: Shape) -> tuple[dict, dict]:
         **_norm("norm", params, column),
         "widen_kernel": params["widen"]["kernel"].T,
         "widen_bias": column(params["widen"]["bias"]) + of_group(params["group_wide"]),
-        "read": jnp.broadcast_to(read[:, None], (heads, shape.queries, w)),
-        "pool_kernel": jnp.einsum("pad,adq->apq", w_value.reshape(w, heads, -1), out),
+        **{f"read{head}": jnp.broadcast_to(read[head][None], (shape.queries, w)) for head in range(heads)},
+        **{f"pool{head}_kernel": w_value.reshape(w, heads, -1)[:, head] @ out[head] for head in range(heads)},
         "pool_bias": (b_value @ pool["out"]["kernel"] + pool["out"]["bias"])[None],
         **_norm("norm_out", params, lambda v: v[None]),
     }
