@@ -96,7 +96,7 @@ class Model:
     dtype: str = "float32"  # of the computation; parameters and reductions stay float32
     init_std: float = 0.02  # of the encoder's weights at the start; narrow encoders need more (size `tiny` says why)
     remat: str = "none"  # none | blocks | branches: what is computed again in the backward pass
-    kernel: str = "auto"  # xla | pallas: spectral transformer as one kernel, on TPU | auto: by device | interpret: for tests
+    kernel: str = "auto"  # xla | pallas: spectral transformer as one kernel, TPU | auto: by device | interpret: for tests
 
     def __post_init__(self):
         table = dict.fromkeys((f.name for f in dataclasses.fields(self)), COUNT) | {

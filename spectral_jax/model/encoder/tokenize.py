@@ -169,10 +169,12 @@ class ReadSpectrum(nn.Module):
         """Maps x [B R Q G D], has_bands bool [G] or None (a group without bands is never looked at), to [B R Q width]."""
         m, (_, rows, _, groups, width) = self.model, x.shape
         dtype = dtype_of(m.dtype)
-        kernel = chosen(m, platform_of(x), groups)
+        platform = platform_of(x)
+        kernel = chosen(m, platform, groups)
         if kernel != "xla" and not self.is_initializing():  # parameters are created here, by their names
             cells = einops.rearrange(x, "b r q g d -> (b r q) g d")
-            y = read_spectrum(self.variables["params"], cells, has_bands, m, interpret=kernel == "interpret")
+            how = dict(interpret=True) if kernel == "interpret" else dict(platform=platform)
+            y = read_spectrum(self.variables["params"], cells, has_bands, m, **how)
             return einops.rearrange(y, "(b r q) d -> b r q d", b=x.shape[0], r=rows)
         x = einops.rearrange(x, "b r q g d -> b (r q) g d")
         mask = None if has_bands is None or np.all(has_bands) else jnp.asarray(has_bands)[None, None]

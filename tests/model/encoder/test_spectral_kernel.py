@@ -58,11 +58,12 @@ def _assert_near(got, expected, part):
 @pytest.mark.parametrize(
     ("groups", "cells", "has_bands", "changes"),
     [
-        pytest.param(15, 21, None, {}, id="15-groups-and-a-cell-count-that-no-tile-divides"),
+        pytest.param(3, 5, None, {}, id="3-groups"),
+        pytest.param(15, 21, None, {}, marks=pytest.mark.slow, id="15-groups-and-a-cell-count-that-no-tile-divides"),
         pytest.param(10, 40, SOME, dict(spectral_depth=3, spectral_heads=2, heads=2), marks=pytest.mark.slow, id="some-groups"),
-        pytest.param(1, 5, None, dict(spectral_depth=0), id="one-group-and-no-layer"),
+        pytest.param(1, 5, None, dict(spectral_depth=0), marks=pytest.mark.slow, id="one-group-and-no-layer"),
         pytest.param(16, 33, None, dict(width=96, heads=3), marks=pytest.mark.slow, id="16-groups"),
-        pytest.param(3, 200, None, dict(mlp_ratio=2), marks=pytest.mark.slow, id="3-groups"),
+        pytest.param(3, 200, None, dict(mlp_ratio=2), marks=pytest.mark.slow, id="two-tiles-of-3-groups"),
         pytest.param(15, 3, None, dict(spectral_width=96, spectral_heads=2, spectral_depth=4, width=192, heads=2),
                      marks=pytest.mark.slow, id="size-b"),
     ],
@@ -100,9 +101,14 @@ def test_bfloat16_errs_as_the_plain_form_does():
     half = dataclasses.replace(full, dtype="bfloat16")
     plain = _values_and_gradients(half, None, *drawn)
     got = _values_and_gradients(dataclasses.replace(half, kernel="interpret"), None, *drawn)
-    error = lambda a: [float(np.linalg.norm(x - y) / np.linalg.norm(y)) for x, y in zip(map(np.asarray, jax.tree.leaves(a)), jax.tree.leaves(exact), strict=True)]  # noqa: E731, E501
-    print([round(a / b, 2) for a, b in zip(error(got), error(plain), strict=True) if b])
-    assert all(a <= 1.5 * b + 1e-6 for a, b in zip(error(got), error(plain), strict=True))
+
+    def errors(a):
+        return [
+            float(np.linalg.norm(x - y) / np.linalg.norm(y)) for x, y in zip(*map(jax.tree.leaves, (a, exact)), strict=True)
+        ]
+
+    # Array by array; the keys' bias of the pooling has no gradient but rounding, and stands in one array with others'.
+    assert all(ours <= 1.5 * theirs for ours, theirs in zip(errors(got), errors(plain), strict=True))
 
 
 @pytest.mark.slow
@@ -135,10 +141,37 @@ def test_auto_is_the_kernel_on_a_tpu_where_there_is_one():
     assert [chosen(dataclasses.replace(auto, kernel=k), "tpu", 15) for k in ("xla", "pallas")] == ["xla", "pallas"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("groups", "has_bands", "changes"), [(15, None, {}), (10, SOME, dict(spectral_width=48, width=96, heads=3))]
+)
+def test_values_and_gradients_of_the_gpu_kernel_are_those_of_the_plain_form(groups, has_bands, changes):
+    model = Model(**TINY | changes | dict(spectral_depth=2, spectral_heads=2))
+    params, x, weigh = _draw(model, groups, 9)
+
+    def loss(params, x):
+        y = read_spectrum(params, x, has_bands, model, platform="gpu", interpret=True)
+        return jnp.sum(y * weigh), y
+
+    (_, y), grads = jax.jit(jax.value_and_grad(loss, argnums=(0, 1), has_aux=True))(params, x.astype(jnp.float32))
+    _assert_near((y, grads), _values_and_gradients(model, has_bands, params, x, weigh), 1e-5)
+
+
+@pytest.mark.slow
+def test_gradients_are_lowered_for_a_gpu_by_triton_without_one():
+    model = model_size("b", dtype="bfloat16")
+    params, x, _ = jax.eval_shape(lambda: _draw(model, 15, 100))
+    grad = jax.grad(lambda p, x: jnp.sum(read_spectrum(p, x, None, model, platform="gpu").astype(jnp.float32)))
+    text = jax.jit(grad).trace(params, x).lower(lowering_platforms=("cuda",)).as_text()
+    assert text.count("@__gpu$xla.gpu.triton") == 1
+
+
 def test_what_no_kernel_takes_is_refused_in_a_sentence():
     model = Model(**TINY | dict(kernel="pallas"))
     params, x, _ = _draw(dataclasses.replace(model, kernel="xla"), 17, 2)
-    with pytest.raises(ValueError, match=r"model\.kernel: 'pallas' .* runs on TPU, and the devices here are cpu; take 'xla', or"):
+    with pytest.raises(
+        ValueError, match=r"model\.kernel: 'pallas' .* runs on TPU, or GPU, and the devices here are cpu; take 'xla', or"
+    ):
         _read(model, None, params, x)
     with pytest.raises(ValueError, match=r"takes 1 to 16 spectral tokens a cell, got 17; take model\.kernel='xla' .*token_edg"):
         _read(dataclasses.replace(model, kernel="interpret"), None, params, x)
@@ -151,7 +184,7 @@ def test_what_no_kernel_takes_is_refused_in_a_sentence():
 def test_a_tile_has_as_many_packs_as_the_chip_holds():
     assert (shape_of(Model(), 15).packs, shape_of(Model(), 15).cells) == (4, 32)
     assert [shape_of(Model(), 15, cells=n).packs for n in (1, 8, 9, 16, 17)] == [1, 1, 2, 2, 4]
-    assert shape_of(Model(spectral_width=320, width=384), 15).packs < 4
+    assert shape_of(Model(spectral_width=240, width=384), 15).packs == 2
 
 
 def test_operations_are_those_counted_by_hand():
@@ -178,15 +211,19 @@ def test_gradients_compile_for_a_tpu_under_shard_map(groups, changes, monkeypatc
     mesh = topologies.make_mesh(topologies.get_topology_desc("v5e:2x2", platform="tpu"), (2, 2), ("data", "fsdp"))
     split = P(("data", "fsdp"))
 
+    auto = dataclasses.replace(model, kernel="auto")
+
     def local(params, x):
-        return jax.grad(lambda p, x: jnp.sum(_read(dataclasses.replace(model, kernel="auto"), None, p, x)), argnums=(0, 1))(params, x)
+        return jax.grad(lambda p, x: jnp.sum(_read(auto, None, p, x)), argnums=(0, 1))(params, x)
 
     step = jax.jit(jax.shard_map(local, mesh=mesh, in_specs=(P(), split), out_specs=(P(), split), check_vma=True))
-    place = lambda spec, tree: jax.tree.map(
-        lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=jax.NamedSharding(mesh, spec)), tree
-    )
+
+    def place(spec, tree):
+        sharding = jax.NamedSharding(mesh, spec)
+        return jax.tree.map(lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=sharding), tree)
+
     lowered = step.lower(place(P(), params), place(split, x))
-    assert lowered.as_text().count("tpu_custom_call") == (1 if groups else 0)
+    assert lowered.as_text().count("@tpu_custom_call") == 1
     compiled = lowered.compile()
     assert " all-reduce" in compiled.as_text()
     assert " all-gather" not in compiled.as_text()

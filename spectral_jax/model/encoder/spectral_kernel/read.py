@@ -19,7 +19,8 @@ from spectral_jax.model.encoder.spectral_kernel.weights import varying_alike, we
 def chosen(model: Model, platform: str, groups: int = MOST_GROUPS) -> str:
     """Which form of `ReadSpectrum` runs: "xla", "pallas" or "interpret".
 
-    `auto` is "pallas" on a TPU where there is a kernel for the sizes, and else "xla": the two compute the same to rounding.
+    `auto` is "pallas" on a TPU where there is a kernel for the sizes, and else "xla": the two compute the same to rounding. On
+    a GPU, where nobody has compiled and timed the kernel, it is "xla" too.
 
     Args:
       model: the encoder's sizes; `model.kernel` is what was asked for.
@@ -31,10 +32,10 @@ def chosen(model: Model, platform: str, groups: int = MOST_GROUPS) -> str:
     """
     if model.kernel == "auto":
         return "pallas" if platform == "tpu" and fits(model, groups) else "xla"
-    if model.kernel == "pallas" and platform != "tpu":
+    if model.kernel == "pallas" and platform not in ("tpu", "gpu", "cuda"):
         raise ValueError(
-            f"model.kernel: 'pallas' is a kernel that runs on TPU, and the devices here are {platform}; take 'xla', or 'auto', "
-            "which takes 'xla' here."
+            f"model.kernel: 'pallas' is a kernel that runs on TPU, or GPU, and the devices here are {platform}; take 'xla', or "
+            "'auto', which takes 'xla' here."
         )
     if model.kernel != "xla":
         shape_of(model, groups)
@@ -77,7 +78,7 @@ def read_spectrum(
     n, groups, d = x.shape
     shape = shape_of(model, groups, has_bands, n)
     programs = 1
-    if platform != "tpu":
+    if platform != "tpu":  # gpu, or cuda
         shape, programs = on_gpu(shape, n)
     weights = weights_of(params, groups, shape)
     if not shape.seen:  # nothing to look at: what remains are the biases after the pooling
@@ -94,6 +95,6 @@ def read_spectrum(
     how = pltpu.InterpretParams() if interpret and varies else interpret
     if platform == "tpu":
         return read_tiles(shape, how, *given)[:n]
-    x, *weights = given
-    y = read_tiles_gpu(shape, programs, how, padded(x, axes=1), *jax.tree.map(padded, weights))
+    given = padded(given[0], axes=1), *jax.tree.map(padded, given[1:])
+    y = read_tiles_gpu(shape, programs, how, *given)
     return y[:: shape.tokens][:n, : shape.wide]

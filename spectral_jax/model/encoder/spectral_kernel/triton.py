@@ -1,8 +1,8 @@
 """The kernels for GPU, in the subset of Pallas that Triton compiles: lowered in tests, never timed.
 
-Triton wants sides that are powers of two and products of 16 or more, and cuts no array: arrays are filled up with zeros, a tile is
-one pack, and the result is computed for every token of a cell, T times the same. Programs run at once, so each keeps its own
-sums of the weights' gradients, which are added up outside; the inputs of all layers stay in registers or what stands in for them.
+Triton wants sides that are powers of two and products of 16 or more, and cuts no array: arrays are filled up with zeros, a tile
+is one pack, and the result is computed for every token of a cell, T times the same. Programs run at once, so each keeps its own
+sums of the weights' gradients, which are added up outside; the inputs of all layers stay in registers or what stands for them.
 """
 
 import functools
@@ -63,6 +63,10 @@ def _backward(shape, tiles, x_ref, layers, rest, g_ref, dx_ref, d_layers, d_rest
     jax.lax.fori_loop(0, tiles, one, 0)
 
 
+def _rows(rows, width):
+    return pl.BlockSpec((rows, width), lambda i: (i, 0))
+
+
 def _same(w):
     return pl.BlockSpec(w.shape, lambda i: (0,) * w.ndim)
 
@@ -91,13 +95,12 @@ def read_tiles_gpu(shape, programs, interpret, x, layers, rest):
       layers: weights of the blocks, see `weights`.
       rest: the others.
     """
-    rows = lambda width: pl.BlockSpec((shape.columns, width), lambda i: (i, 0))
     width = rest["pool_bias"].shape[1]
     return pl.pallas_call(
         functools.partial(_forward, shape),
         grid=(x.shape[0] // shape.columns,),
-        in_specs=[rows(x.shape[1]), jax.tree.map(_same, layers), jax.tree.map(_same, rest)],
-        out_specs=rows(width),
+        in_specs=[_rows(shape.columns, x.shape[1]), jax.tree.map(_same, layers), jax.tree.map(_same, rest)],
+        out_specs=_rows(shape.columns, width),
         out_shape=_like(x, (x.shape[0], width), shape.dtype),
         **_options(interpret, "read_spectrum"),
     )(x, layers, rest)
@@ -110,14 +113,14 @@ def _read_fwd(shape, programs, interpret, *given):
 def _read_bwd(shape, programs, interpret, given, g):
     x, layers, rest = given
     tiles = x.shape[0] // shape.columns // programs
-    rows = lambda a: pl.BlockSpec((tiles * shape.columns, a.shape[1]), lambda i: (i, 0))
+    rows, cotangents = (_rows(tiles * shape.columns, a.shape[1]) for a in (x, g))
     weights = (layers, rest)
     partial_sums = jax.tree.map(lambda w: _like(x, (programs, *w.shape), jnp.float32), weights)
     dx, *sums = pl.pallas_call(
         functools.partial(_backward, shape, tiles),
         grid=(programs,),
-        in_specs=[rows(x), *jax.tree.map(_same, weights), rows(g)],
-        out_specs=[rows(x), *jax.tree.map(_own, weights)],
+        in_specs=[rows, *jax.tree.map(_same, weights), cotangents],
+        out_specs=[rows, *jax.tree.map(_own, weights)],
         out_shape=[_like(x, x.shape, x.dtype), *partial_sums],
         **_options(interpret, "read_spectrum_gradient"),
     )(x, layers, rest, g)
