@@ -11,7 +11,7 @@ import numpy as np
 from flax import linen as nn
 
 from spectral_jax.config import Model
-from spectral_jax.model.encoder.spectral_kernel.read import chosen, platform_of, read_spectrum
+from spectral_jax.model.encoder.spectral_kernel.read import chosen, platform_of, read_spectrum, split_by_xla
 from spectral_jax.model.layers import TRUNCATED, Block, Dense, LayerNorm, QueryPool, dtype_of
 from spectral_jax.sensors import SensorSpec
 
@@ -170,7 +170,7 @@ class ReadSpectrum(nn.Module):
         m, (_, rows, _, groups, width) = self.model, x.shape
         dtype = dtype_of(m.dtype)
         platform = platform_of(x)
-        kernel = chosen(m, platform, groups)
+        kernel = chosen(m, platform, groups, split=split_by_xla(x))
         if kernel != "xla" and not self.is_initializing():  # parameters are created here, by their names
             cells = einops.rearrange(x, "b r q g d -> (b r q) g d")
             how = dict(interpret=True) if kernel == "interpret" else dict(platform=platform)

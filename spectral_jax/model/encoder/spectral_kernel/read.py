@@ -16,7 +16,7 @@ from spectral_jax.model.encoder.spectral_kernel.triton import padded, read_tiles
 from spectral_jax.model.encoder.spectral_kernel.weights import varying_alike, weights_of
 
 
-def chosen(model: Model, platform: str, groups: int = MOST_GROUPS) -> str:
+def chosen(model: Model, platform: str, groups: int = MOST_GROUPS, *, split: bool = False) -> str:
     """Which form of `ReadSpectrum` runs: "xla", "pallas" or "interpret".
 
     `auto` is "pallas" on a TPU where there is a kernel for the sizes, and else "xla": the two compute the same to rounding. On
@@ -26,12 +26,13 @@ def chosen(model: Model, platform: str, groups: int = MOST_GROUPS) -> str:
       model: the encoder's sizes; `model.kernel` is what was asked for.
       platform: of the devices: tpu, cpu, gpu.
       groups: spectral tokens of a cell.
+      split: whether XLA divides the program over devices, see `split_by_xla`; `auto` is "xla" then.
 
     Raises:
       ValueError: "pallas" where no kernel runs, or for sizes that it does not take.
     """
     if model.kernel == "auto":
-        return "pallas" if platform == "tpu" and fits(model, groups) else "xla"
+        return "pallas" if platform == "tpu" and not split and fits(model, groups) else "xla"
     if model.kernel == "pallas" and platform not in ("tpu", "gpu", "cuda"):
         raise ValueError(
             f"model.kernel: 'pallas' is a kernel that runs on TPU, or GPU, and the devices here are {platform}; take 'xla', or "
@@ -46,6 +47,12 @@ def platform_of(x: jax.Array) -> str:
     """Platform that `x` is computed on: that of its mesh, which may be one compiled for ahead of time, or JAX's default."""
     device = getattr(jax.typeof(x).sharding.mesh, "abstract_device", None)
     return device.platform if device else jax.default_backend()
+
+
+def split_by_xla(x: jax.Array) -> bool:
+    """Whether `x` is computed under `jit` on a mesh of several devices, outside `jax.shard_map`: XLA cannot divide a kernel."""
+    mesh = jax.typeof(x).sharding.mesh
+    return any(size > 1 and axis not in mesh.manual_axes for axis, size in mesh.shape.items())
 
 
 def read_spectrum(

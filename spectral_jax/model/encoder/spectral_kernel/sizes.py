@@ -12,9 +12,9 @@ from spectral_jax.config import Model
 MOST_GROUPS = 16
 # Columns of one block-diagonal product: lanes of a TPU's registers, and the side of its matrix unit.
 PACK = 128
-# Packs of a tile at most. By the compiler's static schedules for TPU v5e, size `b`, forward and gradient, a pack takes 1.35 times
-# the instruction bundles with one pack a tile and 1.12 times with two of what it takes with four, about 15,000; with eight the
-# program is 1.6 times as large and compiles twice as long.
+# Packs of a tile at most. By the compiler's static schedules for TPU v5e, size `b`, forward and gradient, a pack takes 1.35
+# times the instruction bundles with one pack a tile and 1.12 times with two of what it takes with four, about 15,000; with
+# eight the program is 1.6 times as large and compiles twice as long.
 MOST_PACKS = 4
 # What a kernel may take of the 64 MiB of VMEM of a v5p or v7x core; v5e and v6e have 128 MiB, v4 has 16 MiB and is too small.
 VMEM_BYTES = 48 << 20

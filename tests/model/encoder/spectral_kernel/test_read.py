@@ -12,7 +12,7 @@ from jax.experimental import topologies
 from jax.sharding import PartitionSpec as P
 
 from spectral_jax.config import Model, model_size
-from spectral_jax.model.encoder.spectral_kernel.read import chosen, platform_of, read_spectrum
+from spectral_jax.model.encoder.spectral_kernel.read import chosen, platform_of, read_spectrum, split_by_xla
 from spectral_jax.model.encoder.spectral_kernel.sizes import fits
 from spectral_jax.model.encoder.tokenize import ReadSpectrum
 
@@ -140,6 +140,23 @@ def test_auto_is_the_kernel_on_a_tpu_where_there_is_one():
     assert [chosen(auto, platform, 15) for platform in ("tpu", "cpu", "gpu")] == ["pallas", "xla", "xla"]
     assert (chosen(auto, "tpu", 17), fits(auto, 17), platform_of(jnp.zeros(1))) == ("xla", False, "cpu")
     assert [chosen(dataclasses.replace(auto, kernel=k), "tpu", 15) for k in ("xla", "pallas")] == ["xla", "pallas"]
+    assert chosen(auto, "tpu", 15, split=True) == "xla"
+
+
+@pytest.mark.multidevice
+def test_xla_divides_a_program_under_jit_and_not_under_shard_map():
+    mesh = jax.make_mesh((4, 2), ("data", "fsdp"), axis_types=(jax.sharding.AxisType.Auto,) * 2)
+    split, seen = P(("data", "fsdp")), []
+
+    def look(x):
+        seen.append(split_by_xla(x * 2.0))
+        return x
+
+    x = jax.device_put(jnp.zeros((8, 1)), jax.NamedSharding(mesh, split))
+    jax.eval_shape(jax.jit(look), x)
+    jax.eval_shape(jax.jit(jax.shard_map(look, mesh=mesh, in_specs=split, out_specs=split)), x)
+    jax.eval_shape(jax.jit(look), jnp.zeros((8, 1)))
+    assert seen == [True, False, False]
 
 
 @pytest.mark.slow
