@@ -98,6 +98,7 @@ class Model:
     # What is computed again in the backward pass: nothing, every block, or every sensor and view as a whole. On a CPU the last
     # is no slower than the first and needs a third of its memory.
     remat: str = "branches"  # none | blocks | branches
+    kernel: str = "auto"  # xla | pallas: spectral transformer as one kernel, TPU | auto: by device | interpret: for tests
 
     def __post_init__(self):
         table = dict.fromkeys((f.name for f in dataclasses.fields(self)), COUNT) | {
@@ -112,6 +113,7 @@ class Model:
             )
         _one_of("model.dtype", self.dtype, DTYPES)
         _one_of("model.remat", self.remat, ("none", "blocks", "branches"))
+        _one_of("model.kernel", self.kernel, ("auto", "xla", "pallas", "interpret"))
         unit = self.token_gsd_m * self.mask_unit
         if self.footprint_m % unit:
             raise ValueError(

@@ -26,7 +26,7 @@ OTHER_WORDS = {
 }  # fmt: skip
 # What may differ between the run that saved and the run that continues without changing what is computed.
 FREE = ("train.log_every", "train.save_every", "train.keep", "train.fsdp", "train.path", "train.start_from", "model.remat",
-        "data.store", "data.workers", "data.prefetch", "data.cache_bytes", "probe.", "name")  # fmt: skip
+        "model.kernel", "data.store", "data.workers", "data.prefetch", "data.cache_bytes", "probe.", "name")  # fmt: skip
 # What files of earlier versions, which lack these fields, mean.
 BEFORE = {"Views": {"draw": "independent"}}
 # What a run may change on its way although what is computed from there on differs, and why. It is kept with its step.

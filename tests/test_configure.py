@@ -1,6 +1,7 @@
 """Config files, overrides and JSON, and the sentences that refuse them."""
 
 import dataclasses
+import json
 
 import jax
 import pytest
@@ -100,6 +101,14 @@ def test_an_unknown_json_field_is_refused(cfg):
 def test_json_that_is_cut_off_is_refused(cfg):
     with pytest.raises(ValueError, match="run.json is not JSON"):
         configure.from_json(configure.to_json(cfg)[:200], where="run.json")
+
+
+def test_a_run_of_before_a_field_was_there_reads_as_its_default_and_may_continue_by_another_kernel(cfg):
+    old = json.loads(configure.to_json(cfg))
+    assert old["model"].pop("kernel") == "auto"
+    assert configure.from_json(json.dumps(old)) == cfg
+    other = dataclasses.replace(cfg, model=dataclasses.replace(cfg.model, kernel="xla"))
+    assert configure.another_run(cfg, other) == []
 
 
 def test_changed_names_the_fields_that_differ(cfg):

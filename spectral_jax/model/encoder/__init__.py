@@ -2,6 +2,7 @@
 
 In the order in which they may import one another:
 
+  spectral_kernel: spectral tokens of a cell to one, as one kernel
   tokenize: pixels to stage-1 tokens
   wavelength: convolution weights made from a band's centre and width
   hiera: Hiera's stages on tokens kept window by window

@@ -14,6 +14,7 @@ import numpy as np
 from flax import linen as nn
 
 from spectral_jax.config import Model
+from spectral_jax.model.encoder.spectral_kernel.read import chosen, platform_of, read_spectrum, split_by_xla
 from spectral_jax.model.layers import TRUNCATED, Block, Dense, LayerNorm, QueryPool, dtype_of
 from spectral_jax.sensors import SensorSpec
 
@@ -168,6 +169,8 @@ class ReadSpectrum(nn.Module):
 
     Cells go through it in shares of at most `CELLS`, which the backward pass computes again: of so many short sequences, to
     write and read what every layer gave takes longer than to compute it again.
+
+    `model.kernel` says whether XLA computes it layer by layer, as written here, or one kernel (`spectral_kernel`).
     """
 
     model: Model
@@ -176,9 +179,8 @@ class ReadSpectrum(nn.Module):
     @nn.compact
     def __call__(self, x, has_bands: np.ndarray | None):
         """Maps x [B R Q G D], has_bands bool [G] or None (a group without bands is never looked at), to [B R Q width]."""
-        if not self.at_once and not self.is_initializing():
-            whole = ReadSpectrum(self.model, at_once=True, parent=None)
-            return _in_shares(partial(whole.apply, {"params": self.variables["params"]}), x, has_bands)
+        if not self.at_once and not self.is_initializing():  # parameters are created below, by their names
+            return self._chosen(x, has_bands)
         m, (_, rows, _, groups, width) = self.model, x.shape
         dtype = dtype_of(m.dtype)
         x = einops.rearrange(x, "b r q g d -> b (r q) g d")
@@ -190,6 +192,18 @@ class ReadSpectrum(nn.Module):
         x = Dense(m.width, dtype, name="widen")(x) + self._groups("group_wide", groups, m.width, dtype)
         x = LayerNorm(dtype, EPS, name="norm_out")(QueryPool(m.heads, dtype, name="pool")(x, mask))
         return einops.rearrange(x, "b (r q) d -> b r q d", r=rows)
+
+    def _chosen(self, x, has_bands):
+        """By one kernel where `model.kernel` says so, else by the layers below, in shares of the cells."""
+        params, platform = self.variables["params"], platform_of(x)
+        kernel = chosen(self.model, platform, x.shape[3], split=split_by_xla(x))
+        if kernel == "xla":
+            whole = ReadSpectrum(self.model, at_once=True, parent=None)
+            return _in_shares(partial(whole.apply, {"params": params}), x, has_bands)
+        cells = einops.rearrange(x, "b r q g d -> (b r q) g d")
+        how = dict(interpret=True) if kernel == "interpret" else dict(platform=platform)
+        y = read_spectrum(params, cells, has_bands, self.model, **how)
+        return einops.rearrange(y, "(b r q) d -> b r q d", b=x.shape[0], r=x.shape[1])
 
     def _groups(self, name, groups, width, dtype):
         return self.param(name, TRUNCATED, (groups, width), jnp.float32).astype(dtype)[None, None]
