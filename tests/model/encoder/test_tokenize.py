@@ -94,3 +94,15 @@ def test_spectral_tokens_of_a_cell_do_not_reach_other_cells(cfg, params, make_ba
     # Pixel (2, 2) is seen by the 3x3 windows of token (1, 1) only: they are centred on even pixels.
     changed = np.abs(np.asarray(after - before)).max(axis=-1) > 1e-7
     assert np.argwhere(changed).tolist() == [[0, 1, 1]]
+
+
+@pytest.mark.parametrize("token_px", [1, 2, 3, 6])
+def test_one_grouped_convolution_is_the_products_of_the_groups(rng, token_px):
+    """Groups of unequal sizes, one of them empty, and bands that are not in the order of their groups."""
+    group = np.array([0, 1, 1, 3, 3, 3, 0])
+    side = tokenize.kernel_px(token_px)
+    pixels = jnp.asarray(rng.normal(size=(2, 4 * token_px, 8 * token_px, 7)), jnp.float32)
+    kernel = jnp.asarray(rng.normal(size=(7, side, side, 5)), jnp.float32)
+    together = tokenize.grouped_convolution(pixels, kernel, group, 4, token_px)
+    np.testing.assert_allclose(together, tokenize.window_sums(pixels, kernel, group, 4, token_px), atol=2e-4)
+    assert together.shape == (2, 4, 8, 4, 5)
