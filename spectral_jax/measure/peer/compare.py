@@ -3,7 +3,7 @@
 import contextlib
 import importlib.util
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from spectral_jax.measure.peer import figures, inputs, machine
 from spectral_jax.measure.peer.contestant import Started
 from spectral_jax.sentences import needs
 
-PACKAGES = ("jax", "jaxlib", "torch", "numpy")
+PACKAGES = ("jax", "jaxlib", "torch", "numpy")  # whose versions a comparison names
 WARM_UP = 4  # steps that are compared and not timed: all programs are compiled in them
 # Relative differences of float32 that rounding explains; a step with another view, sensor or rate is off by far more.
 TOLERANCE = {"embeddings": 1e-4, "losses": 1e-4, "grad_norms": 1e-3}
@@ -30,7 +30,9 @@ class Asked(Protocol):
         """The answer to a line of `contestant.serve`."""
 
 
-def compare(size: str, repeats: int = 5, threads: int = 1, same_flops: bool = False) -> dict[str, Any]:
+def compare(
+    size: str, repeats: int = 5, threads: int = 1, same_flops: bool = False, told: Callable[[str], None] = print
+) -> dict[str, Any]:
     """Times our step, PyTorch's eager one and its compiled one at one size.
 
     Args:
@@ -39,6 +41,7 @@ def compare(size: str, repeats: int = 5, threads: int = 1, same_flops: bool = Fa
       threads: cores, the same for all.
       same_flops: whether PyTorch too folds keys and values into the learned query, which saves products that people who take
         `nn.MultiheadAttention` do not save.
+      told: takes a line of progress.
 
     Returns:
       JSON-ready: of each contestant the figures of `figures.of_contestant`, `ratio` as of `figures.ratios`, `equal` the largest
@@ -57,6 +60,7 @@ def compare(size: str, repeats: int = 5, threads: int = 1, same_flops: bool = Fa
     cfg, cores = inputs.config(size), machine.cores(threads)
     with tempfile.TemporaryDirectory(prefix="spectral_jax_compare_") as scratch, contextlib.ExitStack() as stack:
         folder = Path(scratch)
+        told(f"{size}: writing parameters and views, then compiling; this takes minutes.")
         inputs.write(folder, cfg, inputs.random_batch(cfg), WARM_UP + repeats, same_flops)
         commands = {figures.OURS: ("ours", [scratch])}
         commands |= {mode: ("torch_step", [scratch, mode, str(threads)]) for mode in ("eager", "compile")}
@@ -64,27 +68,25 @@ def compare(size: str, repeats: int = 5, threads: int = 1, same_flops: bool = Fa
             name: stack.enter_context(Started(name, f"{__package__}.{module}", arguments, cores))
             for name, (module, arguments) in commands.items()
         }
-        measured = contest(contestants, folder, cfg, repeats)
+        equal = check_equal(contestants, folder)
+        told(f"{size}: embeddings, losses and gradients are equal; timing {repeats} turns.")
+        measured = time_in_turn(contestants, cfg, repeats)
     about = {"size": size, "batch": cfg.data.batch_size, "threads": threads, "cores": cores, "repeats": repeats}
-    return about | {"same_flops": same_flops, "machine": machine.described(PACKAGES)} | measured
+    return about | {"same_flops": same_flops, "equal": equal} | measured
 
 
-def contest(contestants: Mapping[str, Asked], folder: Path, cfg: Config, repeats: int) -> dict[str, Any]:
-    """Compares, then times.
+def time_in_turn(contestants: Mapping[str, Asked], cfg: Config, repeats: int) -> dict[str, Any]:
+    """Times contestants that are equal.
 
     Args:
-      contestants: by name, ours and "eager" among them.
-      folder: where they find their inputs, and leave embeddings.
+      contestants: by name, ours among them; their programs are compiled.
       cfg: the run.
       repeats: turns.
 
     Returns:
-      JSON-ready.
-
-    Raises:
-      ValueError: they are not equal; the sentence says in what, and by how much.
+      JSON-ready: `contestants`, `ratio`, `peak` in FLOP/s, `flops_per_sample`, `timed_losses` (the largest relative difference to
+      ours) and `peak_of_steps_alone` (whether the peaks of memory are those of the timed steps).
     """
-    equal = check_equal(contestants, folder)
     peak = max(asked.ask("product")["flops_per_s"] for asked in contestants.values())
     alone = [asked.ask("reset_peak")["reset"] for asked in contestants.values()]
     steps: dict[str, list[dict[str, Any]]] = {name: [] for name in contestants}
@@ -99,8 +101,8 @@ def contest(contestants: Mapping[str, Asked], folder: Path, cfg: Config, repeats
     }
     timed = [abs(b / a - 1) for row in rows.values() for a, b in zip(rows[figures.OURS]["losses"], row["losses"], strict=True)]
     return {
-        "contestants": rows, "ratio": figures.ratios(steps), "equal": equal | {"timed": max(timed)}, "peak": peak,
-        "flops_per_sample": sample, "peak_of_steps_alone": all(alone),
+        "contestants": rows, "ratio": figures.ratios(steps), "peak": peak, "flops_per_sample": sample,
+        "timed_losses": max(timed), "peak_of_steps_alone": all(alone),
     }  # fmt: skip
 
 

@@ -98,7 +98,8 @@ class Started:
             "JAX_PLATFORMS": "cpu", "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads,
         }  # fmt: skip
         if len(cores) == 1:
-            environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+            given = environment.get("XLA_FLAGS", "")
+            environment["XLA_FLAGS"] = f"{given} --xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
         before = os.sched_getaffinity(0)
         os.sched_setaffinity(0, cores)  # a child has the cores of its parent from its first instruction on
         try:
@@ -108,7 +109,11 @@ class Started:
             )  # fmt: skip
         finally:
             os.sched_setaffinity(0, before)
-        self.ready = self._answer("start")
+        try:
+            self.ready = self._answer("start")
+        except BaseException:
+            self.__exit__()
+            raise
 
     def ask(self, word: str) -> dict[str, Any]:
         """The answer to a line.

@@ -80,8 +80,10 @@ def text(result: Mapping[str, Any]) -> str:
     )
     lines.append(
         f"  largest relative difference to ours: embeddings {equal['embeddings']:.1e}, losses {equal['losses']:.1e} and gradient "
-        f"norms {equal['grad_norms']:.1e} of the first {equal['steps']} steps, losses of the timed steps {equal['timed']:.1e}"
+        f"norms {equal['grad_norms']:.1e} of the first {equal['steps']} steps, losses of the timed steps {result['timed_losses']:.1e}"
     )
     if not result["peak_of_steps_alone"]:
-        lines.append("  the kernel does not let a process reset its peak of memory: it may be that of compiling, not of the steps")
+        lines.append(
+            "  the kernel does not let a process reset its peak of memory: it may be that of compiling, not of the steps"
+        )
     return "\n".join(lines)

@@ -150,6 +150,9 @@ def _sensor(cfg: Config, sensor: SensorInput) -> dict[str, Any]:
     spec = sensor.spec
     bands = [int(g) for g in spec.token_group] if sensor.tokenizer == "grouped" else [0] * len(spec.used)
     numbers = {name: getattr(spec, name) for name in ("scale", "offset", "low", "high", "mean", "std")}
-    return {"key": sensor.key, "token_px": cfg.token_px(sensor.key), "grouped": sensor.tokenizer == "grouped", "bands": bands} | (
-        numbers
-    )
+    return {
+        "key": sensor.key,
+        "token_px": cfg.token_px(sensor.key),
+        "grouped": sensor.tokenizer == "grouped",
+        "bands": bands,
+    } | (numbers)
