@@ -1,4 +1,4 @@
-"""The comparison: contestants are started on the same cores, refused where they are not equal, and timed step by step in turn."""
+"""The comparison: contestants on the same cores are refused where they are not equal, and timed step by step in turn."""
 
 import contextlib
 import importlib.util
@@ -24,7 +24,9 @@ TOLERANCE = {"embeddings": 1e-4, "losses": 1e-4, "grad_norms": 1e-3}
 class Asked(Protocol):
     """A contestant as it is seen here; `contestant.Started`, or one made for a test."""
 
-    ready: Mapping[str, Any]
+    @property
+    def ready(self) -> Mapping[str, Any]:
+        """Its first answer, with its memory before anything was asked."""
 
     def ask(self, word: str) -> dict[str, Any]:
         """The answer to a line of `contestant.serve`."""
@@ -84,8 +86,8 @@ def time_in_turn(contestants: Mapping[str, Asked], cfg: Config, repeats: int) ->
       repeats: turns.
 
     Returns:
-      JSON-ready: `contestants`, `ratio`, `peak` in FLOP/s, `flops_per_sample`, `timed_losses` (the largest relative difference to
-      ours) and `peak_of_steps_alone` (whether the peaks of memory are those of the timed steps).
+      JSON-ready: `contestants`, `ratio`, `peak` in FLOP/s, `flops_per_sample`, `timed_losses` (the largest relative
+      difference to ours) and `peak_of_steps_alone` (whether the peaks of memory are those of the timed steps).
     """
     peak = max(asked.ask("product")["flops_per_s"] for asked in contestants.values())
     alone = [asked.ask("reset_peak")["reset"] for asked in contestants.values()]
@@ -136,8 +138,8 @@ def _compare(largest: dict[str, float], kind: str, name: str, step: int, differe
     # Not "more than": a difference that is no number is refused too.
     if not difference <= TOLERANCE[kind]:
         raise ValueError(
-            f"compare: the {kind} of step {step} of {figures.LABELS[name]} differ from ours by {difference:.1e} of their size, and "
-            f"rounding explains {TOLERANCE[kind]:.0e}; the two do not do the same work, so nothing was timed. Mend measure/peer/"
-            "torch_*.py, or what measure/peer/inputs.py says that the step draws."
+            f"compare: the {kind} of step {step} of {figures.LABELS[name]} differ from ours by {difference:.1e} of their size, "
+            f"and rounding explains {TOLERANCE[kind]:.0e}; the two do not do the same work, so nothing was timed. Mend "
+            "measure/peer/torch_*.py, or what measure/peer/inputs.py says that the step draws."
         )
     largest[kind] = max(largest[kind], difference)

@@ -62,7 +62,8 @@ def text(result: Mapping[str, Any]) -> str:
     """The lines to print for one size of `compare.compare`."""
     lines = [
         f"{result['size']}, batch {result['batch']}, {result['threads']} thread{'s' * (result['threads'] > 1)}: "
-        f"{result['flops_per_sample'] / 1e9:.1f} GFLOP a sample; a core multiplies matrices at {result['peak'] / 1e9:.1f} GFLOP/s",
+        f"{result['flops_per_sample'] / 1e9:.1f} GFLOP a sample; a core multiplies matrices at "
+        f"{result['peak'] / 1e9:.1f} GFLOP/s",
         f"  {'':14s}{'CPU s a step (range)':>24s}{'wall s':>8s}{'samples/s':>11s}{'GFLOP/s':>9s}{'of peak':>9s}"
         f"{'MiB before':>12s}{'peak':>7s}{'above':>7s}",
     ]
@@ -75,12 +76,13 @@ def text(result: Mapping[str, Any]) -> str:
         )
     ratio, equal = result["ratio"], result["equal"]
     lines.append(
-        f"  CPU seconds of ours / {LABELS[ratio['to']]}, the faster: {ratio['median']:.2f} ({ratio['min']:.2f}-{ratio['max']:.2f} in "
-        f"{result['repeats']} turns); below 1 ours is faster"
+        f"  CPU seconds of ours / {LABELS[ratio['to']]}, the faster: {ratio['median']:.2f} "
+        f"({ratio['min']:.2f}-{ratio['max']:.2f} in {result['repeats']} turns); below 1 ours is faster"
     )
     lines.append(
-        f"  largest relative difference to ours: embeddings {equal['embeddings']:.1e}, losses {equal['losses']:.1e} and gradient "
-        f"norms {equal['grad_norms']:.1e} of the first {equal['steps']} steps, losses of the timed steps {result['timed_losses']:.1e}"
+        f"  largest relative difference to ours: embeddings {equal['embeddings']:.1e}, losses {equal['losses']:.1e} and "
+        f"gradient norms {equal['grad_norms']:.1e} of the first {equal['steps']} steps, losses of the timed steps "
+        f"{result['timed_losses']:.1e}"
     )
     if not result["peak_of_steps_alone"]:
         lines.append(

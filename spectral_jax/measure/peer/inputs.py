@@ -5,6 +5,7 @@ The views and directions are those of the training step itself: `plans` calls wh
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,14 +61,14 @@ def random_batch(cfg: Config, seed: int = 0) -> Batch:
         spec, px = sensor.spec, cfg.patch_px(sensor.key)
         values = rng.uniform(spec.low, spec.high, (size, px, px, len(spec.used)))
         pixels = np.round((values - spec.offset) / spec.scale).astype(spec.dtype)
-        data = SensorData(pixels, np.ones(size, bool), np.zeros(size, np.float32))
-        if not np.asarray(decode(jax.tree.map(jnp.asarray, data), spec)[1]).all():
+        data = SensorData(jnp.asarray(pixels), jnp.ones(size, bool), jnp.zeros(size, jnp.float32))
+        if not np.asarray(decode(data, spec)[1]).all():
             raise ValueError(
-                f"compare: expected numbers of {sensor.key} from {spec.low:g} to {spec.high:g} to be valid everywhere, and some "
-                "are not; the PyTorch step has no masks, so compare with sensors whose range of normalisation is valid."
+                f"compare: expected numbers of {sensor.key} from {spec.low:g} to {spec.high:g} to be valid everywhere, and "
+                "some are not; the PyTorch step has no masks, so compare with sensors whose range of normalisation is valid."
             )
         sensors[sensor.key] = data
-    return Batch(sensors, np.arange(size, dtype=np.int32), np.zeros(size, np.int32))
+    return Batch(sensors, jnp.arange(size), jnp.zeros(size, jnp.int32))
 
 
 def drawn(cfg: Config, keys: tuple[str, ...], step: int) -> tuple[Plan, jax.Array]:
@@ -98,10 +99,10 @@ def write(folder: Path, cfg: Config, batch: Batch, steps: int, same_flops: bool 
     (folder / "run.json").write_text(configure.to_json(cfg))
     (folder / "config.json").write_text(json.dumps(_numbers(cfg, same_flops)))
     pixels = {key: np.ascontiguousarray(np.moveaxis(np.asarray(d.pixels), 3, 1)) for key, d in batch.sensors.items()}
-    np.savez(folder / "pixels.npz", **pixels)
+    _save(folder / "pixels.npz", pixels)
     made = partition.create_state(cfg, partition.make_mesh(cfg, jax.devices()[:1]))
-    np.savez(folder / "params.npz", **by_path(made.params))
-    np.savez(folder / "plans.npz", **plans(cfg, tuple(batch.sensors), steps))
+    _save(folder / "params.npz", by_path(made.params))
+    _save(folder / "plans.npz", plans(cfg, tuple(batch.sensors), steps))
 
 
 def plans(cfg: Config, keys: tuple[str, ...], steps: int) -> dict[str, np.ndarray]:
@@ -156,3 +157,7 @@ def _sensor(cfg: Config, sensor: SensorInput) -> dict[str, Any]:
         "grouped": sensor.tokenizer == "grouped",
         "bands": bands,
     } | (numbers)
+
+
+def _save(path: Path, arrays: Mapping[str, Any]) -> None:
+    np.savez(path, **arrays)

@@ -40,7 +40,8 @@ def test_equal_contestants_are_told_how_equal_they_are(tmp_path):
     found = compare.check_equal(contestants, tmp_path)
     assert found == pytest.approx({"embeddings": 2e-6, "losses": 1e-5, "grad_norms": 1e-4, "steps": 4}, rel=1e-3)
     # The eager one writes the views that the others find.
-    assert turns[0] == ("embed", "eager") and turns[3:6] == [("check", "ours"), ("check", "eager"), ("check", "compile")]
+    assert turns[0] == ("embed", "eager")
+    assert turns[3:6] == [("check", "ours"), ("check", "eager"), ("check", "compile")]
 
 
 @pytest.mark.parametrize(
@@ -73,10 +74,12 @@ def test_contestants_take_turns_and_the_ratio_is_of_turns(tmp_path):
     assert [name for word, name in turns if word == "step"] == ["ours", "eager", "compile"] * 2
     assert found["ratio"] == {"to": "eager", "median": 2.5, "min": 2.0, "max": 3.0}
     sample = flops.training_sample(cfg, inputs.KEYS).total
-    assert found["peak"] == 2e9 and found["flops_per_sample"] == sample
+    assert found["peak"] == 2e9
+    assert found["flops_per_sample"] == sample
     assert found["contestants"]["eager"]["share_of_peak"] == pytest.approx(8 * sample / 1.0 / 2e9)
     assert found["contestants"]["ours"]["above_mib"] == 50.0
-    assert found["timed_losses"] == 0.0 and found["peak_of_steps_alone"]
+    assert found["timed_losses"] == 0.0
+    assert found["peak_of_steps_alone"]
 
 
 def test_losses_of_timed_steps_are_compared_too(tmp_path):

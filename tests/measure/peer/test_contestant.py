@@ -39,10 +39,13 @@ def answers(monkeypatch, folder, *words):
 
 def test_each_word_is_answered_by_a_line_and_nothing_else_is_printed(monkeypatch, tmp_path):
     ready, embedded, checked, stepped, product = answers(monkeypatch, tmp_path, "embed", "check", "step", "product")
-    assert ready["ready"] and ready["resident_mib"] > 0
-    assert embedded == {} and np.load(tmp_path / "pooled_counter.npy").shape == (1, 2, 3)
+    assert ready["ready"]
+    assert ready["resident_mib"] > 0
+    assert embedded == {}
+    assert np.load(tmp_path / "pooled_counter.npy").shape == (1, 2, 3)
     assert checked == {"loss": 1.0, "grad_norm": 2.0}
-    assert stepped["loss"] == 2.0 and {"cpu_s", "wall_s", "peak_mib"} <= set(stepped)
+    assert stepped["loss"] == 2.0
+    assert {"cpu_s", "wall_s", "peak_mib"} <= set(stepped)
     assert product["flops_per_s"] > 0
 
 

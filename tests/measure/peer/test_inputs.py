@@ -42,7 +42,8 @@ def test_plans_are_what_the_step_draws(written, monkeypatch):
 
     for number in range(2):
         plan, unit = drawn(jnp.int32(number))
-        assert np.array_equal(plans["sensor"][number], plan.sensor) and np.array_equal(plans["shown"][number], plan.shown)
+        assert np.array_equal(plans["sensor"][number], plan.sensor)
+        assert np.array_equal(plans["shown"][number], plan.shown)
         assert np.allclose(plans["directions"][number], unit, atol=1e-6)
         for kind, cuts in (("global", plan.global_cuts), ("local", plan.local_cuts)):
             for field in dataclasses.fields(cuts):
@@ -55,7 +56,8 @@ def test_parameters_are_those_of_a_fresh_state_by_path(written):
     cfg, folder, _ = written
     params = np.load(folder / "params.npz")
     expected = inputs.by_path(partition.create_state(cfg, partition.make_mesh(cfg, jax.devices()[:1])).params)
-    assert set(params.files) == set(expected) and "encoder/branches/HSI/tokenize/bands/kernel" in expected
+    assert set(params.files) == set(expected)
+    assert "encoder/branches/HSI/tokenize/bands/kernel" in expected
     assert all(np.array_equal(params[path], value) for path, value in expected.items())
 
 
@@ -63,20 +65,23 @@ def test_pixels_are_channels_first_as_they_are_stored(written):
     _, folder, batch = written
     pixels = np.load(folder / "pixels.npz")
     assert set(pixels.files) == {"HSI", "MSI", "SAR"}
-    assert np.array_equal(pixels["HSI"][:, 2], batch.sensors["HSI"].pixels[..., 2]) and pixels["HSI"].dtype == np.int16
+    assert np.array_equal(pixels["HSI"][:, 2], batch.sensors["HSI"].pixels[..., 2])
+    assert pixels["HSI"].dtype == np.int16
 
 
 def test_rates_and_momenta_are_the_schedules(written):
     cfg, folder, _ = written
     plans = np.load(folder / "plans.npz")
     assert plans["rate"] == pytest.approx([1e-3 / 20, 1e-3 / 20 + (1e-3 - 1e-3 / 20) / 2])
-    assert plans["momentum"][0] == pytest.approx(0.9) and 0.9 < plans["momentum"][1] < 1.0
+    assert plans["momentum"][0] == pytest.approx(0.9)
+    assert 0.9 < plans["momentum"][1] < 1.0
 
 
 def test_numbers_of_the_config_are_written(written):
     cfg, folder, _ = written
     numbers = json.loads((folder / "config.json").read_text())
-    assert numbers["model"]["grid"] == 4 and numbers["model"]["folded_query"] is False
+    assert numbers["model"]["grid"] == 4
+    assert numbers["model"]["folded_query"] is False
     assert numbers["sensors"][0] == {
         "key": "HSI", "token_px": 2, "grouped": True, "bands": [0, 0, 0, 1, 1, 1], "scale": 1e-4, "offset": 0.0, "low": 0.0,
         "high": 1.0, "mean": [], "std": [],
