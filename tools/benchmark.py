@@ -1,4 +1,4 @@
-"""Measures: `python tools/benchmark.py compare|loader|memory|realism|scene|step [--flags]`. Prints what it measured; asserts nothing.
+"""Measures: `python tools/benchmark.py compare|loader|memory|realism|scene|step [--flags]`. Prints what it measured.
 
 compare  our training step against the same one in PyTorch, eager and compiled, in turn on the same core
 loader   bytes/s of the loader and of bare TensorStore reads of the same patches, and their ratio

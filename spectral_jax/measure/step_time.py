@@ -1,7 +1,7 @@
 """A training step on the devices of this machine: seconds to compile and to run it, FLOP/s, and its parts one by one.
 
-Parts are timed alone, each a program of its own: what the compiler fuses across them in a step is not seen, and their sum is not
-the step's time. They say where the time goes, not how much of it.
+Parts are timed alone, each a program of its own: what the compiler fuses across them in a step is not seen, and their sum is
+not the step's time. They say where the time goes, not how much of it.
 """
 
 import contextlib
@@ -86,8 +86,8 @@ def text(result: Mapping[str, Any]) -> str:
     median = statistics.median(ordered)
     lines = [
         f"devices: {result['devices']}; compile {result['compile_s']:.1f} s",
-        f"step: min {ordered[0]:.3f} s, median {median:.3f} s, max {ordered[-1]:.3f} s; {result['batch'] / median:.1f} samples/s at "
-        f"batch {result['batch']}",
+        f"step: min {ordered[0]:.3f} s, median {median:.3f} s, max {ordered[-1]:.3f} s; "
+        f"{result['batch'] / median:.1f} samples/s at batch {result['batch']}",
         f"model FLOPs: {result['flops'] / 1e9:.2f} GFLOP a step, {result['flops'] / median / 1e9:.1f} GFLOP/s",
         "parts of one global view, forward and backward, each timed alone; their sum is not the time of a step:",
     ]
@@ -104,7 +104,7 @@ def _parts(cfg: Config, now: state.State, batch: Batch, keys: tuple[str, ...], c
     m, dtype, size = cfg.model, jnp.dtype(cfg.model.dtype), batch.size
     params, windows = now.params["encoder"], (m.grid // m.mask_unit) ** 2
     sensors = [cfg.sensor(key) for key in keys]
-    options = dict(mlp_ratio=m.mlp_ratio, dtype=dtype)
+    options: dict[str, Any] = dict(mlp_ratio=m.mlp_ratio, dtype=dtype)
     stage1 = Stage(m.width, m.heads, m.depths[0], pool=False, **options)
     stage2 = Stage(2 * m.width, 2 * m.heads, m.depths[1], pool=True, **options)
     stage3 = Stage(4 * m.width, 4 * m.heads, m.depths[2], pool=True, whole=True, **options)

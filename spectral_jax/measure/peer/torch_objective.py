@@ -29,8 +29,8 @@ def cuts_of(plans: Mapping[str, np.ndarray], kind: str, step: int) -> list[Cut]:
     made = []
     for view in range(len(fields["side"])):
         mine = {name: value[view] for name, value in fields.items()}
-        tensors = {name: torch.from_numpy(mine.pop(name)) for name in ("gain", "bias")}
-        made.append(Cut(**{name: value.tolist() for name, value in mine.items()}, **tensors))
+        numbers: dict[str, Any] = {name: value.tolist() for name, value in mine.items() if name not in ("gain", "bias")}
+        made.append(Cut(gain=torch.from_numpy(mine["gain"]), bias=torch.from_numpy(mine["bias"]), **numbers))
     return made
 
 

@@ -6,6 +6,7 @@ Fused AdamW, the teacher moved by `_foreach_lerp_`, no masks, and none of the no
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -59,9 +60,8 @@ class TorchStep(Contestant):
         if self.mode == "eager":
             split = {key: x.chunk(len(self.plans["shown"][0])) for key, x in shown.items()}
             views = [{key: parts[i] for key, parts in split.items()} for i in range(len(self.plans["shown"][0]))] + local
-            np.savez(
-                folder / "views.npz", **{f"{i}/{key}": x.numpy() for i, view in enumerate(views) for key, x in view.items()}
-            )
+            arrays: dict[str, Any] = {f"{i}/{key}": x.numpy() for i, view in enumerate(views) for key, x in view.items()}
+            np.savez(folder / "views.npz", **arrays)
         return self._pooled(shown, local).detach().numpy()
 
     def checked_step(self) -> dict[str, float]:
