@@ -46,7 +46,7 @@ def main(argv: list[str]) -> int:
     print(f"Machine: {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}.")
     try:
         measures[words[0]](overrides)
-    except (*launch.expected(), RuntimeError) as error:  # RuntimeError: a process that compare started is gone
+    except launch.expected() as error:
         if launch.TRACE.value:
             raise
         return launch.fail("benchmark", str(error))

@@ -52,7 +52,7 @@ def compare(
     Raises:
       ImportError: there is no PyTorch.
       ValueError: no such size, too many threads, no turn, or contestants that are not equal.
-      RuntimeError: a contestant failed.
+      ChildProcessError: a contestant failed.
     """
     with needs("PyTorch", "compare", "the comparison of training steps"):
         if importlib.util.find_spec("torch") is None:

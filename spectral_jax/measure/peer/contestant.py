@@ -119,7 +119,7 @@ class Started:
         """The answer to a line.
 
         Raises:
-          RuntimeError: the contestant answered an error, or is gone.
+          ChildProcessError: the contestant answered an error, or is gone.
         """
         assert self._process.stdin is not None
         try:
@@ -134,7 +134,7 @@ class Started:
         line = self._process.stdout.readline()
         answer = json.loads(line) if line else {"error": f"the process ended with exit code {self._process.wait()}"}
         if "error" in answer:
-            raise RuntimeError(f"{self.name}: {word} failed: {answer['error']}; what it printed stands above.")
+            raise ChildProcessError(f"{self.name}: {word} failed: {answer['error']}; what it printed stands above.")
         return answer
 
     def __enter__(self) -> "Started":

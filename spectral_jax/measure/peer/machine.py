@@ -39,8 +39,15 @@ def reset_peak() -> bool:
 
 def described(packages: tuple[str, ...]) -> dict[str, str]:
     """Processor, Python, versions of packages, and the commit of this checkout where it is one of git. JSON-ready."""
-    versions = {name: importlib.metadata.version(name) for name in packages}
+    versions = {name: _version(name) for name in packages}
     return {"processor": _processor(), "python": platform.python_version(), **versions, "commit": _commit()}
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def _processor() -> str:

@@ -57,5 +57,5 @@ def test_an_error_is_an_answer_and_the_next_word_is_heard(monkeypatch, tmp_path)
 
 @pytest.mark.slow
 def test_a_process_that_ends_is_told_with_its_name():
-    with pytest.raises(RuntimeError, match="ours: start failed: the process ended with exit code 1; what it printed"):
+    with pytest.raises(ChildProcessError, match="ours: start failed: the process ended with exit code 1; what it printed"):
         contestant.Started("ours", "spectral_jax.measure.peer.nothing", [], [0])

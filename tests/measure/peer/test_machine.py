@@ -32,6 +32,7 @@ def test_a_peak_that_cannot_be_reset_is_told(monkeypatch, tmp_path):
 
 
 def test_the_machine_is_described_with_versions():
-    found = machine.described(("numpy",))
+    found = machine.described(("numpy", "no-such-package"))
     assert found["numpy"] == np.__version__
-    assert set(found) == {"processor", "python", "numpy", "commit"}
+    assert found["no-such-package"] == "not installed"
+    assert set(found) == {"processor", "python", "numpy", "no-such-package", "commit"}
