@@ -71,6 +71,11 @@ def random_batch(cfg: Config, seed: int = 0) -> Batch:
     return Batch(sensors, jnp.arange(size), jnp.zeros(size, jnp.int32))
 
 
+def order(batch: Batch) -> tuple[str, ...]:
+    """The sensors of a batch as they stand inside a compiled step: JAX sorts the keys of a dictionary."""
+    return tuple(jax.tree.map(lambda x: x, batch).sensors)
+
+
 def drawn(cfg: Config, keys: tuple[str, ...], step: int) -> tuple[Plan, jax.Array]:
     """What step number `step` draws: its views, and SIGReg's unit directions [D P].
 
@@ -97,12 +102,12 @@ def write(folder: Path, cfg: Config, batch: Batch, steps: int, same_flops: bool 
     for text in _unlike(cfg):
         raise ValueError(f"compare: {text}; the PyTorch step does not have it.")
     (folder / "run.json").write_text(configure.to_json(cfg))
-    (folder / "config.json").write_text(json.dumps(_numbers(cfg, same_flops)))
+    (folder / "config.json").write_text(json.dumps(_numbers(cfg, order(batch), same_flops)))
     pixels = {key: np.ascontiguousarray(np.moveaxis(np.asarray(d.pixels), 3, 1)) for key, d in batch.sensors.items()}
     _save(folder / "pixels.npz", pixels)
     made = partition.create_state(cfg, partition.make_mesh(cfg, jax.devices()[:1]))
     _save(folder / "params.npz", by_path(made.params))
-    _save(folder / "plans.npz", plans(cfg, tuple(batch.sensors), steps))
+    _save(folder / "plans.npz", plans(cfg, order(batch), steps))
 
 
 def plans(cfg: Config, keys: tuple[str, ...], steps: int) -> dict[str, np.ndarray]:
@@ -138,12 +143,12 @@ def _unlike(cfg: Config) -> list[str]:
     return wrong + [f"global views show {v.global_sensors} of the sensors, not all"] * (v.global_sensors < len(cfg.sensors))
 
 
-def _numbers(cfg: Config, same_flops: bool) -> dict[str, Any]:
+def _numbers(cfg: Config, keys: tuple[str, ...], same_flops: bool) -> dict[str, Any]:
     return {
         "model": dataclasses.asdict(cfg.model) | {"grid": cfg.model.grid, "folded_query": same_flops},
         "jepa": dataclasses.asdict(cfg.jepa),
         "optim": dataclasses.asdict(cfg.optim),
-        "sensors": [_sensor(cfg, sensor) for sensor in cfg.sensors],
+        "sensors": [_sensor(cfg, cfg.sensor(key)) for key in keys],
     }
 
 

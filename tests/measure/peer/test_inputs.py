@@ -15,7 +15,8 @@ from spectral_jax.train import partition, state, step
 
 def whole(**changes):
     """A tiny run whose global views show all sensors, of numbers that are valid everywhere."""
-    return tiny_run.config(views=Views(global_sensors=3, local_views=2), **changes)
+    cfg = tiny_run.config(views=Views(global_sensors=3, local_views=2), **changes)
+    return dataclasses.replace(cfg, sensors=cfg.sensors[::-1])  # not in the order of their names
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +92,8 @@ def test_numbers_of_the_config_are_written(written):
 
 def test_a_sensor_whose_range_is_not_valid_is_told():
     cfg = whole()
-    narrow = dataclasses.replace(cfg.sensors[0].spec, valid_range=(0.0, 0.5))
-    sensors = (dataclasses.replace(cfg.sensors[0], spec=narrow), *cfg.sensors[1:])
+    narrow = dataclasses.replace(cfg.sensors[2].spec, valid_range=(0.0, 0.5))
+    sensors = (*cfg.sensors[:2], dataclasses.replace(cfg.sensors[2], spec=narrow))
     with pytest.raises(ValueError, match="compare: expected numbers of HSI from 0 to 1 to be valid everywhere"):
         inputs.random_batch(dataclasses.replace(cfg, sensors=sensors))
 

@@ -1,5 +1,7 @@
 """The PyTorch step against ours, at a size that compiles in seconds."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from made import tiny_run
@@ -15,7 +17,10 @@ from spectral_jax.measure.peer import torch_step  # noqa: E402  torch is not eve
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    cfg = tiny_run.config(views=Views(global_sensors=3, local_views=2))
+    cfg = tiny_run.config(views=Views(global_sensors=3, local_views=3))
+    # Two sensors may be shown locally, and the sensors are not in the order of their names.
+    sar, msi, hsi = cfg.sensors[::-1]
+    cfg = dataclasses.replace(cfg, sensors=(sar, dataclasses.replace(msi, local_views=True), hsi))
     where = tmp_path_factory.mktemp("peer")
     inputs.write(where, cfg, inputs.random_batch(cfg), steps=3)
     return where
