@@ -36,13 +36,13 @@ def test_plans_are_what_the_step_draws(written, monkeypatch):
     monkeypatch.setattr(jepa, "directions", lambda *a: caught.append(directions(*a)) or caught[-1])
 
     @jax.jit
-    def drawn(number):
+    def drawn(number, batch):
         now = dataclasses.replace(jax.tree.map(jnp.ones_like, state.create(jax.random.key(0), cfg)), step=number)
         step.update(now, batch, jax.random.key(inputs.RUN_KEY), cfg)
         return tuple(caught)
 
     for number in range(2):
-        plan, unit = drawn(jnp.int32(number))
+        plan, unit = drawn(jnp.int32(number), batch)
         assert np.array_equal(plans["sensor"][number], plan.sensor)
         assert np.array_equal(plans["shown"][number], plan.shown)
         assert np.allclose(plans["directions"][number], unit, atol=1e-6)
