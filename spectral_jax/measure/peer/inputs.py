@@ -31,8 +31,8 @@ RUN_KEY = 0  # seed of the key that a run is given
 def config(size: str) -> Config:
     """The run that is compared: EnMAP, Sentinel-2 and Sentinel-1 patches of 960 m, float32, the published views.
 
-    The learning rate is ten times the published one, so that a difference in an update shows in the next loss. At a hundred times
-    rounding shows too: Adam's first updates have the size of the rate, however small the gradient.
+    The learning rate is ten times the published one, so that a difference in an update shows in the next loss. At a hundred
+    times rounding shows too: Adam's first updates have the size of the rate, however small the gradient.
 
     Raises:
       ValueError: there is no such size.
