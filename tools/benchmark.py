@@ -1,16 +1,17 @@
-"""Measures: `python tools/benchmark.py loader|memory|realism|scene|step [--flags]`. Prints what it measured; asserts nothing.
+"""Measures: `python tools/benchmark.py compare|loader|memory|realism|scene|step [--flags]`. Prints what it measured.
 
+compare  our training step against the same one in PyTorch, eager and compiled, in turn on the same core
 loader   bytes/s of the loader and of bare TensorStore reads of the same patches, and their ratio
 memory   resident memory of the process over many batches
 realism  spectral angle between simulated and real EnMAP spectra, per class
 scene    memory above the model while a scene of 4096 x 4096 x 12 goes through TerraMind tiny (random weights) tile by tile
-step     seconds a training step, and to compile it
+step     seconds a training step and to compile it, FLOP/s, and its parts; --trace_to=FOLDER writes a profile
 """
 
+import json
 import os
 import platform
 import tempfile
-import time
 from pathlib import Path
 
 from absl import flags, logging
@@ -21,23 +22,56 @@ CONFIG = launch.DEFINE_place("config", "experiments/configs/real_mini.py", "Conf
 STORE = launch.DEFINE_place("store", None, "Store to read; without it one of random numbers is made in a temporary folder.")
 LOCATIONS = flags.DEFINE_integer("locations", 512, "Locations of the made store.")
 BATCHES = flags.DEFINE_integer("batches", None, "Batches a repeat (loader: 32, memory: 1000) or steps (step: 10).")
-REPEATS = flags.DEFINE_integer("repeats", 5, "Interleaved repeats of the loader measurement.")
+REPEATS = flags.DEFINE_integer("repeats", 5, "Interleaved repeats of loader and compare.")
 REAL_DATA = flags.DEFINE_string(
     "real_data", os.environ.get("SPECTRAL_JAX_REAL_DATA"), "Folder with enmap_potsdam, for realism; SPECTRAL_JAX_REAL_DATA too."
 )
+SIZES = flags.DEFINE_list("sizes", ["tiny", "small"], "Model sizes that compare takes.")
+THREADS = flags.DEFINE_integer("threads", 1, "Cores that each side of compare has; they are the same cores.")
+SAME_FLOPS = flags.DEFINE_bool(
+    "same_flops", False, "In compare, let PyTorch too fold keys and values into the learned queries."
+)
+OUT = launch.DEFINE_place("out", None, "Folder for compare.json.", "folder")
+TRACE_TO = launch.DEFINE_place("trace_to", None, "Folder for a profile of two steps, for step.", "folder")
 
 
 def main(argv: list[str]) -> int:
     """Runs the measurement named on the command line."""
     logging.set_verbosity(logging.WARNING)
-    measures = {"loader": loader, "memory": memory, "realism": realism, "scene": scene, "step": step}
+    measures = {"compare": compare, "loader": loader, "memory": memory, "realism": realism, "scene": scene, "step": step}
     words, overrides = configure.split(argv[1:])
     if len(words) != 1 or words[0] not in measures:
         print(f"benchmark: expected one of {', '.join(measures)}, got {' '.join(words) or 'nothing'}.")
         return 1
     print(f"Machine: {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}.")
-    measures[words[0]](overrides)
+    try:
+        measures[words[0]](overrides)
+    except launch.expected() as error:
+        if launch.TRACE.value:
+            raise
+        return launch.fail("benchmark", str(error))
     return 0
+
+
+def compare(_):
+    """Our step and PyTorch's."""
+    import jax
+
+    from spectral_jax.measure.peer import compare, figures, machine
+
+    launch.keep()
+    # Processes that are started keep their programs in the same folder.
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = jax.config.jax_compilation_cache_dir
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = str(jax.config.jax_persistent_cache_min_compile_time_secs)
+    about = machine.described(compare.PACKAGES)
+    print("  " + ", ".join(f"{name} {value}" for name, value in about.items()))
+    results = {}
+    for size in SIZES.value:
+        results[size] = compare.compare(size, REPEATS.value, THREADS.value, SAME_FLOPS.value, lambda line: print(f"  {line}"))
+        print(figures.text(results[size]))
+    if OUT.value:
+        Path(OUT.value).mkdir(parents=True, exist_ok=True)
+        (Path(OUT.value) / "compare.json").write_text(json.dumps({"machine": about, "sizes": results}, indent=1))
 
 
 def loader(overrides):
@@ -103,29 +137,12 @@ def scene(_):
 
 def step(overrides):
     """Seconds a step, on the devices of this machine, with the first batch of the store."""
-    import jax
-
     from spectral_jax.data.loader import Loader
-    from spectral_jax.train import partition
+    from spectral_jax.measure import step_time
 
     cfg, path = _config_and_store(overrides)
-    mesh = partition.make_mesh(cfg)
-    batch = jax.device_put(Loader(cfg, path).batch(0), partition.batch_sharding(mesh))
-    state, key = partition.create_state(cfg, mesh), jax.random.key(0)
-    began = time.perf_counter()
-    run = partition.place_step(cfg, mesh).lower(state, batch, key).compile()
-    print(f"  devices: {mesh.devices.size} x {jax.devices()[0].device_kind}; compile {time.perf_counter() - began:.1f} s")
-    seconds = []
-    for _ in range(BATCHES.value or 10):
-        began = time.perf_counter()
-        state, metrics = run(state, batch, key)
-        jax.block_until_ready(metrics)
-        seconds.append(time.perf_counter() - began)
-    ordered = sorted(seconds[1:])
-    print(
-        f"  step: min {ordered[0]:.3f} s, median {ordered[len(ordered) // 2]:.3f} s, max {ordered[-1]:.3f} s; "
-        f"{cfg.data.batch_size / ordered[len(ordered) // 2]:.0f} samples/s at batch {cfg.data.batch_size}"
-    )
+    result = step_time.step(cfg, Loader(cfg, path).batch(0), BATCHES.value or 10, TRACE_TO.value)
+    print("  " + step_time.text(result).replace("\n", "\n  "))
 
 
 def _config_and_store(overrides):

@@ -34,14 +34,17 @@ OUT = launch.DEFINE_place("out", None, "Folder for report.json and report.txt.",
 def job(overrides: list[str]) -> int:
     """Compiles, prints the report and writes it; exit code 1 where a group does not fit."""
     os.environ.setdefault("JAX_PLATFORMS", "cpu")  # whoever has a TPU would otherwise take it for this
-    from spectral_jax.measure.pod import child, chips, placeholder_flops, report, words
+    from spectral_jax.measure import flops
+    from spectral_jax.measure.pod import child, chips, report, words
 
     cfg = configure.read(CONFIG.value, overrides)
     wanted = report.Wanted(tuple(GROUP.value or ()), BATCH_PER_CHIP.value, SEARCH.value, SCALING.value, PRICE.value)
     where = chips.slices(TOPOLOGY.value, SLICES.value)
-    run = report.make(
-        cfg, where, wanted, placeholder_flops.flops_per_sample, child.compile_step, lambda line: print(line, flush=True)
-    )
+
+    def counted(cfg, keys):
+        return flops.training_sample(cfg, keys).total
+
+    run = report.make(cfg, where, wanted, counted, child.compile_step, lambda line: print(line, flush=True))
     text = words.text(run)
     print(text)
     if OUT.value:

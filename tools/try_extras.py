@@ -62,6 +62,7 @@ TRIALS = {
         Trial("spectral-jax embed --checkpoint=run --store=run/synthetic.zarr --out=e.npz", leaves="e.npz"),
         Trial("spectral-jax adapt --workdir=a", says="; install the extra ", code=1),
         Trial("spectral-jax microcystin --workdir=m", says="pip install 'spectral-jax[eval]'", code=1),
+        Trial("spectral-jax benchmark compare", says="pip install 'spectral-jax[compare]'", code=1),
         Trial(
             "mkdir tiles && touch tiles/a.tif && spectral-jax build-store --product=enmap:tiles --footprint_m=960 --out=x.zarr",
             says="pip install 'spectral-jax[geo]'",
@@ -104,6 +105,8 @@ TRIALS = {
             leaves="pod/report.json",
         ),
     ),
+    # Some gigabytes: of PyTorch the registry has CUDA's libraries too. The smallest comparison, most of it compiling.
+    "compare": (Trial("spectral-jax benchmark compare --sizes=tiny --repeats=1 --out=c", leaves="c/compare.json"),),
     "all": (Trial(PRETRAIN, leaves="run/curves.png"),),
 }
 

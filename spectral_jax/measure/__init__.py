@@ -3,7 +3,10 @@
 In the order in which they may import one another:
 
   fuzz: what damaged files do to a reader
+  flops: model FLOPs of a training sample, counted from the config
   throughput: the loader against TensorStore reading the same patches
+  step_time: a training step: compiling, seconds, FLOP/s, its parts
+  peer: the training step against the same one in PyTorch, on the same core
   made_scene: a made scene of any size: random numbers as GeoTIFF
   scene_memory: memory of tiled inference, and how visible the tiles are
   scene_realism: spectral angles of simulated to real EnMAP pixels, by land cover

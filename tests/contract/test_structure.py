@@ -21,6 +21,7 @@ FENCES = {
     "rasterio": ("ingest/raster/", "tasks/", "microcystin/maps/", "measure/"),
     "h5netcdf": ("ingest/pace/",),
     "earthaccess": ("ingest/pace/",),
+    "torch": ("measure/peer/torch_",),
     "sklearn": ("microcystin/", "adapt/", "pretrain/", "tasks/readers/"),
 }
 FOLDERS = house.folders(PACKAGE)

@@ -9,7 +9,6 @@ In the order in which they may import one another:
   traffic: what a step moves between memory and the chip
   program: the step of a config compiled for devices, and what the compiler says of it
   child: the same in a process of its own, whose memory and time are measured
-  placeholder_flops: matrix operations of a training sample, roughly
   predict: seconds a step, what binds, cost of the run, weak scaling
   fit: what brings a program that does not fit into memory, and the largest batch that fits
   report: all of it for the groups of a config
