@@ -10,6 +10,7 @@ import pytest
 from made import tiny_run
 
 from spectral_jax.config import Config, Data, Train, Views, model_size, spectralearth_sensors
+from spectral_jax.measure.pod import collectives
 from spectral_jax.train import partition, state
 
 pytestmark = pytest.mark.multidevice
@@ -106,3 +107,29 @@ def test_eight_devices_make_the_step_of_one(one_device_step, train):
     for name, a, b in zip(names, jax.tree.leaves(found), jax.tree.leaves(one_device_step), strict=True):
         # Sums in another order differ in the last digits of their largest terms: of leaves above 1, 1e-5 of the largest entry.
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * max(1.0, np.abs(b).max()), err_msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fsdp", [1, 4])
+def test_weights_are_gathered_once_a_step_and_gradients_added_up_once(fsdp):
+    """What moves between devices, counted in the compiled step: bytes of the arrays, and none of it in a loop over views."""
+    cfg = tiny_run.config(views=Views(global_sensors=2, local_views=4), train=Train(fsdp=fsdp))
+    # Wide enough for the sums of BatchNorm, SIGReg and alarms to be small beside the gradient.
+    cfg = dataclasses.replace(cfg, model=dataclasses.replace(cfg.model, projector_hidden=512))
+    mesh = partition.make_mesh(cfg)
+    placed = jax.device_put(tiny_run.batch(cfg, np.random.default_rng(7)), partition.batch_sharding(mesh))
+    compiled = partition.place_step(cfg, mesh).lower(partition.abstract_state(cfg, mesh), placed, jax.random.key(3)).compile()
+    found = collectives.of(compiled.as_text())
+    leaves = jax.tree.leaves(abstract(cfg).params)
+    weights = 4 * sum(leaf.size for leaf in leaves)
+    split = 4 * sum(leaf.size for leaf in leaves if leaf.ndim > 1 and leaf.size > 64)
+    assert not [c for c in found if c.in_loop]
+    gathered, reduced, scattered = (
+        collectives.step_bytes(found, kind) for kind in ("all-gather", "all-reduce", "reduce-scatter")
+    )
+    if fsdp == 1:
+        assert gathered == scattered == 0
+        assert weights <= reduced <= 1.1 * weights
+    else:  # the student's and the teacher's weights; gradients are scattered over fsdp, and their parts added over data
+        assert split <= gathered <= 1.2 * 2 * weights
+        assert reduced + scattered <= 1.1 * (weights + weights / fsdp)

@@ -78,7 +78,7 @@ def of(text: str) -> list[Collective]:
     """
     program = hlo.read(text)
     runs, schedule = program.runs, _schedules(program)
-    seen: set[tuple[str, str, str]] = set()
+    seen: set[tuple] = set()
     counts: collections.Counter[Collective] = collections.Counter()
     for name, instructions in program.computations.items():
         if name not in runs:
@@ -89,10 +89,14 @@ def of(text: str) -> list[Collective]:
             kind = instruction.opcode.removesuffix("-start")
             if kind not in KINDS:
                 continue
-            if channel := instruction.attribute("channel_id"):
-                if (schedule.get(name, name), kind, channel) in seen:
+            # Only fusions repeat one. A channel alone does not tell them apart: inside `shard_map` all have the same.
+            if name in schedule and (channel := instruction.attribute("channel_id")):
+                traced = re.search(r'op_name="[^"]*"', instruction.rest)
+                shapes = tuple((array.dtype, array.shape) for array in instruction.arrays)
+                key = (schedule[name], kind, channel, shapes, traced and traced[0])
+                if key in seen:
                     continue
-                seen.add((schedule.get(name, name), kind, channel))
+                seen.add(key)
             if name.startswith("all-reduce-scatter"):
                 kind = "reduce-scatter"
             one = _collective(program, instruction, instructions, kind, runs[name])

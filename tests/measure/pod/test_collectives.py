@@ -179,3 +179,19 @@ def test_a_sum_in_a_loop_is_told_with_its_rounds():
     assert found == [Collective("all-reduce", "f32", 4 * 4 * 4, 2, runs=5, in_loop=True)]
     assert found[0].step_bytes == 5 * 64
     assert found[0].sent_bytes == 5 * 64.0
+
+
+def test_collectives_of_one_channel_in_one_computation_are_counted_each():
+    """Inside `shard_map` all have channel 1."""
+    text = (
+        HEAD
+        + """ENTRY %main (x: f32[4,8], y: f32[4,8]) -> (f32[4,8], f32[4,8]) {
+  %x = f32[4,8]{1,0} parameter(0)
+  %y = f32[4,8]{1,0} parameter(1)
+  %a = f32[4,8]{1,0} all-reduce(%x), channel_id=1, replica_groups={{0,1,2,3}}, to_apply=%add
+  %b = f32[4,8]{1,0} all-reduce(%y), channel_id=1, replica_groups={{0,1,2,3}}, to_apply=%add
+  ROOT %both = (f32[4,8], f32[4,8]) tuple(%a, %b)
+}
+"""
+    )
+    assert collectives.of(text) == [Collective("all-reduce", "f32", 128, 4, count=2)]
