@@ -13,6 +13,10 @@ from flax import linen as nn
 from spectral_jax.model.layers import Block, pool_valid
 
 
+# So many blocks that are alike, or more, are one program: it compiles in their number's part of the time.
+SCANNED = 4
+
+
 def to_windows(grid: jax.Array, side: int) -> jax.Array:
     """A grid of tokens [B R Q ...] to windows of side * side tokens in raster order, [B W N ...]."""
     return einops.rearrange(grid, "b (r i) (q j) ... -> b (r q) (i j) ...", i=side, j=side)
@@ -52,11 +56,22 @@ class Stage(nn.Module):
         inside = x.shape[2]
         if self.whole:
             x, valid = _merge(x), None if valid is None else _merge(valid)
-        for i in range(int(self.pool), self.depth):
-            x = block(**options, name=f"block{i}")(x, valid)
+        alike = [f"block{i}" for i in range(int(self.pool), self.depth)]
+        if len(alike) < SCANNED or self.is_initializing():
+            for name in alike:
+                x = block(**options, name=name)(x, valid)
+        else:
+            x = self._scan(block(**options, parent=None), alike, x, valid)
         if self.whole:
             x, valid = _unmerge(x, inside), None if valid is None else _unmerge(valid, inside)
         return x, valid
+
+
+    def _scan(self, block, names, x, valid):
+        """Blocks that are alike as one program, run with the weights of each in turn."""
+        params = self.variables["params"]
+        weights = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(params[name] for name in names))
+        return jax.lax.scan(lambda x, own: (block.apply({"params": own}, x, valid), None), x, weights)[0]
 
 
 def _merge(x):
