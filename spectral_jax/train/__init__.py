@@ -5,6 +5,7 @@ In the order in which they may import one another:
   state: what training carries from step to step, and the schedules
   step: one update, written once for the global view
   partition: one mesh, and one table from parameter path to PartitionSpec
+  programs: the step compiled once for every form of batch
   checksums: a CRC-32 of every file of a checkpoint, verified when it is read
   peers: one of several processes is gone
   checkpoint: state, config, data position and versions in one composite

@@ -22,6 +22,7 @@ from spectral_jax.data.loader import Loader
 from spectral_jax.train import partition, warm_start
 from spectral_jax.train.alarms import Alarms
 from spectral_jax.train.checkpoint import Checkpoints
+from spectral_jax.train.programs import Programs
 from spectral_jax.train.record import Progress, Recorder, draw_curves, write_changes
 from spectral_jax.train.state import State
 
@@ -122,7 +123,7 @@ def train(cfg: Config, loader: Loader, workdir: Path, begun: Callable[[], None] 
       Preempted: after SIGTERM, once the state is saved.
     """
     mesh = partition.make_mesh(cfg)
-    step_function = partition.place_step(cfg, mesh)
+    step_function = Programs(partition.place_step(cfg, mesh))
     key = jax.random.key(cfg.train.seed + 1)
     with Checkpoints(workdir / "checkpoints", cfg) as checkpoints, _Signal() as asked_to_stop:
         state, start = _begin(cfg, mesh, checkpoints)
@@ -130,7 +131,7 @@ def train(cfg: Config, loader: Loader, workdir: Path, begun: Callable[[], None] 
             return Summary(state, start, None, None)
         recorder = Recorder(workdir, start) if jax.process_index() == 0 else None
         progress = Progress(start, cfg.train.steps)
-        meter = _Meter(cfg.data.batch_size)
+        meter = _Meter(cfg.data.batch_size, step_function)
         alarms = Alarms()
         rows: list[dict] = []
 
@@ -146,7 +147,7 @@ def train(cfg: Config, loader: Loader, workdir: Path, begun: Callable[[], None] 
                 rows.append(row)
                 if recorder:
                     recorder.write(row)
-                    progress.show(row)
+                    progress.show(row, step_function.seconds)
 
         def after(done: int, state, settle: Callable[[int], None]) -> None:
             stop = asked_to_stop(done)
@@ -209,10 +210,10 @@ def _read(pending: _Pending) -> dict:
 
 
 class _Meter:
-    """Samples per second and share of time waiting for input, since the last reading; compilation is left out of the first."""
+    """Samples per second and share of time waiting for input, since the last reading; compiling counts as no time."""
 
-    def __init__(self, batch_size: int):
-        self._batch_size, self._time, self._waited = batch_size, 0.0, 0.0
+    def __init__(self, batch_size: int, programs: Programs):
+        self._batch_size, self._programs, self._time, self._waited, self._compiling = batch_size, programs, 0.0, 0.0, 0.0
         self._step: int | None = None
 
     def timed(self, feed: Iterable, start: int, stop: int) -> Iterable:
@@ -224,13 +225,13 @@ class _Meter:
 
     def read(self, step: int, waited: float) -> dict:
         assert self._step is not None  # a batch was timed before its step is read
-        now = time.monotonic()
-        seconds = max(now - self._time, 1e-9)
+        now, compiling = time.monotonic(), self._programs.seconds
+        seconds = max(now - self._time - (compiling - self._compiling), 1e-9)
         out = {
             "samples_per_second": (step - self._step) * self._batch_size / seconds,
             "input_wait_fraction": min(1.0, max(0.0, (waited - self._waited) / seconds)),
         }
-        self._step, self._time, self._waited = step, now, waited
+        self._step, self._time, self._waited, self._compiling = step, now, waited, compiling
         return out
 
 

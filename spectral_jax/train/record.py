@@ -108,10 +108,10 @@ class Progress:
         self._start, self._steps, self._began = start, steps, time.monotonic()
         self._live = sys.stderr.isatty()
 
-    def show(self, row: dict[str, float]) -> None:
-        """Prints the state after step `row["step"]`."""
+    def show(self, row: dict[str, float], compiling: float) -> None:
+        """Prints the state after step `row["step"]`; the seconds spent compiling say nothing of the time left."""
         done = int(row["step"])
-        left = (time.monotonic() - self._began) / max(1, done - self._start) * (self._steps - done)
+        left = (time.monotonic() - self._began - compiling) / max(1, done - self._start) * (self._steps - done)
         filled = 24 * done // self._steps
         text = (
             f"[{'#' * filled}{'.' * (24 - filled)}] step {done}/{self._steps}  loss {row['loss']:.4f}  "

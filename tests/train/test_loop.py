@@ -147,7 +147,7 @@ def test_a_non_finite_loss_names_step_and_locations_and_keeps_the_checkpoint(tmp
         state = dataclasses.replace(state, step=state.step + 1)
         return state, fine | {"loss": jnp.where(state.step == 3, jnp.nan, 1.0)}
 
-    monkeypatch.setattr(partition, "place_step", lambda cfg, mesh: spoiled)
+    monkeypatch.setattr(partition, "place_step", lambda cfg, mesh: jax.jit(spoiled))
     sites = sorted(loader.names(loader.batch(2)))
     with pytest.raises(loop.NonFiniteLoss, match="loss is nan at step 3. The batch holds 8 locations: ") as caught:
         loop.train(cfg, loader, tmp_path / "run")

@@ -12,7 +12,6 @@ from flax import linen as nn
 
 from spectral_jax.model.layers import Block, pool_valid
 
-
 # So many blocks that are alike, or more, are one program: it compiles in their number's part of the time.
 SCANNED = 4
 
@@ -65,7 +64,6 @@ class Stage(nn.Module):
         if self.whole:
             x, valid = _unmerge(x, inside), None if valid is None else _unmerge(valid, inside)
         return x, valid
-
 
     def _scan(self, block, names, x, valid):
         """Blocks that are alike as one program, run with the weights of each in turn."""
