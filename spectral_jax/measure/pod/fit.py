@@ -53,7 +53,7 @@ def changes(cfg: Config, chips: int) -> list[list[tuple[str, Config]]]:
     parts = [
         (f"train.fsdp={fsdp}", dataclasses.replace(cfg, train=dataclasses.replace(cfg.train, fsdp=fsdp)))
         for fsdp in FSDPS
-        if cfg.train.path == "jit" and cfg.train.fsdp < fsdp and chips % fsdp == 0
+        if cfg.train.fsdp < fsdp and chips % fsdp == 0
     ]
     smaller, batch = [], cfg.data.batch_size // chips
     while batch > 1:

@@ -9,6 +9,7 @@ from spectral_jax.measure.pod.program import Compiled
 
 CHIPS = 8
 CFG = tiny_run.config(data=Data(store="none", batch_size=4 * CHIPS))
+CFG = dataclasses.replace(CFG, model=dataclasses.replace(CFG.model, remat="none"))
 GIB = 2**30
 
 
@@ -44,7 +45,7 @@ def test_all_together_is_tried_where_nothing_alone_brings_it_in():
 
 
 def test_a_run_that_has_all_changes_already_has_none_left():
-    cfg = fit.with_batch(dataclasses.replace(CFG, train=Train(path="shard_map")), 1, CHIPS)
+    cfg = fit.with_batch(dataclasses.replace(CFG, train=Train(fsdp=CHIPS)), 1, CHIPS)
     cfg = dataclasses.replace(cfg, model=dataclasses.replace(cfg.model, remat="branches"))
     assert fit.changes(cfg, CHIPS) == [[], [], []]
     assert fit.ways_in(cfg, CHIPS, 15 * GIB, needs(99.0, 1.0)) == []

@@ -88,7 +88,7 @@ def test_a_search_ends_at_the_largest_batch_that_fits():
     assert run.groups[0].batch_per_chip == 14  # and the state: 15 of 15.75 GiB
     assert (15, False) in run.groups[0].searched
     assert len(asked) == len(run.groups[0].searched)
-    assert run.groups[0].step == predict.step(run.groups[0].compiled, V5E, 14, 2e9, "none")
+    assert run.groups[0].step == predict.step(run.groups[0].compiled, V5E, 14, 2e9, "branches")
 
 
 def test_what_does_not_fit_is_told_with_what_brings_it_in():
