@@ -57,7 +57,8 @@ def compare(_):
     """Our step and PyTorch's."""
     import jax
 
-    from spectral_jax.measure.peer import compare, figures, machine
+    from spectral_jax.measure import machine
+    from spectral_jax.measure.peer import compare, figures
 
     launch.keep()
     # Processes that are started keep their programs in the same folder.

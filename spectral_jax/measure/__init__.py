@@ -2,6 +2,7 @@
 
 In the order in which they may import one another:
 
+  machine: cores, memory and versions of a process
   fuzz: what damaged files do to a reader
   flops: model FLOPs of a training sample, counted from the config
   throughput: the loader against TensorStore reading the same patches

@@ -10,6 +10,8 @@ import dataclasses
 from collections.abc import Sequence
 
 from spectral_jax.config import Config, Model
+from spectral_jax.model.encoder.spectral_kernel import sizes
+from spectral_jax.model.encoder.tokenize import kernel_px
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +57,8 @@ def view(cfg: Config, keys: Sequence[str], grid: int | None = None) -> Flops:
     """
     m = cfg.model
     tokens = (grid or m.grid) ** 2
-    # Widened from each sensor and narrowed once; the query reads and averages each.
-    fused = m.fusion_width * (m.widths[1] * (len(keys) + 1) + 2 * m.fusion_heads * len(keys)) + _query_output(m.fusion_width)
+    # Widened from each sensor and narrowed once; the query reads and averages each; then value and output of the mean.
+    fused = m.fusion_width * (m.widths[1] * (len(keys) + 1) + 2 * m.fusion_heads * len(keys) + 2 * m.fusion_width)
     return Flops(
         tokenizer=2.0 * tokens * sum(_tokenizer(cfg, key) for key in keys),
         stages=2.0 * len(keys) * _local_stages(m, tokens),
@@ -113,20 +115,11 @@ def _tokenizer(cfg: Config, key: str) -> float:
     Of the wavelength tokenizer its weights are left out: they are made once a step, not once a sample.
     """
     m, sensor = cfg.model, cfg.sensor(key)
-    side = cfg.token_px(key)
-    # An even token's window overlaps the next by a pixel (model.encoder.tokenize.kernel_px).
-    pixels = len(sensor.spec.used) * (side + 1 - side % 2) ** 2
+    pixels = len(sensor.spec.used) * kernel_px(cfg.token_px(key)) ** 2
     if sensor.tokenizer == "linear":
         return pixels * m.width
     groups = sensor.spec.groups if sensor.tokenizer == "grouped" else len(m.wavelength_edges_nm) + 1
-    d = m.spectral_width
-    spectral = m.spectral_depth * _block(groups, groups, d, m.mlp_ratio) + groups * d * m.width
-    return pixels * d + spectral + 2 * m.heads * groups * m.width + _query_output(m.width)
-
-
-def _query_output(width: int) -> float:
-    """Of one learned query: the value of the weighted mean of tokens, and the linear layer after it."""
-    return 2.0 * width**2
+    return pixels * m.spectral_width + sizes.flops(m, groups, cells=1)[0] / 2
 
 
 def _local_stages(m: Model, tokens: int) -> float:

@@ -12,7 +12,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax.profiler import trace
 
 from spectral_jax.batch import Batch, decode
@@ -22,6 +21,7 @@ from spectral_jax.model.encoder import branch, projector
 from spectral_jax.model.encoder.fuse import Fuse
 from spectral_jax.model.encoder.hiera import Stage
 from spectral_jax.train import partition, state
+from spectral_jax.train.step import update
 
 
 def step(cfg: Config, batch: Batch, steps: int = 10, trace_to: str | None = None) -> dict[str, Any]:
@@ -108,9 +108,9 @@ def _parts(cfg: Config, now: state.State, batch: Batch, keys: tuple[str, ...], c
     stage1 = Stage(m.width, m.heads, m.depths[0], pool=False, **options)
     stage2 = Stage(2 * m.width, 2 * m.heads, m.depths[1], pool=True, **options)
     stage3 = Stage(4 * m.width, 4 * m.heads, m.depths[2], pool=True, whole=True, **options)
-    fuse = Fuse(branch.names(cfg), m.fusion_width, m.fusion_heads, dtype)
-    names = branch.names(cfg)
-    numbers = jnp.asarray([names.index(sensor.branch) for sensor in sensors], jnp.int32)
+    names = branch.names(cfg.sensors)
+    fuse = Fuse(names, m.fusion_width, m.fusion_heads, dtype)
+    numbers = branch.numbers(sensors, names)
     decoded = {sensor.key: decode(batch.sensors[sensor.key], sensor.spec) for sensor in sensors}
 
     def tokenize(params, decoded):
@@ -150,7 +150,7 @@ def _parts(cfg: Config, now: state.State, batch: Batch, keys: tuple[str, ...], c
             (now.params["projector"], embedding),
             counted.projector,
         ),
-        "optimiser and teacher": (_updated(cfg), (now, now.params), 0.0),
+        "optimiser and teacher": (_updated(cfg), (now, batch, now.params), 0.0),
     }
 
 
@@ -168,12 +168,8 @@ def _backward(function: Callable, argnums: int | tuple[int, ...]) -> Callable:
 
 
 def _updated(cfg: Config) -> Callable:
-    def function(now: state.State, grads):
-        with jax.numpy_dtype_promotion("standard"):  # as in train.step
-            updates, opt_state = state.optimiser(cfg).update(grads, now.opt_state, now.params)
-        params = optax.apply_updates(now.params, updates)
-        momentum = state.ema_momentum(now.step, cfg)
-        return params, jax.tree.map(lambda t, p: momentum * t + (1.0 - momentum) * p, now.teacher, params), opt_state
+    def function(now: state.State, batch: Batch, grads):
+        return update(now, batch, jax.random.key(0), cfg, lambda *_: ({}, grads))
 
     return function
 

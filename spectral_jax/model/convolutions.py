@@ -8,12 +8,10 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from spectral_jax.model.layers import LayerNorm, along_last
+from spectral_jax.model.layers import TORCH_EPS, LayerNorm, along_last
 
 # Uniform within +-1/sqrt(fan in): what PyTorch starts a convolution with.
 TORCH_UNIFORM = nn.initializers.variance_scaling(1.0 / 3.0, "fan_in", "uniform")
-# PyTorch's default for GroupNorm.
-GROUP_EPS = 1e-5
 
 
 class Conv(nn.Module):
@@ -65,7 +63,7 @@ class GroupNorm(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, (x.shape[-1],), jnp.float32)
         y = einops.rearrange(x.astype(jnp.float32), "b h w (g c) -> b h w g c", g=self.groups)
         y = y - jnp.mean(y, axis=(1, 2, 4), keepdims=True)
-        y = y * jax.lax.rsqrt(jnp.mean(y * y, axis=(1, 2, 4), keepdims=True) + GROUP_EPS)
+        y = y * jax.lax.rsqrt(jnp.mean(y * y, axis=(1, 2, 4), keepdims=True) + TORCH_EPS)
         y = y.reshape(x.shape)
         return (y * along_last(scale, y) + along_last(bias, y)).astype(self.dtype)
 

@@ -16,6 +16,9 @@ from flax import linen as nn
 DRAWN_STD = 0.02
 TRUNCATED = nn.initializers.truncated_normal(DRAWN_STD, lower=-100.0, upper=100.0)
 
+# PyTorch's default of LayerNorm, GroupNorm and BatchNorm. Hiera's blocks have 1e-6.
+TORCH_EPS = 1e-5
+
 # What `init_std` does not set: ones, Xavier weights, and the network that makes the wavelength tokenizer's weights.
 OWN_SPREAD = re.compile(r"/scale$|/pool/qkv/kernel$|/generate/(hidden\d|weight)/kernel$")
 
@@ -82,6 +85,22 @@ def masked_softmax(scores: jax.Array, mask: jax.Array | None) -> jax.Array:
     top = jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True))
     weights = jnp.exp(scores - jnp.where(jnp.isfinite(top), top, 0.0))
     return weights / jnp.maximum(jnp.sum(weights, axis=-1, keepdims=True), 1e-30)
+
+
+def one_by_one(function: Callable, arrays, again: bool):
+    """The function of every first index of the arrays, one after another in one program.
+
+    Args:
+      function: takes as many arguments as there are arrays, each without its first axis.
+      arrays: tuple of trees of arrays, all of one length.
+      again: whether the backward pass computes it again instead of keeping what it needs.
+
+    Returns:
+      What it gives, stacked.
+    """
+    if again:
+        function = jax.checkpoint(function)
+    return jax.lax.scan(lambda _, one: (None, function(*one)), None, arrays)[1]
 
 
 class Dense(nn.Module):

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from spectral_jax.model.layers import Dense, along_last
-from spectral_jax.model.published.spectral_adapter import CHANNELS, EPS, SPECTRAL, fewest_bands
+from spectral_jax.model.layers import TORCH_EPS, Dense, along_last
+from spectral_jax.model.published.spectral_adapter import CHANNELS, SPECTRAL, fewest_bands
 from spectral_jax.sensors import SensorSpec
 from spectral_jax.spectral.coverage import response_curves, stands_for_nm
 from spectral_jax.spectral.project import Projection, apply
@@ -81,7 +81,7 @@ class FixedNorm(nn.Module):
         """Maps [N L D] to [N L D]."""
 
         def unit(key):
-            return jax.lax.rsqrt(jnp.var(x, axis=(0, 1)) + EPS)
+            return jax.lax.rsqrt(jnp.var(x, axis=(0, 1)) + TORCH_EPS)
 
         scale = self.param("scale", unit)
         bias = self.param("bias", lambda key: -jnp.mean(x, axis=(0, 1)) * unit(key))

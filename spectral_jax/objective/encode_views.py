@@ -13,8 +13,9 @@ import numpy as np
 
 from spectral_jax.config import Config
 from spectral_jax.model.encoder import branch, encode
+from spectral_jax.model.layers import one_by_one
 from spectral_jax.objective import views
-from spectral_jax.objective.strata import Stratum, strata
+from spectral_jax.objective.strata import Stratum, strata, views_of
 
 
 class Pictures(typing.NamedTuple):
@@ -49,7 +50,7 @@ def make(decoded: dict[str, tuple], plan: views.Plan, cfg: Config) -> Seen:
     globals_: dict[str, Pictures] = {}
     locals_: dict[str, Pictures] = {}
     dtype = jnp.dtype(cfg.model.dtype)
-    of_view = _views_of(strata(tuple(decoded), cfg))
+    rows_of = _rows_of(strata(tuple(decoded), cfg))
     native = cfg.views.local_mode == "native"
     for i, (key, (pixels, valid)) in enumerate(decoded.items()):
 
@@ -61,10 +62,10 @@ def make(decoded: dict[str, tuple], plan: views.Plan, cfg: Config) -> Seen:
             out, seen = views.native(pixels, valid, cut, i, cfg, cfg.token_px(key))
             return out.astype(dtype), seen
 
-        globals_[key] = Pictures(*_each(resized, plan.global_cuts))
-        if i in of_view:
-            cuts = jax.tree.map(lambda leaf, rows=of_view[i]: leaf[rows], plan.local_cuts)
-            locals_[key] = Pictures(*_each(cropped if native else resized, cuts))
+        globals_[key] = Pictures(*one_by_one(resized, (plan.global_cuts,), again=False))
+        if i in rows_of:
+            cuts = jax.tree.map(lambda leaf, rows=rows_of[i]: leaf[rows], plan.local_cuts)
+            locals_[key] = Pictures(*one_by_one(cropped if native else resized, (cuts,), again=False))
     return Seen(globals_, locals_, views.native_offset(plan.local_cuts, cfg) if native else None)
 
 
@@ -97,15 +98,11 @@ def pooled(params: dict, seen: Seen, plan: views.Plan, cfg: Config) -> tuple[jax
         return branch.local_stages(params, keys, tokens, valid, sensor, offset, cfg)
 
     out, local_out = _together(stages, _at(shown, None), None if local is None else _at(local, seen.offset))
-    sensors, count = np.array([cfg.sensors.index(cfg.sensor(k)) for k in keys], np.int32), cfg.views.global_views
-    if _all_shown(keys, cfg):  # sensor by sensor, and wanted view by view
-        maps = tuple(jnp.swapaxes(x.reshape(len(keys), count, *x.shape[1:]), 0, 1) for x in out)
-        parts = [(*maps, jnp.broadcast_to(jnp.asarray(sensors)[None], (count, len(keys))))]
-    else:
-        maps = tuple(x.reshape(count, -1, *x.shape[1:]) for x in out)
-        parts = [(*maps, jnp.asarray(sensors)[plan.shown_sensors])]
+    sensors = jnp.asarray([cfg.sensors.index(cfg.sensor(k)) for k in keys], jnp.int32)
+    maps = (x.reshape(cfg.views.global_views, -1, *x.shape[1:]) for x in out)
+    parts = [(*maps, sensors[shown.sensor].reshape(cfg.views.global_views, -1))]
     if local is not None:
-        parts.append((*(x[:, None] for x in local_out), jnp.asarray(sensors)[plan.sensor][:, None]))
+        parts.append((*(x[:, None] for x in local_out), sensors[local.sensor][:, None]))
     embedding, any_ = encode.pooled_views(params, parts, cfg)
     return embedding, any_.astype(jnp.float32)
 
@@ -116,30 +113,25 @@ class _Slots(typing.NamedTuple):
     sensor: jax.Array  # int32 [T], positions among the sensors of the batch
 
 
-def _all_shown(keys, cfg: Config) -> bool:
-    return len(keys) <= cfg.views.global_sensors
-
-
 def _global_slots(tokens: dict[str, tuple], plan: views.Plan, cfg: Config) -> _Slots:
-    """A slot for every sensor that a global view shows: sensor by sensor where all are shown, view by view where some are."""
-    keys, count = tuple(tokens), cfg.views.global_views
-    if _all_shown(keys, cfg):
-        sensor = jnp.asarray(np.repeat(np.arange(len(keys), dtype=np.int32), count))
-        return _Slots(*_joined(tokens.values()), sensor)
-    view = jnp.arange(count)[:, None]
-    chosen = (jnp.stack(x)[plan.shown_sensors, view] for x in zip(*tokens.values(), strict=True))
+    """A slot for every sensor that a global view shows, view by view."""
+    count, of_all = cfg.views.global_views, [jnp.stack(x) for x in zip(*tokens.values(), strict=True)]  # [S V B ...]
+    if len(tokens) <= cfg.views.global_sensors:
+        shown = jnp.asarray(np.tile(np.arange(len(tokens), dtype=np.int32), (count, 1)))
+        chosen = [jnp.swapaxes(x, 0, 1) for x in of_all]
+    else:
+        shown = plan.shown_sensors
+        chosen = [x[shown, jnp.arange(count)[:, None]] for x in of_all]
     out, valid = (x.reshape(-1, *x.shape[2:]) for x in chosen)
-    return _Slots(out, valid, plan.shown_sensors.reshape(-1))
+    return _Slots(out, valid, shown.reshape(-1))
 
 
 def _local_slots(keys: tuple[str, ...], tokens: dict[str, tuple], plan: views.Plan, cfg: Config) -> _Slots:
     """A slot for every local view, in order."""
     parts = strata(keys, cfg)
-    of_view, out, row = _views_of(parts), [], 0
-    for part in parts:
-        rows = np.arange(row, row + part.views)
-        row += part.views
-        own = [[x[np.searchsorted(of_view[i], rows)] for x in tokens[keys[i]]] for i in part.sensors]
+    rows_of, out = _rows_of(parts), []
+    for part, rows in zip(parts, views_of(parts), strict=True):
+        own = [[x[np.searchsorted(rows_of[i], rows)] for x in tokens[keys[i]]] for i in part.sensors]
         if len(own) == 1:
             out.append(own[0])
             continue
@@ -154,23 +146,13 @@ def _joined(parts) -> tuple[jax.Array, jax.Array]:
     return tokens, valid
 
 
-def _views_of(parts: tuple[Stratum, ...]) -> dict[int, np.ndarray]:
+def _rows_of(parts: tuple[Stratum, ...]) -> dict[int, np.ndarray]:
     """Position of a sensor -> numbers of the local views that may show it."""
-    out: dict[int, np.ndarray] = {}
-    row = 0
-    for part in parts:
-        out |= dict.fromkeys(part.sensors, np.arange(row, row + part.views))
-        row += part.views
-    return out
+    return {i: rows for part, rows in zip(parts, views_of(parts), strict=True) for i in part.sensors}
 
 
 def _at(slots: _Slots, offset) -> tuple:
     return (*slots, jnp.zeros((len(slots.tokens), 2), jnp.int32) if offset is None else offset)
-
-
-def _each(function, xs):
-    """The function of every first index of a tree, one after another in one program."""
-    return jax.lax.scan(lambda _, x: (None, function(x)), None, xs)[1]
 
 
 def _together(function, first, second):

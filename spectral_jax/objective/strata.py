@@ -62,6 +62,12 @@ def strata(keys: tuple[str, ...], cfg: Config) -> tuple[Stratum, ...]:
     return tuple(Stratum(part, views // len(parts) + (part in more)) for part in parts)
 
 
+def views_of(parts: tuple[Stratum, ...]) -> list[np.ndarray]:
+    """The numbers of the local views of every stratum: those of one follow those of the one before."""
+    counts = [part.views for part in parts]
+    return np.split(np.arange(sum(counts)), np.cumsum(counts)[:-1])
+
+
 def _tokens_a_cell(sensor: SensorInput, cfg: Config) -> int:
     groups = {"linear": 1, "grouped": sensor.spec.groups, "wavelength": len(cfg.model.wavelength_edges_nm) + 1}
     return groups[sensor.tokenizer]
@@ -72,7 +78,7 @@ def draw_local(key: jax.Array, parts: tuple[Stratum, ...], candidates: jax.Array
 
     Args:
       key: random key.
-      parts: of `strata`; the views of one follow those of the one before. Which view of a step shows what is not drawn: their
+      parts: of `strata`, whose views are those of `views_of`. Which view of a step shows what is not drawn: their
         crops are drawn alike, so another order would be the same draw.
       candidates: bool [S], the sensors that may be shown; at least one.
 
@@ -82,10 +88,8 @@ def draw_local(key: jax.Array, parts: tuple[Stratum, ...], candidates: jax.Array
     """
     member = np.zeros((sum(part.views for part in parts), candidates.shape[0]), bool)
     views = np.concatenate([np.full(part.views, part.views, np.float32) for part in parts])
-    row = 0
-    for part in parts:
-        member[row : row + part.views, list(part.sensors)] = True
-        row += part.views
+    for part, rows in zip(parts, views_of(parts), strict=True):
+        member[rows[:, None], list(part.sensors)] = True
     draw = jax.random.uniform(key, member.shape)
     open_to = jnp.asarray(member) & candidates[None]
     sensor = jnp.argmax(jnp.where(open_to, draw, jnp.where(jnp.asarray(member), -1.0, -2.0)), axis=-1).astype(jnp.int32)

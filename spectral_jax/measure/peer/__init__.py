@@ -2,7 +2,6 @@
 
 In the order in which they may import one another:
 
-  machine: cores, memory and versions of a process
   contestant: a process that answers lines: what runs in it, and how it is started and asked
   inputs: what both sides are given, as files: pixels, parameters, the views that a step draws
   ours: the step of this package as a contestant

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from spectral_jax.config import Config
-from spectral_jax.measure import flops
-from spectral_jax.measure.peer import figures, inputs, machine
+from spectral_jax.measure import flops, machine
+from spectral_jax.measure.peer import figures, inputs
 from spectral_jax.measure.peer.contestant import Started
 from spectral_jax.sentences import needs
 

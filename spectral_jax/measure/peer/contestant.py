@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from spectral_jax.measure.peer import machine
+from spectral_jax.measure import machine
 
 _SIDE = 2048  # of the square matrices whose product is taken for the core's peak
 

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 
 from spectral_jax.config import Config
+from spectral_jax.measure import machine
 from spectral_jax.measure.pod import batches, collectives, hlo, traffic
 from spectral_jax.measure.pod.collectives import Collective
 from spectral_jax.train import partition
@@ -156,7 +157,6 @@ def _now() -> tuple[float, float]:
 
 def _spent(since: tuple[float, float]) -> dict[str, Any]:
     wall, cpu = _now()
-    # From /proc, so on Linux only, as libtpu is; `ru_maxrss` would begin with the memory of the process that started this one.
-    with open("/proc/self/status") as file:
-        most = next(x for x in file if x.startswith("VmHWM:"))
-    return {"compile_wall_s": wall - since[0], "compile_cpu_s": cpu - since[1], "host_bytes": int(most.split()[1]) * 1024}
+    # `ru_maxrss` would begin with the memory of the process that started this one.
+    peak = round(machine.memory()["peak_mib"] * 2**20)
+    return {"compile_wall_s": wall - since[0], "compile_cpu_s": cpu - since[1], "host_bytes": peak}

@@ -4,6 +4,7 @@ Tokenizers differ, as sensors have other bands and pixels. Behind them every bra
 shape, so `local_stages` runs any number of slots (a sensor in a view) through one program, each with its own branch's weights.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +15,7 @@ from spectral_jax.config import Config, SensorInput
 from spectral_jax.model.encoder.hiera import Stage, to_grid, to_windows
 from spectral_jax.model.encoder.tokenize import GroupedTokenizer, LinearTokenizer
 from spectral_jax.model.encoder.wavelength import WavelengthTokenizer
-from spectral_jax.model.layers import dtype_of
+from spectral_jax.model.layers import dtype_of, one_by_one
 
 TOKENIZERS = {"linear": LinearTokenizer, "grouped": GroupedTokenizer, "wavelength": WavelengthTokenizer}
 
@@ -81,14 +82,14 @@ def keep(x: jax.Array, valid: jax.Array) -> jax.Array:
     return jnp.where(valid[..., None], x, jnp.zeros((), x.dtype))
 
 
-def names(cfg: Config) -> tuple[str, ...]:
-    """The branches of a config, in the order in which its sensors first name them."""
-    return tuple(dict.fromkeys(s.branch for s in cfg.sensors))
+def names(sensors: Sequence[SensorInput]) -> tuple[str, ...]:
+    """The branches of sensors, in the order in which these first name them."""
+    return tuple(dict.fromkeys(s.branch for s in sensors))
 
 
-def numbers(cfg: Config) -> jax.Array:
-    """The branch of every sensor of a config, its number in `names`, int32 [S]."""
-    return jnp.asarray([names(cfg).index(s.branch) for s in cfg.sensors], jnp.int32)
+def numbers(sensors: Sequence[SensorInput], among: tuple[str, ...]) -> jax.Array:
+    """The branch of every sensor, its number among names, int32 [S]."""
+    return jnp.asarray([among.index(s.branch) for s in sensors], jnp.int32)
 
 
 def view_tokens(params: dict, key: str, pixels: jax.Array, valid: jax.Array, cfg: Config) -> tuple[jax.Array, jax.Array]:
@@ -112,7 +113,7 @@ def view_tokens(params: dict, key: str, pixels: jax.Array, valid: jax.Array, cfg
         return out
 
     # What is long in a tokenizer is computed again anyway, in shares of its cells.
-    return each(one, (pixels, valid), again=False)
+    return one_by_one(one, (pixels, valid), again=False)
 
 
 def local_stages(params: dict, keys, tokens: jax.Array, valid: jax.Array, sensor, offset, cfg: Config):
@@ -130,32 +131,23 @@ def local_stages(params: dict, keys, tokens: jax.Array, valid: jax.Array, sensor
     Returns:
       Stage-2 tokens [T B R/2 Q/2 2D] and their validity [T B R/2 Q/2].
     """
-    own = [cfg.sensor(key).branch for key in keys]
-    known = tuple(dict.fromkeys(own))
+    sensors = [cfg.sensor(key) for key in keys]
+    known = names(sensors)
     parts = [{s: params["branches"][name][s] for s in ("stage1", "stage2")} for name in known]
     weights = jax.tree.map(lambda *leaves: jnp.stack(leaves), *parts)
-    number = jnp.asarray([known.index(name) for name in own], jnp.int32)[sensor]
     module = Branch(cfg.sensors[0], cfg)  # the stages of all branches are alike
 
     def one(tokens, valid, number, offset):
         own = jax.tree.map(lambda leaf: leaf[number], weights)
-        out: Any = module.apply({"params": own}, tokens, valid, position_of(params, tokens, offset), method="stages")
+        position = position_of(params["position"], *tokens.shape[1:3], offset)
+        out: Any = module.apply({"params": own}, tokens, valid, position, method="stages")
         return out.stage2, out.valid2
 
-    return each(one, (tokens, valid, number, offset), again=cfg.model.remat == "branches")
+    slots = (tokens, valid, numbers(sensors, known)[sensor], offset)
+    return one_by_one(one, slots, again=cfg.model.remat == "branches")
 
 
-def position_of(params: dict, tokens: jax.Array, offset) -> jax.Array:
-    """The position embedding [R Q D] of tokens [B R Q D] whose first stands at `offset`, int32 [2], of the full patch."""
-    zero = jnp.zeros((), offset.dtype)
-    return jax.lax.dynamic_slice(params["position"], (offset[0], offset[1], zero), tokens.shape[1:])
-
-
-def each(function, arrays, again: bool):
-    """The function of every first index of the arrays, one after another in one program.
-
-    With `again` the backward pass computes it again instead of keeping what it needs.
-    """
-    if again:
-        function = jax.checkpoint(function)
-    return jax.lax.scan(lambda _, one: (None, function(*one)), None, arrays)[1]
+def position_of(table: jax.Array, rows: int, columns: int, offset) -> jax.Array:
+    """The position embedding [R Q D] of R x Q tokens whose first stands at `offset`, int32 [2], of the full patch's table."""
+    start = (offset[0], offset[1], jnp.zeros((), offset.dtype))
+    return jax.lax.dynamic_slice(table, start, (rows, columns, table.shape[-1]))

@@ -47,7 +47,7 @@ class Encoder(nn.Module):
         m, dtype = self.cfg.model, layers.dtype_of(self.cfg.model.dtype)
         self.position = self.param("position", layers.TRUNCATED, (m.grid, m.grid, m.width), jnp.float32)
         self.branches = branch.Branches(self.cfg)
-        self.fuse = Fuse(branch.names(self.cfg), m.fusion_width, m.fusion_heads, dtype)
+        self.fuse = Fuse(branch.names(self.cfg.sensors), m.fusion_width, m.fusion_heads, dtype)
         options = dict(mlp_ratio=m.mlp_ratio, dtype=dtype, pool=True, whole=True, remat=m.remat == "blocks")
         self.stage3 = Stage(4 * m.width, 4 * m.heads, m.depths[2], **options)
         self.norm = layers.LayerNorm(dtype)
@@ -58,10 +58,7 @@ class Encoder(nn.Module):
         side = token_px(sensor.spec, m)
         rows, columns = (size // side for size in pixels.shape[1:3])
         offset = jnp.zeros(2, jnp.int32) if offset is None else offset
-        start = (offset[0], offset[1], jnp.zeros((), offset.dtype))
-        position = jax.lax.dynamic_slice(self.position, start, (rows, columns, m.width))
-        pixels = jnp.where(valid[..., None], pixels, jnp.zeros((), pixels.dtype))
-        return self.branches(sensor, pixels, valid, position)
+        return self.branches(sensor, pixels, valid, branch.position_of(self.position, rows, columns, offset))
 
     def fused(self, tokens, mask, number):
         """Fusion of `encode_shared`: [B R Q D] and where it is valid; `number` is int32 [M], numbers in `branch.names`."""
@@ -90,7 +87,7 @@ class Encoder(nn.Module):
     def everything(self):
         """Touches every part once, on the smallest input: what `init_encoder` runs."""
         m = self.cfg.model
-        for name in branch.names(self.cfg):
+        for name in branch.names(self.cfg.sensors):
             sensor = next(s for s in self.cfg.sensors if s.branch == name)
             side = m.mask_unit * token_px(sensor.spec, m)
             pixels = jnp.zeros((1, side, side, len(sensor.spec.used)))
@@ -176,7 +173,7 @@ def encode_shared(params: dict, tokens: jax.Array, mask: jax.Array, sensors: Seq
     else:
         position = np.array([cfg.sensors.index(cfg.sensor(key)) for key in sensors], np.int32)
     check(position, "M", "sensors", {"M": sizes["M"]})
-    encoded: Any = Encoder(cfg).apply({"params": params}, tokens, mask, branch.numbers(cfg)[position], method="shared")
+    encoded: Any = Encoder(cfg).apply({"params": params}, tokens, mask, _branches(cfg)[position], method="shared")
     return encoded
 
 
@@ -196,18 +193,18 @@ def pooled_views(params: dict, parts: list[tuple], cfg: Config) -> tuple[jax.Arr
 
     def fuse(tokens, mask, sensors):
         tokens, mask = (jnp.moveaxis(x, 0, 1) for x in (tokens, mask))
-        return encoder.apply({"params": params}, tokens, mask, branch.numbers(cfg)[sensors], method="fused")
+        return encoder.apply({"params": params}, tokens, mask, _branches(cfg)[sensors], method="fused")
 
     def finish(fused, valid):
         encoded: Any = encoder.apply({"params": params}, fused, valid, method="finish")
         return encoded.pooled, encoded.valid.any(axis=-1)
 
     again = cfg.model.remat == "branches"
-    fused = [branch.each(fuse, part, again) for part in parts]
+    fused = [layers.one_by_one(fuse, part, again) for part in parts]
     by_size: dict[tuple, list] = {}
     for x in fused:
         by_size.setdefault(x[0].shape[1:], []).append(x)
-    out = [branch.each(finish, tuple(map(jnp.concatenate, zip(*same, strict=True))), again) for same in by_size.values()]
+    out = [layers.one_by_one(finish, tuple(map(jnp.concatenate, zip(*same, strict=True))), again) for same in by_size.values()]
     embedding, filled = map(jnp.concatenate, zip(*out, strict=True))
     return embedding, filled
 
@@ -236,6 +233,11 @@ def encode(params: dict, batch: Batch, cfg: Config) -> Encoded:
     mask = jnp.stack([o.valid2 for o in outputs.values()], axis=1)
     encoded = encode_shared(params, tokens, mask, tuple(outputs), cfg)
     return encoded._replace(stage1={k: o.stage1 for k, o in outputs.items()}, stage2={k: o.stage2 for k, o in outputs.items()})
+
+
+def _branches(cfg: Config) -> jax.Array:
+    """The branch of every sensor of the config, int32 [S]."""
+    return branch.numbers(cfg.sensors, branch.names(cfg.sensors))
 
 
 @partial(jax.jit, static_argnames="cfg")

@@ -4,8 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from spectral_jax.model.encoder.tokenize import EPS
-from spectral_jax.model.layers import TRUNCATED, Dense, LayerNorm, QueryPool
+from spectral_jax.model.layers import TORCH_EPS, TRUNCATED, Dense, LayerNorm, QueryPool
 
 
 class SensorEmbedding(nn.Module):
@@ -48,5 +47,5 @@ class Fuse(nn.Module):
         width = x.shape[-1]
         x = Dense(self.width, self.dtype, name="widen")(x)
         x = x + SensorEmbedding(self.branches, self.width, name="sensor")(branch).astype(self.dtype)[None, None]
-        x = LayerNorm(self.dtype, EPS, name="norm")(QueryPool(self.heads, self.dtype, name="pool")(x, mask))
+        x = LayerNorm(self.dtype, TORCH_EPS, name="norm")(QueryPool(self.heads, self.dtype, name="pool")(x, mask))
         return Dense(width, self.dtype, name="narrow")(x)

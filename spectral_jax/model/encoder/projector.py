@@ -10,10 +10,8 @@ from flax import linen as nn
 
 from spectral_jax.config import Config
 from spectral_jax.means import Axis, total
-from spectral_jax.model.layers import Dense, along_last
+from spectral_jax.model.layers import TORCH_EPS, Dense, along_last
 
-# torch's default for BatchNorm.
-EPS = 1e-5
 # Of the last layer: embeddings start with variance 1, which is what SIGReg draws them to. A rectified standard normal, which is
 # what the layer gets, has the variance (1 - 1/pi) / 2.
 UNIT = nn.initializers.variance_scaling(2.0 / (1.0 - 1.0 / math.pi), "fan_in", "truncated_normal")
@@ -38,7 +36,7 @@ class BatchNorm(nn.Module):
         mean = total((x * share).sum(lead), self.axis) / count
         x = x - along_last(mean, x)
         deviation = total((x * x * share).sum(lead), self.axis) / count
-        return x * along_last(jax.lax.rsqrt(deviation + EPS) * scale, x) + along_last(bias, x)
+        return x * along_last(jax.lax.rsqrt(deviation + TORCH_EPS) * scale, x) + along_last(bias, x)
 
 
 class Projector(nn.Module):

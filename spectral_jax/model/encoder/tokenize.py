@@ -5,7 +5,6 @@ the window), so a token is estimated from what was seen. With every pixel valid 
 """
 
 import math
-from functools import partial
 
 import einops
 import jax
@@ -15,11 +14,8 @@ from flax import linen as nn
 
 from spectral_jax.config import Model
 from spectral_jax.model.encoder.spectral_kernel.read import chosen, platform_of, read_spectrum, split_by_xla
-from spectral_jax.model.layers import TRUNCATED, Block, Dense, LayerNorm, QueryPool, dtype_of
+from spectral_jax.model.layers import TORCH_EPS, TRUNCATED, Block, Dense, LayerNorm, QueryPool, dtype_of, one_by_one
 from spectral_jax.sensors import SensorSpec
-
-# torch's default, which the published tokenizer and fusion use; Hiera's blocks have 1e-6 (code of SpectralEarth-FM).
-EPS = 1e-5
 
 # Cells that go through the spectral transformer together: on a CPU what stays in its cache (measured at sizes tiny and small:
 # 128 to 512 alike, 2048 a third slower), elsewhere enough to fill the device.
@@ -186,7 +182,7 @@ class ReadSpectrum(nn.Module):
     """Spectral tokens of a cell to one spatial token; cells do not mix.
 
     Group embedding, pre-norm transformer blocks over the groups, LayerNorm, linear to the width of stage 1, a second group
-    embedding, cross-attention of one learned query, LayerNorm (code of SpectralEarth-FM).
+    embedding, cross-attention of one learned query, LayerNorm (code of SpectralEarth-FM); all LayerNorms with torch's epsilon.
 
     Cells go through it in shares of at most `CELLS`, which the backward pass computes again: of so many short sequences, to
     write and read what every layer gave takes longer than to compute it again.
@@ -208,10 +204,10 @@ class ReadSpectrum(nn.Module):
         mask = None if has_bands is None or np.all(has_bands) else jnp.asarray(has_bands)[None, None]
         x = x + self._groups("group", groups, width, dtype)
         for i in range(m.spectral_depth):
-            x = Block(width, m.spectral_heads, m.mlp_ratio, dtype, eps=EPS, name=f"block{i}")(x, mask)
-        x = LayerNorm(dtype, EPS, name="norm")(x)
+            x = Block(width, m.spectral_heads, m.mlp_ratio, dtype, eps=TORCH_EPS, name=f"block{i}")(x, mask)
+        x = LayerNorm(dtype, TORCH_EPS, name="norm")(x)
         x = Dense(m.width, dtype, name="widen")(x) + self._groups("group_wide", groups, m.width, dtype)
-        x = LayerNorm(dtype, EPS, name="norm_out")(QueryPool(m.heads, dtype, name="pool")(x, mask))
+        x = LayerNorm(dtype, TORCH_EPS, name="norm_out")(QueryPool(m.heads, dtype, name="pool")(x, mask))
         return einops.rearrange(x, "b (r q) d -> b r q d", r=rows)
 
     def _chosen(self, x, has_bands):
@@ -220,7 +216,8 @@ class ReadSpectrum(nn.Module):
         kernel = chosen(self.model, platform, x.shape[3], split=split_by_xla(x))
         if kernel == "xla":
             whole = ReadSpectrum(self.model, at_once=True, parent=None)
-            return _in_shares(partial(whole.apply, {"params": params}), x, has_bands)
+            most = CELLS_CPU if platform == "cpu" else CELLS
+            return _in_shares(lambda x: whole.apply({"params": params}, x, has_bands), x, most)
         cells = einops.rearrange(x, "b r q g d -> (b r q) g d")
         how = dict(interpret=True) if kernel == "interpret" else dict(platform=platform)
         y = read_spectrum(params, cells, has_bands, self.model, **how)
@@ -230,15 +227,14 @@ class ReadSpectrum(nn.Module):
         return self.param(name, TRUNCATED, (groups, width), jnp.float32).astype(dtype)[None, None]
 
 
-def _in_shares(read, x, has_bands):
+def _in_shares(read, x, most):
+    """`read` of x [B R Q G D] in equal shares of at most `most` cells, which the backward pass computes again."""
     lead = x.shape[:3]
     cells = math.prod(lead)
     # Every cell count has a divisor of at least a window's cells, as sides are multiples of `model.mask_unit`.
-    most = CELLS_CPU if jax.default_backend() == "cpu" else CELLS
     share = max(n for n in range(1, min(most, cells) + 1) if cells % n == 0)
     x = x.reshape(cells // share, 1, 1, share, *x.shape[3:])
-    each = jax.checkpoint(lambda x: read(x, has_bands))
-    x = jax.lax.scan(lambda _, x: (None, each(x)), None, x)[1]
+    x = one_by_one(read, (x,), again=True)
     return x.reshape(*lead, x.shape[-1])
 
 

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from spectral_jax.model.convolutions import GROUP_EPS, TORCH_UNIFORM, GroupNorm
-from spectral_jax.model.layers import Dense, LayerNorm, along_last, masked_softmax, torch_bias
+from spectral_jax.model.convolutions import TORCH_UNIFORM, GroupNorm
+from spectral_jax.model.layers import TORCH_EPS, Dense, LayerNorm, along_last, masked_softmax, torch_bias
 
 # L-TAE as PANGAEA sets it up: heads, which are also the groups of its norms, and the width of a key.
 HEADS = 16
@@ -84,7 +84,7 @@ class DatesNorm(nn.Module):
         share = share[:, :, None, None, None, None]
         mean = lambda z: jnp.mean(jnp.sum(z * share, axis=1, keepdims=True), axis=-1, keepdims=True)  # noqa: E731
         y = y - mean(y)
-        y = y * jax.lax.rsqrt(mean(y * y) + GROUP_EPS)
+        y = y * jax.lax.rsqrt(mean(y * y) + TORCH_EPS)
         y = y.reshape(x.shape)
         return (y * along_last(scale, y) + along_last(bias, y)).astype(self.dtype)
 

@@ -7,14 +7,12 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from spectral_jax.model.layers import TRUNCATED, Dense, LayerNorm, zero_bias
+from spectral_jax.model.layers import TORCH_EPS, TRUNCATED, Dense, LayerNorm, zero_bias
 from spectral_jax.model.published.vit import XAVIER, FeedForward, SelfAttention, Start
 
 LAYOUTS = ("old", "new")
 # Width of the generator and number of its own tokens, its heads and inner width, and the factor on all that it makes.
 WIDTH, HEADS, HIDDEN, SCALER = 128, 4, 2048, 0.01
-# torch's default for the LayerNorm of a TransformerEncoderLayer.
-EPS = 1e-5
 
 
 def _bias(fan_in):
@@ -40,8 +38,8 @@ class _PostNorm(nn.Module):
     @nn.compact
     def __call__(self, x):
         float32 = jnp.dtype("float32")
-        x = LayerNorm(float32, EPS, name="norm1")(x + SelfAttention(HEADS, float32, start=START, name="attend")(x))
-        return LayerNorm(float32, EPS, name="norm2")(x + FeedForward(HIDDEN, float32, start=START, name="mlp")(x))
+        x = LayerNorm(float32, TORCH_EPS, name="norm1")(x + SelfAttention(HEADS, float32, start=START, name="attend")(x))
+        return LayerNorm(float32, TORCH_EPS, name="norm2")(x + FeedForward(HIDDEN, float32, start=START, name="mlp")(x))
 
 
 class WaveKernel(nn.Module):

@@ -10,13 +10,11 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from spectral_jax.model.convolutions import TORCH_UNIFORM
-from spectral_jax.model.layers import along_last, torch_bias
+from spectral_jax.model.layers import TORCH_EPS, along_last, torch_bias
 
 # (length of the kernel, stride) of the three convolutions, each padded by one band at both ends.
 SPECTRAL = ((7, 5), (7, 5), (5, 3))
 CHANNELS = (32, 64, 128)
-# torch's default for BatchNorm.
-EPS = 1e-5
 # Running statistics and the count of batches behind them, by path.
 STATISTICS = "/(mean|var|batches)$"
 # Flax's collection that statistics of the values at hand go to; where it may be written, they are what normalises.
@@ -43,7 +41,7 @@ class FrozenBatchNorm(nn.Module):
         y = x.astype(jnp.float32)
         if self.is_mutable_collection(MEASURED) and not self.is_initializing():
             mean, var = self._measured(y)
-        scale = scale * jax.lax.rsqrt(var + EPS)
+        scale = scale * jax.lax.rsqrt(var + TORCH_EPS)
         return (y * along_last(scale, y) + along_last(bias - mean * scale, y)).astype(x.dtype)
 
     def _measured(self, x):

@@ -10,70 +10,42 @@ import math
 import jax
 import jax.numpy as jnp
 from jax.experimental import pallas as pl
+from jax.experimental.pallas import tpu as pltpu
 
-# LayerNorm of the published tokenizer, see `tokenize.EPS`.
-EPS = 1e-5
+from spectral_jax.model.layers import TORCH_EPS
+
+# JAX 0.12 moved it.
+_reciprocal = pltpu.reciprocal if hasattr(pltpu, "reciprocal") else pl.reciprocal
 
 
 def _dot(a, b, over_a, over_b):
     return jax.lax.dot_general(a, b, (((over_a,), (over_b,)), ((), ())), preferred_element_type=jnp.float32)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def product(a: jax.Array, b: jax.Array, dtype: str) -> jax.Array:
-    """A [M K] @ b [K N], factors in `dtype`, float32 [M N]; its gradients are products of the same kind."""
-    return _product_fwd(a, b, dtype)[0]
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def product(a: jax.Array, b: jax.Array, dtype: str, over: tuple[int, int] = (1, 0)) -> jax.Array:
+    """A product of two matrices, factors in `dtype`, float32; its gradients are products of the same kind.
+
+    `over` are the axes of `a` and of `b` that are summed over: (1, 0) is a [M K] @ b [K N], (0, 0) the same of a [K M]
+    transposed, (1, 1) of b [N K] transposed.
+    """
+    return _product_fwd(a, b, dtype, over)[0]
 
 
-def _product_fwd(a, b, dtype):
+def _product_fwd(a, b, dtype, over):
     a, b = a.astype(dtype), b.astype(dtype)
-    return _dot(a, b, 1, 0), (a, b)
+    return _dot(a, b, *over), (a, b)
 
 
-def _product_bwd(dtype, factors, g):
-    (a, b), g = factors, g.astype(dtype)
-    return _dot(g, b, 1, 1), _dot(a, g, 0, 0)
+def _product_bwd(dtype, over, factors, g):
+    (a, b), g, (of_a, of_b) = factors, g.astype(dtype), over
+    # g is [M N]: the axis that `b` keeps stands at 1 in it, that of `a` at 0.
+    d_a = _dot(g, b, 1, 1 - of_b) if of_a else _dot(b, g, 1 - of_b, 1)
+    d_b = _dot(g, a, 0, 1 - of_a) if of_b else _dot(a, g, 1 - of_a, 0)
+    return d_a, d_b
 
 
 product.defvjp(_product_fwd, _product_bwd)
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def product_of_columns(a: jax.Array, b: jax.Array, dtype: str) -> jax.Array:
-    """Transpose(a [K M]) @ b [K N], as `product`."""
-    return _columns_fwd(a, b, dtype)[0]
-
-
-def _columns_fwd(a, b, dtype):
-    a, b = a.astype(dtype), b.astype(dtype)
-    return _dot(a, b, 0, 0), (a, b)
-
-
-def _columns_bwd(dtype, factors, g):
-    (a, b), g = factors, g.astype(dtype)
-    return _dot(b, g, 1, 1), _dot(a, g, 1, 0)
-
-
-product_of_columns.defvjp(_columns_fwd, _columns_bwd)
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def product_of_rows(a: jax.Array, b: jax.Array, dtype: str) -> jax.Array:
-    """A [M K] @ transpose(b [N K]), as `product`."""
-    return _rows_fwd(a, b, dtype)[0]
-
-
-def _rows_fwd(a, b, dtype):
-    a, b = a.astype(dtype), b.astype(dtype)
-    return _dot(a, b, 1, 1), (a, b)
-
-
-def _rows_bwd(dtype, factors, g):
-    (a, b), g = factors, g.astype(dtype)
-    return _dot(g, b, 1, 0), _dot(g, a, 0, 0)
-
-
-product_of_rows.defvjp(_rows_fwd, _rows_bwd)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
@@ -111,7 +83,7 @@ def _mean(x, width, axis):
 
 def _standardise_fwd(x, width, axis):
     x = _inside(x - _mean(x, width, axis), width, axis)
-    rate = jax.lax.rsqrt(_mean(x * x, width, axis) + EPS)
+    rate = jax.lax.rsqrt(_mean(x * x, width, axis) + TORCH_EPS)
     return x * rate, (x * rate, rate)
 
 
@@ -130,7 +102,7 @@ def _below(x, gpu):
     """
     t = 1.0 + (0.3275911 * 0.5**0.5) * jnp.abs(x)
     # Neither 0 nor infinite: without the checks of a division, which are a sixth of the layer's vector instructions on v5e.
-    t = 1.0 / t if gpu else pl.reciprocal(t, full_range=False)
+    t = 1.0 / t if gpu else _reciprocal(t, full_range=False)
     series = 0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)))
     bell = jnp.exp(-0.5 * x * x)
     tail = 0.5 * t * series * bell

@@ -14,14 +14,7 @@ unit, 128 x 128, does one product where it would do eight. Heads are told apart 
 import jax
 import jax.numpy as jnp
 
-from spectral_jax.model.encoder.spectral_kernel.arithmetic import (
-    gelu,
-    product,
-    product_of_columns,
-    product_of_rows,
-    softmax,
-    standardise,
-)
+from spectral_jax.model.encoder.spectral_kernel.arithmetic import gelu, product, softmax, standardise
 from spectral_jax.model.encoder.spectral_kernel.sizes import Shape
 
 # Far below any score, and finite: exp gives 0.
@@ -85,7 +78,7 @@ def block(x: jax.Array, w: dict, shape: Shape) -> jax.Array:
     for p in range(shape.packs):
         out = jnp.zeros_like(q[p])
         for head in range(shape.heads):
-            scores = product_of_columns(k[p], _of_head(q[p], head, size), shape.dtype) * size**-0.5 + mask
+            scores = product(k[p], _of_head(q[p], head, size), shape.dtype, (0, 0)) * size**-0.5 + mask
             out = out + _of_head(product(v[p], softmax(scores, 0), shape.dtype), head, size)
         attended.append(out)
     x = x + _dense(_join(attended, 1), w, "out", shape)
@@ -100,7 +93,7 @@ def read(x: jax.Array, w: dict, shape: Shape) -> jax.Array:
     y = w["pool_bias"]
     for head in range(shape.pool_heads):
         scores = (product(w[f"read{head}"], tokens, shape.dtype) + mask for tokens in h)
-        means = [product_of_rows(softmax(s, 1), tokens, shape.dtype) for s, tokens in zip(scores, h, strict=True)]
+        means = [product(softmax(s, 1), tokens, shape.dtype, (1, 1)) for s, tokens in zip(scores, h, strict=True)]
         y = y + product(_join(means, 0), w[f"pool{head}_kernel"], shape.dtype)
     return finish(y, w, shape)
 

@@ -13,10 +13,7 @@ from jax.experimental.pallas import tpu as pltpu
 
 from spectral_jax.model.encoder.spectral_kernel import tile
 from spectral_jax.model.encoder.spectral_kernel.sizes import VMEM_BYTES, executed
-
-
-def _at(weights, layer):
-    return {name: ref[layer] for name, ref in weights.items()}
+from spectral_jax.model.encoder.spectral_kernel.weights import layer_of, result_like
 
 
 def _enter(shape, x_ref, rest):
@@ -30,8 +27,8 @@ def _layers(shape, body, start):
 
 def _forward(shape, x_ref, layers, rest, out_ref):
     """Kernel: x [R D] to [cells W]."""
-    x = _layers(shape, lambda i, x: tile.block(x, _at(layers, i), shape), _enter(shape, x_ref, rest))
-    out_ref[...] = tile.read(x, _at(rest, ...), shape).astype(out_ref.dtype)
+    x = _layers(shape, lambda i, x: tile.block(x, layer_of(layers, i), shape), _enter(shape, x_ref, rest))
+    out_ref[...] = tile.read(x, layer_of(rest, ...), shape).astype(out_ref.dtype)
 
 
 def _backward(shape, x_ref, layers, rest, g_ref, dx_ref, d_layers, d_rest, saved):
@@ -51,18 +48,18 @@ def _backward(shape, x_ref, layers, rest, g_ref, dx_ref, d_layers, d_rest, saved
             for ref in d_layers.values():
                 ref[i] = jnp.zeros(ref.shape[1:], jnp.float32)
 
-        return tile.block(x, _at(layers, i), shape)
+        return tile.block(x, layer_of(layers, i), shape)
 
     def backward(i, g):
         i = shape.depth - 1 - i
-        _, pull = jax.vjp(lambda x, w: tile.block(x, w, shape), saved[i], _at(layers, i))
+        _, pull = jax.vjp(lambda x, w: tile.block(x, w, shape), saved[i], layer_of(layers, i))
         g, d_layer = pull(g)
         for name, d in d_layer.items():
             d_layers[name][i] += d
         return g
 
     x = _layers(shape, forward, _enter(shape, x_ref, rest))
-    _, pull = jax.vjp(lambda x, w: tile.read(x, w, shape), x, _at(rest, ...))
+    _, pull = jax.vjp(lambda x, w: tile.read(x, w, shape), x, layer_of(rest, ...))
     g, d = pull(g_ref[...].astype(jnp.float32))
     g = _layers(shape, backward, g)
     d["group"] = sum(tile.packs_of(g, shape))
@@ -80,10 +77,6 @@ def _specs(shape, x, layers, rest):
         return pl.BlockSpec(w.shape, lambda i: (0,) * w.ndim, pipeline_mode=pl.Buffered(1))
 
     return [rows, jax.tree.map(whole, layers), jax.tree.map(whole, rest)], result
-
-
-def _like(x, shape, dtype):
-    return jax.ShapeDtypeStruct(shape, dtype, manual_axis_type=jax.typeof(x).manual_axis_type)
 
 
 def _call(kernel, shape, interpret, given, passes, order, **options):
@@ -113,7 +106,7 @@ def read_tiles(shape, interpret, x, layers, rest):
       rest: the others.
     """
     blocks, result = _specs(shape, x, layers, rest)
-    out = _like(x, (x.shape[0] // shape.tokens, shape.wide), shape.dtype)
+    out = result_like(x, (x.shape[0] // shape.tokens, shape.wide), shape.dtype)
     options = dict(in_specs=blocks, out_specs=result, out_shape=out, name="read_spectrum")
     return _call(_forward, shape, interpret, (x, layers, rest), 1, "parallel", **options)
 
@@ -124,7 +117,7 @@ def _read_fwd(shape, interpret, *given):
 
 def _read_bwd(shape, interpret, given, g):
     blocks, result = _specs(shape, *given)
-    likes = jax.tree.map(lambda w: _like(w, w.shape, w.dtype), [*given])
+    likes = jax.tree.map(lambda w: result_like(w, w.shape, w.dtype), [*given])
     saved = pltpu.VMEM((max(1, shape.depth), shape.width, shape.columns), jnp.float32)
     options = dict(in_specs=[*blocks, result], out_specs=blocks, out_shape=likes)
     options |= dict(scratch_shapes=[saved], name="read_spectrum_gradient")

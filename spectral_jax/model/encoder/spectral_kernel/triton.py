@@ -13,6 +13,7 @@ from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton
 
 from spectral_jax.model.encoder.spectral_kernel import tile
+from spectral_jax.model.encoder.spectral_kernel.weights import layer_of, result_like
 
 LEAST = 16
 
@@ -21,10 +22,6 @@ def padded(x: jax.Array, axes: int = 2) -> jax.Array:
     """An array whose last `axes` sides are powers of two of at least 16, filled up with zeros; a side of 1 stays."""
     sides = [1 if n == 1 else max(LEAST, 1 << (n - 1).bit_length()) for n in x.shape[-axes:]]
     return jnp.pad(x, [(0, 0)] * (x.ndim - axes) + [(0, side - n) for side, n in zip(sides, x.shape[-axes:], strict=True)])
-
-
-def _at(weights, layer):
-    return {name: ref[layer] for name, ref in weights.items()}
 
 
 def _whole(shape, x, layers, rest):
@@ -36,8 +33,8 @@ def _whole(shape, x, layers, rest):
 
 def _forward(shape, x_ref, layers, rest, out_ref):
     """Kernel: x [R D] to [R W]. Through `jax.vjp`, which leaves nothing of the rules of gradients that Triton does not know."""
-    layers = [_at(layers, i) for i in range(shape.depth)]
-    y, _ = jax.vjp(functools.partial(_whole, shape), x_ref[...], layers, _at(rest, ...))
+    layers = [layer_of(layers, i) for i in range(shape.depth)]
+    y, _ = jax.vjp(functools.partial(_whole, shape), x_ref[...], layers, layer_of(rest, ...))
     out_ref[...] = y.astype(out_ref.dtype)
 
 
@@ -49,7 +46,7 @@ def _backward(shape, tiles, x_ref, layers, rest, g_ref, dx_ref, d_layers, d_rest
 
     def one(i, done):
         at = (pl.ds(i * shape.columns, shape.columns), slice(None))
-        given = x_ref[at], [_at(layers, i) for i in range(shape.depth)], _at(rest, ...)
+        given = x_ref[at], [layer_of(layers, i) for i in range(shape.depth)], layer_of(rest, ...)
         _, pull = jax.vjp(functools.partial(_whole, shape), *given)
         dx, of_layers, of_rest = pull(g_ref[at].astype(jnp.float32))
         dx_ref[at] = dx
@@ -75,10 +72,6 @@ def _own(w):
     return pl.BlockSpec((None, *w.shape), lambda i: (i, *(0,) * w.ndim))
 
 
-def _like(x, shape, dtype):
-    return jax.ShapeDtypeStruct(shape, dtype, manual_axis_type=jax.typeof(x).manual_axis_type)
-
-
 def _options(interpret, name):
     return dict(interpret=interpret, name=name, compiler_params=triton.CompilerParams(num_warps=8, num_stages=1))
 
@@ -101,7 +94,7 @@ def read_tiles_gpu(shape, programs, interpret, x, layers, rest):
         grid=(x.shape[0] // shape.columns,),
         in_specs=[_rows(shape.columns, x.shape[1]), jax.tree.map(_same, layers), jax.tree.map(_same, rest)],
         out_specs=_rows(shape.columns, width),
-        out_shape=_like(x, (x.shape[0], width), shape.dtype),
+        out_shape=result_like(x, (x.shape[0], width), shape.dtype),
         **_options(interpret, "read_spectrum"),
     )(x, layers, rest)
 
@@ -115,13 +108,13 @@ def _read_bwd(shape, programs, interpret, given, g):
     tiles = x.shape[0] // shape.columns // programs
     rows, cotangents = (_rows(tiles * shape.columns, a.shape[1]) for a in (x, g))
     weights = (layers, rest)
-    partial_sums = jax.tree.map(lambda w: _like(x, (programs, *w.shape), jnp.float32), weights)
+    partial_sums = jax.tree.map(lambda w: result_like(x, (programs, *w.shape), jnp.float32), weights)
     dx, *sums = pl.pallas_call(
         functools.partial(_backward, shape, tiles),
         grid=(programs,),
         in_specs=[rows, *jax.tree.map(_same, weights), cotangents],
         out_specs=[rows, *jax.tree.map(_own, weights)],
-        out_shape=[_like(x, x.shape, x.dtype), *partial_sums],
+        out_shape=[result_like(x, x.shape, x.dtype), *partial_sums],
         **_options(interpret, "read_spectrum_gradient"),
     )(x, layers, rest, g)
     return dx, *jax.tree.map(lambda s: jnp.sum(s, axis=0), sums)

@@ -1,4 +1,4 @@
-"""Parameters of `ReadSpectrum` as the kernels take them: layers stacked, vectors once a column, the pooling folded.
+"""What the kernels take and give: parameters of `ReadSpectrum` with layers stacked, vectors once a column, the pooling folded.
 
 Plain functions of the parameters, so that gradients find their way back through them by themselves.
 """
@@ -64,6 +64,16 @@ def _block(params: dict, column) -> dict:
     for name, layer in dense.items():
         out |= {f"{name}_kernel": layer["kernel"].T, f"{name}_bias": column(layer["bias"])}
     return out
+
+
+def layer_of(weights: dict, layer) -> dict:
+    """What stands in a kernel's references at a number of a layer; `...`: all of it."""
+    return {name: ref[layer] for name, ref in weights.items()}
+
+
+def result_like(x: jax.Array, shape: tuple[int, ...], dtype) -> jax.ShapeDtypeStruct:
+    """A kernel's result, which varies over the axes of a mesh that `x` varies over."""
+    return jax.ShapeDtypeStruct(shape, dtype, manual_axis_type=jax.typeof(x).manual_axis_type)
 
 
 def varying_alike(tree: tuple) -> tuple:

@@ -3,7 +3,7 @@ import os
 import numpy as np
 import pytest
 
-from spectral_jax.measure.peer import machine
+from spectral_jax.measure import machine
 
 
 def test_the_last_cores_that_the_process_may_use_are_taken(monkeypatch):
