@@ -2,6 +2,7 @@
 
 import gc
 import importlib.metadata
+import itertools
 import os
 import re
 import runpy
@@ -47,12 +48,22 @@ hypothesis.settings.load_profile("short")
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_finish():
+    """What is imported by now stays: the collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+FILES = itertools.count(1)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def forgotten_programs():
-    """After a test file nothing compiled for it stays in memory; what others share with it is found on disk."""
+    """Every twelfth test file nothing compiled stays in memory: it would grow to 7 GB, and to compile anew takes time too."""
     yield
-    jax.clear_caches()
-    gc.collect()
+    if next(FILES) % 12 == 0:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture

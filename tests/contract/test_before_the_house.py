@@ -66,6 +66,7 @@ def test_a_run_goes_on_where_it_stopped_with_the_losses_it_had(before, expected)
     np.testing.assert_allclose([summary.first["loss"], summary.last["loss"]], expected["losses"][2:], rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["terramind", "spectralearth"])
 def test_converted_weights_give_the_maps_that_they_gave(before, expected, kind):
     cfg, params = interop.load(before / kind)

@@ -91,6 +91,7 @@ def test_the_published_file_lacks_the_norm_of_pooled_tokens_and_has_more(oracles
     assert difference(found.pooled, centred / np.sqrt((centred**2).mean(1, keepdims=True) + 1e-6)) <= TOLERANCE
 
 
+@pytest.mark.slow
 def test_version_2_agrees_with_plain_numpy(rng):
     state = version_2(rng)
     cfg, params, account = dofa.read(Weights("dofa2.pth", state), "new", heads=3)

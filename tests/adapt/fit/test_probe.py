@@ -164,6 +164,7 @@ def test_a_probe_asks_no_more_neighbours_than_there_are():
     assert got["rmse_per_target/K"] == pytest.approx(np.sqrt(np.mean((expected - truth[counted]) ** 2)), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_embeddings_do_not_depend_on_the_batches_and_are_those_of_the_encoder():
     probed = Probed(task("classification", classes))
     found = probed.embedded(probed.test)
@@ -175,6 +176,7 @@ def test_embeddings_do_not_depend_on_the_batches_and_are_those_of_the_encoder():
     assert np.ptp(found, axis=0).max() > 0.01
 
 
+@pytest.mark.slow
 def test_of_several_dates_the_mean_over_those_that_were_seen_is_embedded():
     one = task("classification", classes)
     of = tuple(dataclasses.replace(c, date=d) for d in range(3) for c in one.channels)

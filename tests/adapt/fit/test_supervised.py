@@ -66,6 +66,7 @@ def test_a_learned_projection_moves_and_starts_as_srf(fitted):
     assert not np.array_equal(found.params["projection"]["matrix"], fit.made.start.matrix)
 
 
+@pytest.mark.slow
 def test_a_learned_projection_may_start_as_nearest():
     fit = Fit("terramind/learned_from_nearest")
     nearest = project.project(fit.source.sensor, SensorSpec.load("sentinel2a_l2a"), "nearest", "leave_out").matrix
@@ -128,6 +129,7 @@ def test_metrics_do_not_depend_on_the_batches(fitted):
         assert [got["iou_per_class/dark"], got["iou_per_class/bright"]] == pytest.approx(list(expected), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_what_fills_up_a_batch_and_ignored_pixels_change_no_step():
     """Five samples in batches of eight, against the same samples with invalid pixels that hold other numbers."""
     data = tiny_adapt.segmentation()

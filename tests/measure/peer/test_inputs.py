@@ -27,6 +27,7 @@ def written(tmp_path_factory):
     return cfg, folder, batch
 
 
+@pytest.mark.slow
 def test_plans_are_what_the_step_draws(written, monkeypatch):
     """What the step draws is caught inside the step itself, of which nothing else is then left to compile."""
     cfg, folder, batch = written
@@ -53,6 +54,7 @@ def test_plans_are_what_the_step_draws(written, monkeypatch):
     assert not np.allclose(plans["global/side"][0], plans["global/side"][1])
 
 
+@pytest.mark.slow
 def test_parameters_are_those_of_a_fresh_state_by_path(written):
     cfg, folder, _ = written
     params = np.load(folder / "params.npz")
@@ -62,6 +64,7 @@ def test_parameters_are_those_of_a_fresh_state_by_path(written):
     assert all(np.array_equal(params[path], value) for path, value in expected.items())
 
 
+@pytest.mark.slow
 def test_pixels_are_channels_first_as_they_are_stored(written):
     _, folder, batch = written
     pixels = np.load(folder / "pixels.npz")
@@ -70,6 +73,7 @@ def test_pixels_are_channels_first_as_they_are_stored(written):
     assert pixels["HSI"].dtype == np.int16
 
 
+@pytest.mark.slow
 def test_rates_and_momenta_are_the_schedules(written):
     cfg, folder, _ = written
     plans = np.load(folder / "plans.npz")
@@ -78,6 +82,7 @@ def test_rates_and_momenta_are_the_schedules(written):
     assert 0.9 < plans["momentum"][1] < 1.0
 
 
+@pytest.mark.slow
 def test_numbers_of_the_config_are_written(written):
     cfg, folder, _ = written
     numbers = json.loads((folder / "config.json").read_text())

@@ -83,6 +83,7 @@ def test_order_of_sensors_in_the_config_does_not_matter(run, cfg, params, batch)
     np.testing.assert_allclose(run(params, batch).pooled, reordered.pooled, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_config_is_a_static_argument_and_batch_is_vmapped(run, cfg, params, batch):
     static = jax.jit(encode.encode, static_argnames="cfg")
     stacked = jax.tree.map(lambda x: jnp.stack([x, x]), batch)

@@ -128,6 +128,7 @@ def test_one_set_of_parameters_serves_seen_and_unseen_sensors(wavelength_cfg, ma
     np.testing.assert_allclose(by_spec(params, data.pixels, data.valid).stage2, out.stage2["NEW"], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_gradient_reaches_the_weight_generator(model, state):
     pixels = jnp.asarray(np.random.default_rng(0).uniform(size=(1, 4, 4, len(NM))), jnp.float32)
     valid = jnp.ones((1, 4, 4), bool).at[0, 0, 0].set(False)

@@ -71,6 +71,7 @@ def test_statistics_are_those_that_each_layer_sees(key, images):
         x = np.maximum((x - x.mean((0, 1))) / np.sqrt(x.var((0, 1)) + 1e-5), 0)
 
 
+@pytest.mark.slow
 def test_encoders_without_batch_normalisation_stay_as_they_are(key):
     bands = Modality("S2L2A", "untok_sen2l2a@224", ("BLUE",))
     for cfg in (

@@ -95,6 +95,7 @@ def make_dofa(version):
     return dofa.init(jax.random.key(1), cfg)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", [1, 2])
 def test_the_generator_of_dofa_starts_as_published(version):
     check(leaves(make_dofa(version)["kernel"]), dict(GENERATOR))

@@ -200,6 +200,7 @@ def test_simulated_location_refuses_a_footprint_that_is_not_whole(specs):
         simulate_location(0, "emit_only", 0, {"S2": specs["S2"]}, 485.0)
 
 
+@pytest.mark.slow
 def test_location_at_the_paper_footprint_has_its_shapes(specs):
     big = simulate_location(0, "enmap_only", 0, {"ENMAP": specs["ENMAP"], "S1": specs["S1"]}, 3840.0, dates=1)
     assert big.pixels["ENMAP"].shape == (1, 224, 128, 128)
