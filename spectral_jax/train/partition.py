@@ -5,7 +5,7 @@ others hold replicas. Axes are Auto: Linen layers do not take the Explicit axes 
 """
 
 import re
-from functools import partial
+from functools import cache, partial
 
 import jax
 import numpy as np
@@ -136,6 +136,21 @@ def gathered(tree):
     return jax.tree.map(lambda x: x if x.is_fully_addressable else whole(x), tree)
 
 
+@cache
+def cpu_options() -> dict[str, str]:
+    """What XLA is told of a step for a CPU; nothing where it does not know the option.
+
+    Left to itself it gives chains of products, activations and norms to YNNPACK as one, and each by itself is faster: the
+    gradient of the tokenizer at size tiny takes 87 ms instead of 118 (jaxlib 0.10.2).
+    """
+    options = {"xla_cpu_experimental_ynn_fusion_type": ""}
+    try:
+        jax.jit(lambda: 0, compiler_options=options).lower().compile()
+    except jax.errors.JaxRuntimeError:
+        return {}
+    return options
+
+
 def place_step(cfg: Config, mesh: Mesh):
     """`step.update` compiled for the mesh: `(state, batch, key) -> (state, metrics)`; the state given is consumed.
 
@@ -152,6 +167,7 @@ def place_step(cfg: Config, mesh: Mesh):
         in_shardings=(shardings, batch_sharding(mesh), whole),
         out_shardings=(shardings, whole),
         donate_argnums=0,
+        compiler_options=cpu_options() if mesh.devices.flat[0].platform == "cpu" else None,
     )
 
 

@@ -118,6 +118,32 @@ def test_gelu_is_x_times_the_normal_distribution_function_with_its_slope():
     assert jax.grad(lambda v: layers.gelu(v).sum())(jnp.ones(2, jnp.bfloat16)).dtype == jnp.bfloat16
 
 
+def _slope(function, x, weights):
+    """The gradient of the weighted sum of a NumPy function at x, by central differences."""
+    steps = np.eye(x.size).reshape(x.size, *x.shape) * 1e-5
+    return np.array([((function(x + h) - function(x - h)) * weights).sum() / 2e-5 for h in steps]).reshape(x.shape)
+
+
+def _standardised(x):
+    return (x - x.mean(axis=-1, keepdims=True)) / np.sqrt(x.var(axis=-1, keepdims=True) + 1e-2)
+
+
+def _softmax(x):
+    return np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("ours", "plain"), [(lambda x: layers.standardise(x, 1e-2), _standardised), (layers.softmax, _softmax)]
+)
+def test_written_out_slopes_are_those_of_the_plain_formula(ours, plain, rng):
+    x, weights = rng.normal(size=(2, 3, 5))
+    given, count = jnp.asarray(x, jnp.float32), jnp.asarray(weights, jnp.float32)
+    np.testing.assert_allclose(ours(given), plain(x), atol=1e-6)
+    np.testing.assert_allclose(jax.grad(lambda x: (ours(x) * count).sum())(given), _slope(plain, x, weights), atol=1e-5)
+    _, moved = jax.jvp(ours, (given,), (count,))
+    np.testing.assert_allclose(moved, (plain(x + 1e-5 * weights) - plain(x - 1e-5 * weights)) / 2e-5, atol=1e-5)
+
+
 @pytest.mark.multidevice
 def test_the_slope_of_gelu_is_taken_under_shard_map():
     mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))

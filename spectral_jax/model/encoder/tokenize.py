@@ -18,8 +18,8 @@ from spectral_jax.model.layers import TORCH_EPS, TRUNCATED, Block, Dense, LayerN
 from spectral_jax.sensors import SensorSpec
 
 # Cells that go through the spectral transformer together: on a CPU what stays in its cache (measured at sizes tiny and small:
-# 128 to 512 alike, 2048 a third slower), elsewhere enough to fill the device.
-CELLS_CPU = 512
+# 512 take 7 and 15 % longer than 128, 1024 40 %), elsewhere enough to fill the device.
+CELLS_CPU = 128
 CELLS = 8192
 
 
