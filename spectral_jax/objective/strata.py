@@ -64,8 +64,8 @@ def strata(keys: tuple[str, ...], cfg: Config) -> tuple[Stratum, ...]:
 
 def views_of(parts: tuple[Stratum, ...]) -> list[np.ndarray]:
     """The numbers of the local views of every stratum: those of one follow those of the one before."""
-    counts = [part.views for part in parts]
-    return np.split(np.arange(sum(counts)), np.cumsum(counts)[:-1])
+    ends = np.cumsum([part.views for part in parts], dtype=int)
+    return [np.arange(end - part.views, end) for part, end in zip(parts, ends, strict=True)]
 
 
 def _tokens_a_cell(sensor: SensorInput, cfg: Config) -> int:

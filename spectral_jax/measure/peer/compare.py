@@ -19,6 +19,11 @@ PACKAGES = ("jax", "jaxlib", "torch", "numpy")  # whose versions a comparison na
 WARM_UP = 4  # steps that are compared and not timed: all programs are compiled in them
 # Relative differences of float32 that rounding explains; a step with another view, sensor or rate is off by far more.
 TOLERANCE = {"embeddings": 1e-4, "losses": 1e-4, "grad_norms": 1e-3}
+# Adam's first updates have the size of the rate however small a gradient is, so what is 0 but for rounding moves too. At size
+# small torch.compile's norm of the second step is 4e-3 from ours and from eager torch's, that of the third 1e-2 and its loss
+# 4e-4. A loss shows that a step later than a norm.
+ROUNDED = {"losses": 5e-3, "grad_norms": 5e-2}
+CLEAR = {"embeddings": 0, "losses": 1, "grad_norms": 0}  # the last step that `TOLERANCE` is for
 
 
 class Asked(Protocol):
@@ -115,7 +120,7 @@ def check_equal(contestants: Mapping[str, Asked], folder: Path) -> dict[str, flo
       The largest relative difference of each to ours, and `steps`, how many were compared.
 
     Raises:
-      ValueError: one is larger than `TOLERANCE`.
+      ValueError: one is larger than `TOLERANCE`, or `ROUNDED` where updates have carried rounding on.
     """
     # The eager one writes the views that ours reads.
     for name in sorted(contestants, key=lambda name: name != "eager"):
@@ -135,11 +140,12 @@ def check_equal(contestants: Mapping[str, Asked], folder: Path) -> dict[str, flo
 
 
 def _compare(largest: dict[str, float], kind: str, name: str, step: int, difference: float) -> None:
+    allowed = TOLERANCE[kind] if step <= CLEAR[kind] else ROUNDED[kind]
     # Not "more than": a difference that is no number is refused too.
-    if not difference <= TOLERANCE[kind]:
+    if not difference <= allowed:
         raise ValueError(
             f"compare: the {kind} of step {step} of {figures.LABELS[name]} differ from ours by {difference:.1e} of their size, "
-            f"and rounding explains {TOLERANCE[kind]:.0e}; the two do not do the same work, so nothing was timed. Mend "
+            f"and rounding explains {allowed:.0e}; the two do not do the same work, so nothing was timed. Mend "
             "measure/peer/torch_*.py, or what measure/peer/inputs.py says that the step draws."
         )
     largest[kind] = max(largest[kind], difference)

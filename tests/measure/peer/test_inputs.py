@@ -118,6 +118,15 @@ def test_what_the_torch_step_lacks_is_refused(tmp_path, changes, sentence):
         inputs.write(tmp_path, cfg, inputs.random_batch(cfg), 1)
 
 
+def test_local_views_that_count_unequally_are_refused(tmp_path):
+    """Three views of two sensors: one sensor has two of them, which count 3/4 each."""
+    cfg = tiny_run.config(views=Views(global_sensors=3, local_views=3))
+    hsi, msi, sar = cfg.sensors
+    cfg = dataclasses.replace(cfg, sensors=(hsi, dataclasses.replace(msi, local_views=True), sar))
+    with pytest.raises(ValueError, match="views.local_views is 3, of which some of 2 sensors have more and so count less"):
+        inputs.write(tmp_path, cfg, inputs.random_batch(cfg), 1)
+
+
 def test_the_compared_run_is_that_of_the_specification():
     cfg = inputs.config("small")
     assert (cfg.data.batch_size, cfg.model.footprint_m, cfg.model.dtype) == (4, 960.0, "float32")

@@ -17,7 +17,7 @@ from spectral_jax.measure.peer import torch_step  # noqa: E402  torch is not eve
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    cfg = tiny_run.config(views=Views(global_sensors=3, local_views=3))
+    cfg = tiny_run.config(views=Views(global_sensors=3, local_views=4))
     # Two sensors may be shown locally, and the sensors are not in the order of their names.
     sar, msi, hsi = cfg.sensors[::-1]
     cfg = dataclasses.replace(cfg, sensors=(sar, dataclasses.replace(msi, local_views=True), hsi))
