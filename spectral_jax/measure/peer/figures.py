@@ -80,8 +80,8 @@ def text(result: Mapping[str, Any]) -> str:
         f"({ratio['min']:.2f}-{ratio['max']:.2f} in {result['repeats']} turns); below 1 ours is faster"
     )
     lines.append(
-        f"  largest relative difference to ours: embeddings {equal['embeddings']:.1e}, losses {equal['losses']:.1e} and "
-        f"gradient norms {equal['grad_norms']:.1e} of the first {equal['steps']} steps, losses of the timed steps "
+        f"  largest relative difference to ours: embeddings {equal['embeddings']:.1e}, norm of the first gradient "
+        f"{equal['grad_norms']:.1e}, losses of the first {equal['steps']} steps {equal['losses']:.1e}, of the timed steps "
         f"{result['timed_losses']:.1e}"
     )
     if not result["peak_of_steps_alone"]:
