@@ -72,7 +72,7 @@ def along_last(vector: jax.Array, like: jax.Array) -> jax.Array:
 
 @jax.custom_jvp
 def softmax(scores: jax.Array) -> jax.Array:
-    """Softmax over the last axis [... K]; its derivative needs nothing but its result."""
+    """Softmax over the last axis [... K]; its derivative needs nothing but its result, which JAX asks a flag for."""
     weights = jnp.exp(scores - jnp.max(scores, axis=-1, keepdims=True))
     return weights / jnp.sum(weights, axis=-1, keepdims=True)
 

@@ -131,8 +131,9 @@ def check_equal(contestants: Mapping[str, Asked], folder: Path) -> dict[str, flo
         _compare(largest, "embeddings", name, 0, float(np.abs(value - reference).max() / np.abs(reference).max()))
     for number in range(WARM_UP):
         answers = {name: asked.ask("check") for name, asked in contestants.items()}
+        compared = {"losses": "loss"} | ({"grad_norms": "grad_norm"} if number == 0 else {})
         for name, answer in answers.items():
-            for kind, field in (("losses", "loss"), ("grad_norms", "grad_norm"))[: 1 if number else 2]:
+            for kind, field in compared.items():
                 expected = answers[figures.OURS][field]
                 _compare(largest, kind, name, number, abs(answer[field] - expected) / abs(expected))
     return largest | {"steps": WARM_UP}

@@ -18,7 +18,7 @@ from spectral_jax.batch import Batch, SensorData, decode
 from spectral_jax.config import Config, Data, Optim, SensorInput, Train, Views, model_size, spectralearth_sensors
 from spectral_jax.means import rows
 from spectral_jax.objective.sigreg import directions
-from spectral_jax.objective.strata import strata
+from spectral_jax.objective.strata import draw_local, strata
 from spectral_jax.objective.views import Plan, draw_plan
 from spectral_jax.sentences import unknown
 from spectral_jax.train import partition, state
@@ -142,10 +142,10 @@ def _unlike(cfg: Config) -> list[str]:
     wrong += [f"model.mask_unit is {m.mask_unit}, not 4"] * (m.mask_unit != 4)
     wrong += [f"model.dtype is {m.dtype}"] * (m.dtype != "float32")
     wrong += [f"views.local_mode is {v.local_mode}"] * (v.local_mode != "resize")
+    shown = [s.local_views for s in cfg.sensors]
     parts = strata(tuple(s.key for s in cfg.sensors), cfg)
-    shared = sum(len(part.sensors) for part in parts)
-    if any(v.local_views * len(part.sensors) != shared * part.views for part in parts):
-        wrong += [f"views.local_views is {v.local_views}, of which some of {shared} sensors have more and so count less"]
+    if parts and not np.allclose(draw_local(jax.random.key(0), parts, jnp.asarray(shown))[1], 1.0):
+        wrong += [f"views.local_views is {v.local_views}, of which some of {sum(shown)} sensors have more and so count less"]
     return wrong + [f"global views show {v.global_sensors} of the sensors, not all"] * (v.global_sensors < len(cfg.sensors))
 
 
