@@ -110,7 +110,7 @@ def _parts(cfg: Config, now: state.State, batch: Batch, keys: tuple[str, ...], c
     stage3 = Stage(4 * m.width, 4 * m.heads, m.depths[2], pool=True, whole=True, **options)
     names = branch.names(cfg.sensors)
     fuse = Fuse(names, m.fusion_width, m.fusion_heads, dtype)
-    numbers = branch.numbers(sensors, names)
+    numbers = branch.numbers(sensors, names)[None]
     decoded = {sensor.key: decode(batch.sensors[sensor.key], sensor.spec) for sensor in sensors}
 
     def tokenize(params, decoded):

@@ -2,6 +2,7 @@
 
 In the order in which they may import one another:
 
+  initialise: how parameters start
   layers: what all parts are made of: masks everywhere, reductions in float32
   convolutions: convolutions as PyTorch defines them, and norms without batch statistics
   resize: maps to other sizes, exactly as PyTorch does it

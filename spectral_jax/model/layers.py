@@ -3,7 +3,6 @@
 Parameters are float32; `dtype` is that of the matrix products. LayerNorm statistics, attention scores and softmax stay float32.
 """
 
-import re
 from collections.abc import Callable
 from functools import partial
 
@@ -13,36 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-# Normal with deviation 0.02, cut at +-2 as in PyTorch's trunc_normal_ (its bounds are values, those here are deviations).
-DRAWN_STD = 0.02
-TRUNCATED = nn.initializers.truncated_normal(DRAWN_STD, lower=-100.0, upper=100.0)
+from spectral_jax.model.initialise import TRUNCATED, zero_bias
 
 # PyTorch's default of LayerNorm, GroupNorm and BatchNorm. Hiera's blocks have 1e-6.
 TORCH_EPS = 1e-5
-
-# What `init_std` does not set: ones, Xavier weights, and the network that makes the wavelength tokenizer's weights.
-OWN_SPREAD = re.compile(r"/scale$|/pool/qkv/kernel$|/generate/(hidden\d|weight)/kernel$")
-
-
-def zero_bias(fan_in: int) -> Callable:
-    """The initializer of a bias that starts at 0, whatever the number of inputs."""
-    return nn.initializers.zeros
-
-
-def torch_bias(fan_in: int) -> Callable:
-    """The initializer of PyTorch's biases, of linear layers and convolutions alike: uniform within +-1/sqrt(fan in)."""
-    return lambda key, shape, dtype: jax.random.uniform(key, shape, dtype, -(fan_in**-0.5), fan_in**-0.5)
-
-
-def respread(params: dict, init_std: float) -> dict:
-    """Fresh parameters with the normal draws of `TRUNCATED` scaled to the standard deviation `init_std`."""
-    ratio = init_std / DRAWN_STD
-
-    def scaled(path, leaf):
-        own = OWN_SPREAD.search("/" + jax.tree_util.keystr(path, simple=True, separator="/"))
-        return leaf if own or ratio == 1.0 else leaf * ratio
-
-    return jax.tree_util.tree_map_with_path(scaled, params)
 
 
 def dtype_of(name: str) -> jnp.dtype:

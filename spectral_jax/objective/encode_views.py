@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from spectral_jax.config import Config
-from spectral_jax.model.encoder import branch, encode
+from spectral_jax.model.encoder import branch
+from spectral_jax.model.encoder.pooled import pooled_views
 from spectral_jax.model.layers import one_by_one
 from spectral_jax.objective import views
 from spectral_jax.objective.strata import Stratum, strata, views_of
@@ -103,7 +104,7 @@ def pooled(params: dict, seen: Seen, plan: views.Plan, cfg: Config) -> tuple[jax
     parts = [(*maps, sensors[shown.sensor].reshape(cfg.views.global_views, -1))]
     if local is not None:
         parts.append((*(x[:, None] for x in local_out), sensors[local.sensor][:, None]))
-    embedding, any_ = encode.pooled_views(params, parts, cfg)
+    embedding, any_ = pooled_views(params, parts, cfg)
     return embedding, any_.astype(jnp.float32)
 
 

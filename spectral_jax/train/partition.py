@@ -108,10 +108,19 @@ def batch_sharding(mesh: Mesh) -> NamedSharding:
 
 
 def create_state(cfg: Config, mesh: Mesh) -> state.State:
-    """A fresh state, made in place: no device ever holds more than its share."""
-    make = partial(state.create, cfg=cfg)
+    """A fresh state; every process draws the parameters, array by array, and its devices take their share of each."""
     key = jax.random.key(cfg.train.seed)
-    return jax.jit(make, out_shardings=shardings(jax.eval_shape(make, key), mesh))(key)
+    place = shardings(jax.eval_shape(partial(state.create, cfg=cfg), key), mesh)
+    params = jax.tree.map(_placed, state.init_params(key, cfg), place.params)
+    return jax.jit(partial(state.around, cfg=cfg), out_shardings=place)(params)
+
+
+def _placed(array, sharding: NamedSharding):
+    """An array that every process holds whole, laid out over the devices of all."""
+    if sharding.is_fully_addressable:
+        return jax.device_put(array, sharding)
+    whole = np.asarray(array)
+    return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])
 
 
 def abstract_state(cfg: Config, mesh: Mesh) -> state.State:

@@ -38,8 +38,12 @@ def init_params(key: jax.Array, cfg: Config) -> dict:
 
 
 def create(key: jax.Array, cfg: Config) -> State:
-    """The state before the first step; the teacher starts as a copy (not an alias: the state is donated)."""
-    params = init_params(key, cfg)
+    """The state before the first step."""
+    return around(init_params(key, cfg), cfg)
+
+
+def around(params: dict, cfg: Config) -> State:
+    """The state before the first step of a student; the teacher starts as a copy (not an alias: the state is donated)."""
     return State(jnp.int32(0), params, jax.tree.map(jnp.copy, params), optimiser(cfg).init(params))
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from spectral_jax.model import layers
+from spectral_jax.model import initialise, layers
 from spectral_jax.model.encoder.hiera import to_grid, to_windows
 
 FLOAT = jnp.dtype("float32")
@@ -102,7 +102,7 @@ def test_windows_are_squares_of_the_grid_and_come_back():
 
 
 def test_weights_start_with_the_published_deviation():
-    weights = np.asarray(layers.TRUNCATED(jax.random.key(0), (500, 500), jnp.float32))
+    weights = np.asarray(initialise.TRUNCATED(jax.random.key(0), (500, 500), jnp.float32))
     assert weights.std() == pytest.approx(0.02, rel=0.01)
     assert np.abs(weights).max() > 0.06  # not cut at two deviations
 

@@ -51,6 +51,8 @@ def _moved(program: Program, one: Instruction, by_name: dict[str, Instruction]) 
         return int(estimate[1])
     if one.opcode == "copy-start":  # gives target, source and a mark
         return given[0] + given[1]
+    if one.opcode == "slice-start":  # gives its operand, the slice and a mark; no more than the slice is read
+        return min(given[0], one.arrays[1].tiled_bytes) + given[1]
     if one.opcode in _SLICES:
         return sum(given) + (min(sum(given) or _tiled(one), taken[0]) if taken else 0)
     if one.opcode == "dynamic-update-slice":

@@ -5,8 +5,8 @@ Over sensors: fusion of every cell, Hiera stage 3, LayerNorm, mean (`encode_shar
 arXiv 2605.21075 (docs/sources.md). Invalid pixels, absent sensors and empty tokens never influence a valid number.
 """
 
+import dataclasses
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -16,12 +16,13 @@ from flax import linen as nn
 
 from spectral_jax.batch import Batch, decode
 from spectral_jax.config import Config, SensorInput
-from spectral_jax.model import layers
+from spectral_jax.model import initialise, layers
 from spectral_jax.model.encoder import branch
 from spectral_jax.model.encoder.branch import BranchOutput, keep
 from spectral_jax.model.encoder.fuse import Fuse
 from spectral_jax.model.encoder.hiera import Stage, to_grid, to_windows
 from spectral_jax.model.encoder.tokenize import token_px
+from spectral_jax.model.initialise import TRUNCATED
 from spectral_jax.sensors import SensorSpec
 from spectral_jax.shapes import LETTERS, check
 
@@ -45,7 +46,7 @@ class Encoder(nn.Module):
     def setup(self):
         """Makes the parts; their names are those of the attributes."""
         m, dtype = self.cfg.model, layers.dtype_of(self.cfg.model.dtype)
-        self.position = self.param("position", layers.TRUNCATED, (m.grid, m.grid, m.width), jnp.float32)
+        self.position = self.param("position", TRUNCATED, (m.grid, m.grid, m.width), jnp.float32)
         self.branches = branch.Branches(self.cfg)
         self.fuse = Fuse(branch.names(self.cfg.sensors), m.fusion_width, m.fusion_heads, dtype)
         options = dict(mlp_ratio=m.mlp_ratio, dtype=dtype, pool=True, whole=True, remat=m.remat == "blocks")
@@ -61,7 +62,7 @@ class Encoder(nn.Module):
         return self.branches(sensor, pixels, valid, branch.position_of(self.position, rows, columns, offset))
 
     def fused(self, tokens, mask, number):
-        """Fusion of `encode_shared`: [B R Q D] and where it is valid; `number` is int32 [M], numbers in `branch.names`."""
+        """Fusion of `encode_shared`: [B R Q D] and where it is valid; `number` is int32 [B M], numbers in `branch.names`."""
         b, _, rows, columns, _ = tokens.shape
         tokens = jnp.where(mask[..., None], tokens, jnp.zeros((), tokens.dtype)).astype(self.fuse.dtype)
         x = jnp.moveaxis(tokens, 1, 3).reshape(b, rows * columns, *tokens.shape[1::3])  # B M R Q D -> B N M D
@@ -81,7 +82,7 @@ class Encoder(nn.Module):
         return Encoded({}, {}, fused, x, valid, jnp.sum(x.astype(jnp.float32), axis=1) / count[:, None])
 
     def shared(self, tokens, mask, number) -> Encoded:
-        """See `encode_shared`; `number` is int32 [M], numbers in `branch.names`."""
+        """See `encode_shared`; `number` is int32 [B M], numbers in `branch.names`."""
         return self.finish(*self.fused(tokens, mask, number))
 
     def everything(self):
@@ -92,7 +93,7 @@ class Encoder(nn.Module):
             side = m.mask_unit * token_px(sensor.spec, m)
             pixels = jnp.zeros((1, side, side, len(sensor.spec.used)))
             out = self.branch(sensor, pixels, jnp.ones((1, side, side), bool), None)
-        return self.shared(out.stage2[:, None], out.valid2[:, None], jnp.zeros(1, jnp.int32))
+        return self.shared(out.stage2[:, None], out.valid2[:, None], jnp.zeros((1, 1), jnp.int32))
 
 
 def init_encoder(key: jax.Array, cfg: Config) -> dict:
@@ -173,40 +174,9 @@ def encode_shared(params: dict, tokens: jax.Array, mask: jax.Array, sensors: Seq
     else:
         position = np.array([cfg.sensors.index(cfg.sensor(key)) for key in sensors], np.int32)
     check(position, "M", "sensors", {"M": sizes["M"]})
-    encoded: Any = Encoder(cfg).apply({"params": params}, tokens, mask, _branches(cfg)[position], method="shared")
+    number = jnp.broadcast_to(branch_numbers(cfg)[position], (sizes["B"], sizes["M"]))
+    encoded: Any = Encoder(cfg).apply({"params": params}, tokens, mask, number, method="shared")
     return encoded
-
-
-def pooled_views(params: dict, parts: list[tuple], cfg: Config) -> tuple[jax.Array, jax.Array]:
-    """Views, one after another: fusion, stage 3, LayerNorm and mean.
-
-    Args:
-      params: the encoder's.
-      parts: views that show equally many sensors and have maps of one size together: stage-2 tokens [V M B R Q D], which count
-        [V M B R Q], and the sensors int32 [V M], positions in `cfg.sensors`, which may be traced.
-      cfg: the config.
-
-    Returns:
-      Pooled embeddings float32 [V B D] of all views of all parts, in order, and which hold anything, bool [V B].
-    """
-    encoder = Encoder(cfg)
-
-    def fuse(tokens, mask, sensors):
-        tokens, mask = (jnp.moveaxis(x, 0, 1) for x in (tokens, mask))
-        return encoder.apply({"params": params}, tokens, mask, _branches(cfg)[sensors], method="fused")
-
-    def finish(fused, valid):
-        encoded: Any = encoder.apply({"params": params}, fused, valid, method="finish")
-        return encoded.pooled, encoded.valid.any(axis=-1)
-
-    again = cfg.model.remat == "branches"
-    fused = [layers.one_by_one(fuse, part, again) for part in parts]
-    by_size: dict[tuple, list] = {}
-    for x in fused:
-        by_size.setdefault(x[0].shape[1:], []).append(x)
-    out = [layers.one_by_one(finish, tuple(map(jnp.concatenate, zip(*same, strict=True))), again) for same in by_size.values()]
-    embedding, filled = map(jnp.concatenate, zip(*out, strict=True))
-    return embedding, filled
 
 
 def encode(params: dict, batch: Batch, cfg: Config) -> Encoded:
@@ -235,15 +205,15 @@ def encode(params: dict, batch: Batch, cfg: Config) -> Encoded:
     return encoded._replace(stage1={k: o.stage1 for k, o in outputs.items()}, stage2={k: o.stage2 for k, o in outputs.items()})
 
 
-def _branches(cfg: Config) -> jax.Array:
+def branch_numbers(cfg: Config) -> jax.Array:
     """The branch of every sensor of the config, int32 [S]."""
     return branch.numbers(cfg.sensors, branch.names(cfg.sensors))
 
 
-@partial(jax.jit, static_argnames="cfg")
 def _init(key, cfg: Config):
-    # Only parameters leave the compiled program, so the pass through the network itself is removed from it.
-    return layers.respread(Encoder(cfg).init(key, method="everything")["params"], cfg.model.init_std)
+    plain = dataclasses.replace(cfg, model=dataclasses.replace(cfg.model, remat="none"))  # or branches were run whole
+    params = initialise.run(lambda key: Encoder(plain).init(key, method="everything")["params"], key)
+    return initialise.respread(params, cfg.model.init_std)
 
 
 def _check_side(key: str, spec: SensorSpec, sizes: dict[str, int], cfg: Config):

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from spectral_jax.model.layers import TORCH_EPS, TRUNCATED, Dense, LayerNorm, QueryPool
+from spectral_jax.model.initialise import TRUNCATED
+from spectral_jax.model.layers import TORCH_EPS, Dense, LayerNorm, QueryPool
 
 
 class SensorEmbedding(nn.Module):
@@ -19,7 +20,7 @@ class SensorEmbedding(nn.Module):
 
     @nn.compact
     def __call__(self, branch):
-        """Vectors of the branches numbered `branch`, int32 [M], float32 [M D]."""
+        """Vectors of the branches numbered `branch`, int32 [B M], float32 [B M D]."""
         rows = [self.param(name, TRUNCATED, (self.width,), jnp.float32) for name in self.branches]
         return jnp.stack(rows)[branch]
 
@@ -39,13 +40,13 @@ class Fuse(nn.Module):
         Args:
           x: tokens [B N M D], slot by slot.
           mask: bool [B N M], which slots hold something.
-          branch: int32 [M], number in `branches` of each slot.
+          branch: int32 [B M], number in `branches` of each slot.
 
         Returns:
           [B N D]; meaningless where no slot holds anything.
         """
         width = x.shape[-1]
         x = Dense(self.width, self.dtype, name="widen")(x)
-        x = x + SensorEmbedding(self.branches, self.width, name="sensor")(branch).astype(self.dtype)[None, None]
+        x = x + SensorEmbedding(self.branches, self.width, name="sensor")(branch).astype(self.dtype)[:, None]
         x = LayerNorm(self.dtype, TORCH_EPS, name="norm")(QueryPool(self.heads, self.dtype, name="pool")(x, mask))
         return Dense(width, self.dtype, name="narrow")(x)

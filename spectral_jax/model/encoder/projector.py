@@ -1,7 +1,6 @@
 """The projector of the joint-embedding objective: where its invariance and SIGReg are measured (SpectralEarth-FM)."""
 
 import math
-from functools import partial
 from typing import Any
 
 import jax
@@ -10,6 +9,7 @@ from flax import linen as nn
 
 from spectral_jax.config import Config
 from spectral_jax.means import Axis, total
+from spectral_jax.model import initialise
 from spectral_jax.model.layers import TORCH_EPS, Dense, along_last
 
 # Of the last layer: embeddings start with variance 1, which is what SIGReg draws them to. A rectified standard normal, which is
@@ -89,8 +89,7 @@ def project(params: dict, x: jax.Array, axis: Axis = None, dtype=jnp.float32, we
     return projected
 
 
-@partial(jax.jit, static_argnames="cfg")
 def _init(key, cfg: Config):
     m = cfg.model
     module = Projector(m.projector_hidden, m.projector_out, jnp.dtype("float32"))
-    return module.init(key, jnp.zeros((1, m.widths[2])), jnp.ones((1,)))["params"]
+    return initialise.run(lambda key: module.init(key, jnp.zeros((1, m.widths[2])), jnp.ones((1,)))["params"], key)

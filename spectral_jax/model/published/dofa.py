@@ -13,7 +13,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from spectral_jax.model import resize
-from spectral_jax.model.layers import TRUNCATED, LayerNorm, along_last, dtype_of
+from spectral_jax.model.initialise import TRUNCATED
+from spectral_jax.model.layers import LayerNorm, along_last, dtype_of
 from spectral_jax.model.published import sine_positions, vit
 from spectral_jax.model.published.bicubic import resize_positions
 from spectral_jax.model.published.contract import Published

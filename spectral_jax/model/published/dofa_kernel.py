@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from spectral_jax.model.layers import TORCH_EPS, TRUNCATED, Dense, LayerNorm, zero_bias
+from spectral_jax.model.initialise import TRUNCATED, zero_bias
+from spectral_jax.model.layers import TORCH_EPS, Dense, LayerNorm
 from spectral_jax.model.published.vit import XAVIER, FeedForward, SelfAttention, Start
 
 LAYOUTS = ("old", "new")

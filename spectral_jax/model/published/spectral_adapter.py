@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from spectral_jax.model.convolutions import TORCH_UNIFORM
-from spectral_jax.model.layers import TORCH_EPS, along_last, torch_bias
+from spectral_jax.model.initialise import torch_bias
+from spectral_jax.model.layers import TORCH_EPS, along_last
 
 # (length of the kernel, stride) of the three convolutions, each padded by one band at both ends.
 SPECTRAL = ((7, 5), (7, 5), (5, 3))

@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from spectral_jax.model.layers import TRUNCATED, LayerNorm, dtype_of
+from spectral_jax.model.initialise import TRUNCATED
+from spectral_jax.model.layers import LayerNorm, dtype_of
 from spectral_jax.model.published import sine_positions, vit
 from spectral_jax.model.published.bicubic import resize_positions
 from spectral_jax.model.published.contract import Published

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from spectral_jax.model.convolutions import TORCH_UNIFORM
-from spectral_jax.model.layers import TRUNCATED, Dense, LayerNorm, along_last, gelu, torch_bias, zero_bias
+from spectral_jax.model.initialise import TRUNCATED, torch_bias, zero_bias
+from spectral_jax.model.layers import Dense, LayerNorm, along_last, gelu
 
 # Uniform within +-sqrt(6 / (fan in + fan out)), for matrices [D E].
 XAVIER = nn.initializers.xavier_uniform()

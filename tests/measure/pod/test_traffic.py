@@ -74,3 +74,17 @@ def test_a_kernel_counts_as_its_author_says_and_else_with_what_it_takes_and_give
     said = '"cost_estimate":{"flops":"123","transcendentals":"7","bytes_accessed":"4567890","remote_bytes_transferred":"0"}'
     assert traffic.step_bytes(hlo.read(KERNEL.replace("ESTIMATE", said))) == 4567890
     assert traffic.step_bytes(hlo.read(KERNEL.replace("ESTIMATE", ""))) == 2 * 1024 * 128 * 4
+
+
+def test_a_slice_taken_ahead_counts_itself_and_not_what_it_is_of():
+    """What XLA for TPU writes to fetch part of an array into fast memory before it is needed."""
+    text = """HloModule jit_f, is_scheduled=true
+
+ENTRY %main (a: f32[100,8,128]) -> f32[2,8,128] {
+  %a = f32[100,8,128]{2,1,0:T(8,128)} parameter(0)
+  %s = ((f32[100,8,128]{2,1,0:T(8,128)}), f32[2,8,128]{2,1,0:T(8,128)S(1)}, s32[]) slice-start(%a), slice={[0:2], [0:8]}
+  %d = f32[2,8,128]{2,1,0:T(8,128)S(1)} slice-done(%s)
+  ROOT %r = f32[2,8,128]{2,1,0:T(8,128)} copy(%d)
+}
+"""
+    assert traffic.step_bytes(hlo.read(text)) == 2 * (2 * 8 * 128 * 4)  # read into fast memory, and written from it

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from spectral_jax.model.layers import torch_bias
+from spectral_jax.model.initialise import torch_bias
 from spectral_jax.model.published import dofa, terramind
 from spectral_jax.model.published.terramind import Modality
 

@@ -1,0 +1,57 @@
+"""Views to pooled embeddings: what follows the local stages, for all views of a step together."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from spectral_jax.config import Config
+from spectral_jax.model.encoder.encode import Encoder, branch_numbers
+from spectral_jax.model.encoder.spectral_kernel.read import platform_of
+from spectral_jax.model.layers import one_by_one
+
+
+def pooled_views(params: dict, parts: list[tuple], cfg: Config) -> tuple[jax.Array, jax.Array]:
+    """Fusion, stage 3, LayerNorm and mean of views.
+
+    Args:
+      params: the encoder's.
+      parts: views that show equally many sensors and have maps of one size together: stage-2 tokens [V M B R Q D], which count
+        [V M B R Q], and the sensors int32 [V M], positions in `cfg.sensors`, which may be traced.
+      cfg: the config.
+
+    Returns:
+      Pooled embeddings float32 [V B D] of all views of all parts, in order, and which hold anything, bool [V B].
+    """
+    encoder = Encoder(cfg)
+
+    def fuse(tokens, mask, number):
+        return encoder.apply({"params": params}, tokens, mask, number, method="fused")
+
+    def finish(fused, valid):
+        encoded: Any = encoder.apply({"params": params}, fused, valid, method="finish")
+        return encoded.pooled, encoded.valid.any(axis=-1)
+
+    by_size: dict[tuple, list] = {}
+    for tokens, mask, sensors in parts:
+        tokens, mask = (jnp.moveaxis(x, 1, 2) for x in (tokens, mask))  # [V B M ...]
+        number = jnp.broadcast_to(branch_numbers(cfg)[sensors][:, None], tokens.shape[:3])
+        x = _of_views(fuse, (tokens, mask, number), cfg)
+        by_size.setdefault(x[0].shape[1:], []).append(x)
+    out = [_of_views(finish, tuple(map(jnp.concatenate, zip(*same, strict=True))), cfg) for same in by_size.values()]
+    embedding, filled = map(jnp.concatenate, zip(*out, strict=True))
+    return embedding, filled
+
+
+def _of_views(function, arrays, cfg: Config):
+    """The function, of arrays [B ...], of all views [V B ...].
+
+    On a CPU one view after another, so that what a view needs stays in its cache. Elsewhere all as one batch: the weights, of
+    which most are here, are then read once, and their gradients written once, and not once a view.
+    """
+    again = cfg.model.remat == "branches"
+    if platform_of(arrays[0]) == "cpu":
+        return one_by_one(function, arrays, again)
+    views = arrays[0].shape[:2]
+    out = (jax.checkpoint(function) if again else function)(*(x.reshape(-1, *x.shape[2:]) for x in arrays))
+    return jax.tree.map(lambda x: x.reshape(*views, *x.shape[1:]), out)
