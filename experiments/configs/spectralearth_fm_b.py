@@ -4,7 +4,7 @@ r"""SpectralEarth-FM, size b, on an archive in the layout of SpectralEarth-MM: t
         --config.data.store=PATH --workdir=DIR
 
 Seven sensors, 3.84 km patches, global batch 240, lr 1e-5, weight decay 0.05, 50 epochs of about 8,590 steps (arXiv
-2605.21075 and the public code of its group). bfloat16 with rematerialised branches. Parameters, teacher and Adam's moments
+2605.21075 and the public code of its group). bfloat16; blocks are computed again in the backward pass. Parameters, teacher and Adam's moments
 are 2.4 GiB, so every chip of 16 GiB holds them whole; --config.train.fsdp=8 splits them over eight.
 On several hosts start the same command on each, with --distributed or --coordinator.
 
@@ -20,7 +20,7 @@ def config() -> Config:
     return Config(
         name="spectralearth_fm_b",
         sensors=spectralearth_sensors(),
-        model=model_size("b", dtype="bfloat16", remat="branches"),
+        model=model_size("b", dtype="bfloat16", remat="blocks"),
         data=Data(store="give --config.data.store=PATH", batch_size=240, workers=8, cache_bytes=2**30),
         optim=Optim(lr=1e-5, weight_decay=0.05, warmup_steps=2 * 8590),
         train=Train(steps=50 * 8590, log_every=50, save_every=2000),

@@ -4,6 +4,8 @@
 code computed from them (`expected.npz`, `predictions.csv`).
 """
 
+import dataclasses
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from spectral_jax.data.store import open_store
 from spectral_jax.microcystin.predict import predict_file
 from spectral_jax.microcystin.settings import Microcystin
 from spectral_jax.sensors import differences
-from spectral_jax.train import loop
+from spectral_jax.train import checkpoint, loop
 
 ARCHIVE = Path(__file__).resolve().parents[1] / "golden" / "before_the_house.zip"
 
@@ -64,6 +66,23 @@ def test_a_run_goes_on_where_it_stopped_with_the_losses_it_had(before, expected)
     assert (summary.started_at, summary.first["step"], summary.last["step"]) == (2, 3, 4)
     # The old run had one device, this one has eight.
     np.testing.assert_allclose([summary.first["loss"], summary.last["loss"]], expected["losses"][2:], rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_run_of_the_old_draw_goes_on_with_the_new_one_and_says_from_where(before, tmp_path, capsys):
+    """Files of then know nothing of `views.draw`; today's config file of the same run asks for the stratified one."""
+    shutil.copytree(before / "run", tmp_path / "run")
+    for step in ("3", "4"):  # where the run stood at first, or the test before left it
+        shutil.rmtree(tmp_path / "run" / "checkpoints" / step, ignore_errors=True)
+    old = configure.from_json((before / "run" / "config.json").read_text(), where="config.json")
+    assert old.views.draw == "independent"
+    cfg = dataclasses.replace(old, views=dataclasses.replace(old.views, draw="stratified"))
+    summary = loop.train(cfg, Loader(cfg, before / "store.zarr"), tmp_path / "run")
+    assert "From step 2 on: views.draw is stratified (was independent)." in capsys.readouterr().out
+    assert (summary.started_at, summary.last["step"]) == (2, 4)
+    assert np.isfinite(summary.last["loss"])
+    changed = [{"step": 2, "fields": {"views.draw": ["independent", "stratified"]}}]
+    assert checkpoint.about(tmp_path / "run" / "checkpoints" / "4")["changes"] == changed
 
 
 @pytest.mark.slow
