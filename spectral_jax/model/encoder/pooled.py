@@ -7,8 +7,6 @@ import jax.numpy as jnp
 
 from spectral_jax.config import Config
 from spectral_jax.model.encoder.encode import Encoder, branch_numbers
-from spectral_jax.model.encoder.spectral_kernel.read import platform_of
-from spectral_jax.model.layers import one_by_one
 
 
 def pooled_views(params: dict, parts: list[tuple], cfg: Config) -> tuple[jax.Array, jax.Array]:
@@ -44,14 +42,11 @@ def pooled_views(params: dict, parts: list[tuple], cfg: Config) -> tuple[jax.Arr
 
 
 def _of_views(function, arrays, cfg: Config):
-    """The function, of arrays [B ...], of all views [V B ...].
+    """The function, of arrays [B ...], of all views [V B ...] as one batch.
 
-    On a CPU one view after another, so that what a view needs stays in its cache. Elsewhere all as one batch: the weights, of
-    which most are here, are then read once, and their gradients written once, and not once a view.
+    Most weights are here, and tokens are few: the weights are read once, and their gradients written once, and not once a view.
     """
-    again = cfg.model.remat == "branches"
-    if platform_of(arrays[0]) == "cpu":
-        return one_by_one(function, arrays, again)
     views = arrays[0].shape[:2]
-    out = (jax.checkpoint(function) if again else function)(*(x.reshape(-1, *x.shape[2:]) for x in arrays))
+    again = jax.checkpoint(function) if cfg.model.remat == "branches" else function
+    out = again(*(x.reshape(-1, *x.shape[2:]) for x in arrays))
     return jax.tree.map(lambda x: x.reshape(*views, *x.shape[1:]), out)

@@ -24,7 +24,7 @@ CELLS_CPU = 128
 CELLS = 8192
 
 # Bands from which on one convolution serves a tensor core better than products of windows: of the 12 bands of Sentinel-2 it
-# moves a third of the bytes (v5e). Of the two of Sentinel-1 it moves as many, and XLA takes three minutes to compile its gradient.
+# moves a third of the bytes (v5e). Of the two of Sentinel-1 it moves as many, and its gradient takes three minutes to compile.
 CONVOLVED_BANDS = 8
 
 
