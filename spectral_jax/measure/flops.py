@@ -3,7 +3,7 @@
 A multiply-accumulate is two. Products of matrices and convolutions are counted; norms, activations, softmax, views, the
 statistics of the objective and the optimiser are not. A backward pass counts as two forward passes, and what `model.remat`
 computes again is not counted. Counted is the form that the encoder has: a learned query reads tokens without making keys and
-values of each (`model.layers.QueryPool`).
+values of each (`model.attention.QueryPool`).
 """
 
 import dataclasses

@@ -2,8 +2,11 @@
 
 In the order in which they may import one another:
 
+  devices: which devices an array is computed on
   initialise: how parameters start
   layers: what all parts are made of: masks everywhere, reductions in float32
+  attention: inside windows, and of one learned query
+  block: the pre-norm transformer block
   convolutions: convolutions as PyTorch defines them, and norms without batch statistics
   resize: maps to other sizes, exactly as PyTorch does it
   encoder: our encoder: pixels to tokens to stages to one embedding

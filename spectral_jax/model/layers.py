@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from spectral_jax.model.devices import platform_of
 from spectral_jax.model.initialise import TRUNCATED, zero_bias
 
 # PyTorch's default of LayerNorm, GroupNorm and BatchNorm. Hiera's blocks have 1e-6.
@@ -43,38 +44,6 @@ def along_last(vector: jax.Array, like: jax.Array) -> jax.Array:
     return vector.reshape((1,) * (like.ndim - 1) + vector.shape)
 
 
-@jax.custom_jvp
-def softmax(scores: jax.Array) -> jax.Array:
-    """Softmax over the last axis [... K]; its derivative needs nothing but its result, which JAX asks a flag for."""
-    weights = jnp.exp(scores - jnp.max(scores, axis=-1, keepdims=True))
-    return weights / jnp.sum(weights, axis=-1, keepdims=True)
-
-
-@softmax.defjvp
-def _softmax_jvp(primals, tangents):
-    weights, (moved,) = softmax(*primals), tangents
-    moved = weights * moved
-    return weights, moved - weights * jnp.sum(moved, axis=-1, keepdims=True)
-
-
-def masked_softmax(scores: jax.Array, mask: jax.Array | None) -> jax.Array:
-    """Softmax over the last axis of the entries where `mask` is True; all zeros where none is.
-
-    Args:
-      scores: float32 [... K].
-      mask: bool, broadcastable to the shape of `scores`, or None.
-
-    Returns:
-      Weights of the shape of `scores`. Neither they nor their gradient are ever NaN.
-    """
-    if mask is None:
-        return softmax(scores)
-    scores = jnp.where(mask, scores, -jnp.inf)
-    top = jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True))
-    weights = jnp.exp(scores - jnp.where(jnp.isfinite(top), top, 0.0))
-    return weights / jnp.maximum(jnp.sum(weights, axis=-1, keepdims=True), 1e-30)
-
-
 def one_by_one(function: Callable, arrays, again: bool):
     """The function of every first index of the arrays, one after another in one program.
 
@@ -103,8 +72,9 @@ def add_row(x: jax.Array, row: jax.Array) -> jax.Array:
 @add_row.defjvp
 def _add_row_jvp(primals, tangents):
     (x, row), (moved, moved_row) = primals, tangents
-    ones = jnp.ones((x.shape[0], 1), x.dtype)
-    return add_row(x, row), moved + jnp.matmul(ones, moved_row[None], precision="highest")
+    if platform_of(x) != "cpu":  # a TPU sums while it computes what is summed
+        return add_row(x, row), moved + moved_row[None]
+    return add_row(x, row), moved + jnp.ones((x.shape[0], 1), x.dtype) @ moved_row[None]
 
 
 class Dense(nn.Module):
@@ -235,97 +205,3 @@ def _any_of_four(valid: jax.Array) -> jax.Array:
 def _reduce_2x2(x, how):
     side = round(x.shape[2] ** 0.5)
     return einops.reduce(x, "b w (i p j q) d -> b w (i j) d", how, i=side // 2, p=2, j=side // 2, q=2)
-
-
-class Attention(nn.Module):
-    """Multi-head self-attention inside each window, masked keys ignored; with `pool`, queries are max-pooled 2x2.
-
-    The packed projection is ordered (query, key, value) x heads, as in Hiera and ViT.
-    """
-
-    width: int
-    heads: int
-    dtype: jnp.dtype
-    pool: bool = False
-
-    @nn.compact
-    def __call__(self, x, valid):
-        """Attends within windows; x [B W N D], valid [B W N] or None; gives [B W N width], N/4 tokens when pooling."""
-        qkv = Dense(3 * self.width, self.dtype, name="qkv")(x)
-        q, k, v = jnp.split(qkv, 3, axis=-1)
-        if self.pool:
-            q = pool_tokens(q, valid)
-        q, k, v = (einops.rearrange(y, "b w n (a d) -> b w n a d", a=self.heads) for y in (q, k, v))
-        scores = jnp.einsum("bwqad,bwkad->bwaqk", q, k, preferred_element_type=jnp.float32) * q.shape[-1] ** -0.5
-        weights = masked_softmax(scores, None if valid is None else valid[:, :, None, None, :]).astype(self.dtype)
-        out = jnp.einsum("bwaqk,bwkad->bwqad", weights, v)
-        return Dense(self.width, self.dtype, name="out")(einops.rearrange(out, "b w n a d -> b w n (a d)"))
-
-
-class Block(nn.Module):
-    """Pre-norm transformer block on windows [B W N D].
-
-    With `pool` it is the first block of a Hiera stage: queries are max-pooled 2x2, and the skip path is the max-pooled linear
-    projection of the *normalised* input (Hiera, facebookresearch/hiera).
-    """
-
-    width: int
-    heads: int
-    mlp_ratio: int
-    dtype: jnp.dtype
-    eps: float = 1e-6
-    pool: bool = False
-
-    @nn.compact
-    def __call__(self, x, valid):
-        """Maps x [B W N D], valid [B W N] or None, to [B W N width]; N/4 tokens when pooling."""
-        h = LayerNorm(self.dtype, self.eps, name="norm1")(x)
-        if self.pool:
-            x = pool_tokens(Dense(self.width, self.dtype, name="skip")(h), valid)
-        x = x + Attention(self.width, self.heads, self.dtype, self.pool, name="attend")(h, valid)
-        h = LayerNorm(self.dtype, self.eps, name="norm2")(x)
-        return x + Mlp(self.mlp_ratio, self.dtype, name="mlp")(h)
-
-
-class _Packed(nn.Module):
-    """Kernel [D 3D] and bias [3D] of a packed query-key-value projection, Xavier-uniform as in torch's MultiheadAttention."""
-
-    width: int
-
-    @nn.compact
-    def __call__(self):
-        shape = (self.width, 3 * self.width)
-        kernel = self.param("kernel", nn.initializers.xavier_uniform(), shape, jnp.float32)
-        return kernel, self.param("bias", nn.initializers.zeros, (3 * self.width,), jnp.float32)
-
-
-class QueryPool(nn.Module):
-    """Multi-head cross-attention of ONE learned query over a set of tokens, [... M D] to [... D].
-
-    With one query, keys and values need not be made for every token: a score is x . (W_k q), and the weighted mean of values is
-    the value of the weighted mean of tokens. The numbers are those of the ordinary form at 1/M of its cost; the key bias, which
-    adds the same to every score, has no effect in either.
-    """
-
-    heads: int
-    dtype: jnp.dtype
-
-    @nn.compact
-    def __call__(self, x, mask):
-        """Pools x [... M D], mask bool [... M] or None, to [... D]; the output's bias alone where no token is valid."""
-        width = x.shape[-1]
-        query = self.param("query", TRUNCATED, (width,), jnp.float32)
-        kernel, bias = _Packed(width, name="qkv")()
-        split = {"a": self.heads}
-        w_query, w_key, w_value = jnp.split(kernel, 3, axis=1)
-        b_query, _, b_value = jnp.split(bias, 3)
-        q = einops.rearrange(query @ w_query + b_query, "(a d) -> a d", **split) * (width // self.heads) ** -0.5
-        w_key, w_value = (einops.rearrange(w, "p (a d) -> p a d", **split) for w in (w_key, w_value))
-        read = jnp.einsum("pad,ad->pa", w_key, q).astype(self.dtype)
-        scores = jnp.einsum("...mp,pa->...am", x, read, preferred_element_type=jnp.float32)
-        weights = masked_softmax(scores, None if mask is None else mask[..., None, :]).astype(self.dtype)
-        mean = jnp.einsum("...am,...mp->...ap", weights, x)
-        value = jnp.einsum("...ap,pad->...ad", mean, w_value.astype(self.dtype))
-        value = einops.rearrange(value, "... a d -> ... (a d)")
-        value = value + along_last(b_value.astype(self.dtype), value)
-        return Dense(width, self.dtype, name="out")(value)

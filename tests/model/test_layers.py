@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from spectral_jax.model import initialise, layers
+from spectral_jax.model import attention, initialise, layers
 from spectral_jax.model.encoder.hiera import to_grid, to_windows
 
 FLOAT = jnp.dtype("float32")
@@ -18,22 +18,6 @@ def _random(module, *args):
     shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), *args))
     rng = np.random.default_rng(0)
     return jax.tree.map(lambda s: jnp.asarray(rng.normal(scale=0.5, size=s.shape), jnp.float32), shapes)
-
-
-def _softmax(x):
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
-
-
-def test_masked_softmax_is_the_softmax_of_the_kept_and_zero_where_none_is():
-    scores = jnp.asarray([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
-    mask = jnp.asarray([[True, False, True], [False, False, False]])
-    weights, grad = jax.value_and_grad(lambda s: jnp.sum(layers.masked_softmax(s, mask)[:, 0]))(scores)
-    got = layers.masked_softmax(scores, mask)
-    np.testing.assert_allclose(got[0, [0, 2]], _softmax(np.array([1.0, 3.0])), rtol=1e-6)
-    np.testing.assert_array_equal(got[1], 0.0)
-    assert np.isfinite(grad).all()
-    np.testing.assert_array_equal(grad[1], 0.0)
 
 
 @pytest.mark.parametrize("eps", [1e-6, 1e-2])
@@ -51,38 +35,6 @@ def test_layer_norm_keeps_statistics_in_float32():
     got = layers.LayerNorm(jnp.dtype("bfloat16")).apply({"params": {"scale": jnp.ones(4), "bias": jnp.zeros(4)}}, x)
     stored = np.asarray(x, np.float64)
     np.testing.assert_allclose(np.asarray(got, np.float64), (stored - stored.mean()) / stored.std(), atol=0.01)
-
-
-def test_query_pool_agrees_with_ordinary_multi_head_attention():
-    x = np.random.default_rng(1).normal(size=(3, 5, 8))
-    mask = np.array([[1, 1, 1, 1, 1], [1, 0, 1, 0, 0], [0, 0, 0, 0, 1]], bool)
-    module = layers.QueryPool(2, FLOAT)
-    state = _random(module, jnp.zeros((3, 5, 8)), None)
-    p = jax.tree.map(np.asarray, state["params"])
-    packed = lambda y: y @ p["qkv"]["kernel"] + p["qkv"]["bias"]  # noqa: E731
-    q, k, v = packed(p["query"])[:8], packed(x)[..., 8:16], packed(x)[..., 16:]
-    heads = []
-    for a in (slice(0, 4), slice(4, 8)):
-        scores = np.where(mask, k[..., a] @ q[a] / 2.0, -np.inf)
-        heads.append(np.einsum("bm,bmd->bd", _softmax(scores), v[..., a]))
-    expected = np.concatenate(heads, axis=-1) @ p["out"]["kernel"] + p["out"]["bias"]
-    got = module.apply(state, jnp.asarray(x, jnp.float32), jnp.asarray(mask))
-    np.testing.assert_allclose(got, expected, atol=1e-5)
-
-
-def test_attention_agrees_with_numpy_and_ignores_masked_keys():
-    x = np.random.default_rng(1).normal(size=(1, 2, 4, 6))
-    valid = np.array([[[1, 1, 0, 1], [1, 1, 1, 1]]], bool)
-    module = layers.Attention(6, 2, FLOAT)
-    state = _random(module, jnp.zeros((1, 2, 4, 6)), None)
-    p = jax.tree.map(np.asarray, state["params"])
-    q, k, v = np.split(x @ p["qkv"]["kernel"] + p["qkv"]["bias"], 3, axis=-1)
-    heads = []
-    for a in (slice(0, 3), slice(3, 6)):
-        scores = np.einsum("bwqd,bwkd->bwqk", q[..., a], k[..., a]) / np.sqrt(3.0)
-        heads.append(_softmax(np.where(valid[:, :, None], scores, -np.inf)) @ v[..., a])
-    expected = np.concatenate(heads, axis=-1) @ p["out"]["kernel"] + p["out"]["bias"]
-    np.testing.assert_allclose(module.apply(state, jnp.asarray(x, jnp.float32), jnp.asarray(valid)), expected, atol=1e-5)
 
 
 def test_pooling_takes_the_largest_valid_token_of_every_two_by_two():
@@ -118,6 +70,14 @@ def test_gelu_is_x_times_the_normal_distribution_function_with_its_slope():
     assert jax.grad(lambda v: layers.gelu(v).sum())(jnp.ones(2, jnp.bfloat16)).dtype == jnp.bfloat16
 
 
+def test_a_row_is_added_to_every_row_and_its_slope_is_the_sum(rng):
+    x, row, weights = (rng.normal(size=size).astype(np.float32) for size in ((300, 5), 5, (300, 5)))
+    np.testing.assert_array_equal(layers.add_row(x, row), x + row)
+    d_x, d_row = jax.grad(lambda x, row: (layers.add_row(x, row) * weights).sum(), argnums=(0, 1))(x, row)
+    np.testing.assert_array_equal(d_x, weights)
+    np.testing.assert_allclose(d_row, weights.sum(axis=0, dtype=np.float64), atol=1e-4)
+
+
 def _slope(function, x, weights):
     """The gradient of the weighted sum of a NumPy function at x, by central differences."""
     steps = np.eye(x.size).reshape(x.size, *x.shape) * 1e-5
@@ -133,7 +93,7 @@ def _softmax(x):
 
 
 @pytest.mark.parametrize(
-    ("ours", "plain"), [(lambda x: layers.standardise(x, 1e-2), _standardised), (layers.softmax, _softmax)]
+    ("ours", "plain"), [(lambda x: layers.standardise(x, 1e-2), _standardised), (attention.softmax, _softmax)]
 )
 def test_written_out_slopes_are_those_of_the_plain_formula(ours, plain, rng):
     x, weights = rng.normal(size=(2, 3, 5))

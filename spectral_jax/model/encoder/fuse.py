@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from spectral_jax.model.attention import QueryPool
 from spectral_jax.model.initialise import TRUNCATED
-from spectral_jax.model.layers import TORCH_EPS, Dense, LayerNorm, QueryPool
+from spectral_jax.model.layers import TORCH_EPS, Dense, LayerNorm
 
 
 class SensorEmbedding(nn.Module):

@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from spectral_jax.model.layers import Block, pool_valid
+from spectral_jax.model.block import Block
+from spectral_jax.model.layers import pool_valid
 
 # So many blocks that are alike, or more, are one program: it compiles in their number's part of the time.
 SCANNED = 4

@@ -13,9 +13,12 @@ import numpy as np
 from flax import linen as nn
 
 from spectral_jax.config import Model
-from spectral_jax.model.encoder.spectral_kernel.read import chosen, platform_of, read_spectrum, split_by_xla
+from spectral_jax.model.attention import QueryPool
+from spectral_jax.model.block import Block
+from spectral_jax.model.devices import platform_of, split_by_xla
+from spectral_jax.model.encoder.spectral_kernel.read import chosen, read_spectrum
 from spectral_jax.model.initialise import TRUNCATED
-from spectral_jax.model.layers import TORCH_EPS, Block, Dense, LayerNorm, QueryPool, dtype_of, one_by_one
+from spectral_jax.model.layers import TORCH_EPS, Dense, LayerNorm, dtype_of, one_by_one
 from spectral_jax.sensors import SensorSpec
 
 # Cells that go through the spectral transformer together: on a CPU what stays in its cache (measured at sizes tiny and small:

@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from spectral_jax.model.attention import masked_softmax
 from spectral_jax.model.convolutions import TORCH_UNIFORM, GroupNorm
 from spectral_jax.model.initialise import torch_bias
-from spectral_jax.model.layers import TORCH_EPS, Dense, LayerNorm, along_last, masked_softmax
+from spectral_jax.model.layers import TORCH_EPS, Dense, LayerNorm, along_last
 
 # L-TAE as PANGAEA sets it up: heads, which are also the groups of its norms, and the width of a key.
 HEADS = 16

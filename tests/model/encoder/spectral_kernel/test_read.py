@@ -12,7 +12,8 @@ from jax.experimental import topologies
 from jax.sharding import PartitionSpec as P
 
 from spectral_jax.config import Model, model_size
-from spectral_jax.model.encoder.spectral_kernel.read import chosen, platform_of, read_spectrum, split_by_xla
+from spectral_jax.model.devices import platform_of, split_by_xla
+from spectral_jax.model.encoder.spectral_kernel.read import chosen, read_spectrum
 from spectral_jax.model.encoder.spectral_kernel.sizes import fits
 from spectral_jax.model.encoder.tokenize import ReadSpectrum
 

@@ -1,0 +1,32 @@
+"""The pre-norm transformer block of Hiera and of the spectral transformer."""
+
+import jax.numpy as jnp
+from flax import linen as nn
+
+from spectral_jax.model.attention import Attention
+from spectral_jax.model.layers import Dense, LayerNorm, Mlp, pool_tokens
+
+
+class Block(nn.Module):
+    """Pre-norm transformer block on windows [B W N D].
+
+    With `pool` it is the first block of a Hiera stage: queries are max-pooled 2x2, and the skip path is the max-pooled linear
+    projection of the *normalised* input (Hiera, facebookresearch/hiera).
+    """
+
+    width: int
+    heads: int
+    mlp_ratio: int
+    dtype: jnp.dtype
+    eps: float = 1e-6
+    pool: bool = False
+
+    @nn.compact
+    def __call__(self, x, valid):
+        """Maps x [B W N D], valid [B W N] or None, to [B W N width]; N/4 tokens when pooling."""
+        h = LayerNorm(self.dtype, self.eps, name="norm1")(x)
+        if self.pool:
+            x = pool_tokens(Dense(self.width, self.dtype, name="skip")(h), valid)
+        x = x + Attention(self.width, self.heads, self.dtype, self.pool, name="attend")(h, valid)
+        h = LayerNorm(self.dtype, self.eps, name="norm2")(x)
+        return x + Mlp(self.mlp_ratio, self.dtype, name="mlp")(h)
