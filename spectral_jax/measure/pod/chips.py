@@ -22,6 +22,7 @@ class Chip:
       hbm_bandwidth_bytes_per_s: between memory and chip.
       link_bandwidth_bytes_per_s: one direction: of one link of a TPU, of all NVLinks of a GPU together.
       network_bandwidth_bytes_per_s: of a chip's share of the data-centre network, one direction.
+      clock_hz: of a TPU's cores; 0: not known.
       links: of a TPU to its neighbours.
       hop_s: from a TPU to its neighbour, however little is sent.
       torus_dimensions: of a TPU's network.
@@ -40,6 +41,7 @@ class Chip:
     hbm_bandwidth_bytes_per_s: float
     link_bandwidth_bytes_per_s: float
     network_bandwidth_bytes_per_s: float
+    clock_hz: float = 0.0
     links: int = 0
     hop_s: float = 0.0
     torus_dimensions: int = 0

@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import math
 import re
+from collections.abc import Iterator
 
 # Bytes of an element; what is not listed (tokens, opaque) has none.
 ITEM_BYTES = {
@@ -149,6 +150,20 @@ class Program:
             return runs[name]
 
         return {name: found for name in self.computations if (found := count(name)).count}
+
+    @property
+    def running(self) -> Iterator[tuple[int, tuple[Instruction, ...]]]:
+        """Runs in a step, and instructions, of every computation that is no part of a single instruction, as fused ones are."""
+        within = {
+            called
+            for instructions in self.computations.values()
+            for instruction in instructions
+            if instruction.opcode not in ("while", "conditional", "call", "async-start")
+            for called in instruction.called
+        }
+        for name, found in self.runs.items():
+            if name not in within:
+                yield found.count, self.computations[name]
 
     def _trips(self, loop: Instruction) -> int | None:
         """Rounds of a loop, or None: as the compiler notes it, else the constant that its condition compares with.

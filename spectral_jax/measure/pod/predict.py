@@ -9,7 +9,8 @@ Three parts are computed from the program and the chip's data sheet:
 
 `longest_s` is their sum: nothing overlaps. `shortest_s` is the greatest: everything overlaps. The prediction is the sum, as XLA
 for TPU runs one operation after another and an operation is bound by one of the three. In both the matrix units run at their
-peak whenever they run, which small products do not reach, so even the sum can be too short.
+peak whenever they run, which small products do not reach, and changing a layout costs its bytes alone, so even the sum can be
+too short: the compiler's own estimate (`traffic.step_cycles`), which the report gives beside it, is several times as long.
 """
 
 import dataclasses

@@ -36,6 +36,7 @@ class Compiled:
       alias_bytes: results that take the place of arguments.
       program_bytes: of machine code.
       moved_bytes: between HBM and chip in a step, see `traffic`.
+      estimated_cycles: of a step, by the compiler's own estimate, without kernels, see `traffic.step_cycles`.
       xla_moved_bytes: XLA's own count, which takes the body of a loop once.
       xla_flops: XLA's own count; neither loops nor Pallas kernels count in full.
       hlo_lines: of the program's text.
@@ -59,6 +60,7 @@ class Compiled:
     alias_bytes: int = 0
     program_bytes: int = 0
     moved_bytes: int = 0
+    estimated_cycles: int = 0
     xla_moved_bytes: float = 0.0
     xla_flops: float = 0.0
     hlo_lines: int = 0
@@ -117,6 +119,7 @@ def compile_step(cfg: Config, group: str, devices: list) -> Compiled:
         alias_bytes=memory.alias_size_in_bytes,
         program_bytes=memory.generated_code_size_in_bytes,
         moved_bytes=traffic.step_bytes(program),
+        estimated_cycles=traffic.step_cycles(program),
         xla_moved_bytes=costs.get("bytes accessed", 0.0),
         xla_flops=costs.get("flops", 0.0),
         hlo_lines=text.count("\n"),

@@ -48,6 +48,12 @@ def _group_text(one: GroupReport) -> list[str]:
         f"  moved by a chip in a step, GB: {c.moved_bytes / 1e9:.3g} (XLA's count, loops once: {c.xla_moved_bytes / 1e9:.3g}); "
         f"model TFLOP a sample: {one.flops_per_sample / 1e12:.3g}",
     ]
+    if one.estimate_s:
+        share = one.flops_per_sample * one.batch_per_chip / one.peak_flops_per_s / one.estimate_s
+        lines.append(
+            f"  by the compiler's own estimate {c.estimated_cycles / 1e6:,.0f} million cycles, {1e3 * one.estimate_s:.3g} ms, "
+            f"{100 * share:.0f} % of the peak, without Pallas kernels and collectives"
+        )
     if c.loops_unknown:
         lines.append(f"  {c.loops_unknown} computations in loops of unknown length count once: the times are too short")
     if one.searched:

@@ -88,3 +88,13 @@ ENTRY %main (a: f32[100,8,128]) -> f32[2,8,128] {
 }
 """
     assert traffic.step_bytes(hlo.read(text)) == 2 * (2 * 8 * 128 * 4)  # read into fast memory, and written from it
+
+
+def test_the_compilers_cycles_are_added_over_the_rounds_of_loops_and_not_inside_fusions():
+    def with_cycles(line):
+        return line + ', backend_config={"estimated_cycles":"100"}' if " = f32" in line and "(" in line else line
+
+    text = "\n".join(map(with_cycles, UPDATES.split("\n")))
+    assert traffic.step_cycles(hlo.read(UPDATES)) == 0
+    counted = traffic.step_cycles(hlo.read(text))
+    assert counted == 100 * text.split("ENTRY")[1].count("estimated_cycles")

@@ -34,6 +34,16 @@ def test_a_step_that_fits_is_told_with_memory_collectives_and_time():
     assert "Whole run, 1,000 samples: 2.0 h, 32 chip-hours, 64 dollars at 2 a chip-hour." in text
 
 
+def test_the_compilers_own_estimate_is_told_where_there_is_one():
+    assert "own estimate" not in words.text(RUN)
+    step = dataclasses.replace(STEP, estimated_cycles=60_000_000)
+    told = dataclasses.replace(FITS, compiled=step, estimate_s=0.04, peak_flops_per_s=197e12)
+    # Two samples of 1 TFLOP in 40 ms are 50 TFLOP/s.
+    assert (
+        "  by the compiler's own estimate 60 million cycles, 40 ms, 25 % of the peak, without Pallas kernels and collectives"
+    ) in words.text(dataclasses.replace(RUN, groups=(told,)))
+
+
 def test_numbers_carried_over_are_marked():
     carried = dataclasses.replace(FITS.step, where="v5e:16x16", chips=256, compiled=False, longest_s=2 * FITS.step.longest_s)
     text = words.text(dataclasses.replace(RUN, groups=(dataclasses.replace(FITS, scaling=(FITS.step, carried)),)))
