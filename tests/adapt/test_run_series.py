@@ -219,7 +219,9 @@ def test_images_that_are_not_square_are_turned_by_half_turns_alone():
 
 @pytest.mark.parametrize("kind", ["ltae", "linear"])
 @pytest.mark.slow
-def test_quantities_of_images_are_learned_from_several_dates(kind):
+def test_quantities_of_images_are_learned_from_several_dates(kind, monkeypatch):
+    # Whole dates that drop out of eleven series hide in 30 epochs whether anything is learned: rounding decided.
+    monkeypatch.setattr("spectral_jax.model.heads.ltae.DROPOUT", 0.0)
     level = np.random.default_rng(3).permutation(14) / 14
     bright = np.zeros((14, 3, PX, PX))
     bright[:, 2] = level[:, None, None]
@@ -232,8 +234,8 @@ def test_quantities_of_images_are_learned_from_several_dates(kind):
         series=kind,
         regression_width=16,
         learning_rate=3e-3,
-        epochs=30,
-        patience=30,
+        epochs=80,
+        patience=80,
     )
     outputs = fit.outputs(fit.test.batch([0, 1, 2], 3))
     assert (outputs.shape, outputs.dtype) == ((3, 2), np.float32)
