@@ -64,7 +64,7 @@ def one_by_one(function: Callable, arrays, again: bool):
 def add_row(x: jax.Array, row: jax.Array) -> jax.Array:
     """A row [D] added to every row of a matrix [N D].
 
-    The row's gradient is written as a product with ones, which a CPU takes a fifth of the time for that XLA's sum takes.
+    On a CPU the row's gradient is written as a product with ones, for which it takes 0.4 to 1 of the time of XLA's sum.
     """
     return x + row[None]
 

@@ -109,10 +109,9 @@ def batch_sharding(mesh: Mesh) -> NamedSharding:
 
 def create_state(cfg: Config, mesh: Mesh) -> state.State:
     """A fresh state; every process draws the parameters, array by array, and its devices take their share of each."""
-    key = jax.random.key(cfg.train.seed)
-    place = shardings(jax.eval_shape(partial(state.create, cfg=cfg), key), mesh)
-    params = jax.tree.map(_placed, state.init_params(key, cfg), place.params)
-    return jax.jit(partial(state.around, cfg=cfg), out_shardings=place)(params)
+    drawn, around = state.init_params(jax.random.key(cfg.train.seed), cfg), partial(state.around, cfg=cfg)
+    place = shardings(jax.eval_shape(around, drawn), mesh)
+    return jax.jit(around, out_shardings=place)(jax.tree.map(_placed, drawn, place.params))
 
 
 def _placed(array, sharding: NamedSharding):

@@ -52,7 +52,6 @@ class GroupReport:
       flops_per_sample: model FLOPs.
       compiled: the step with that batch.
       fit: whether it fits.
-      peak_flops_per_s: of a chip.
       estimate_s: seconds of a step by the compiler's own estimate, without kernels and collectives; 0: not known.
       ways_in: what was tried where it does not.
       searched: batches a chip that a search tried, and whether they fit.
@@ -67,7 +66,6 @@ class GroupReport:
     flops_per_sample: float
     compiled: Compiled
     fit: Tried
-    peak_flops_per_s: float = 0.0
     estimate_s: float = 0.0
     ways_in: tuple[Tried, ...] = ()
     searched: tuple[tuple[int, bool], ...] = ()
@@ -164,11 +162,9 @@ def _group(
     cfg = fit.with_batch(cfg, batch, where.chips)
     found = compiled(batch)
     judged = fit.judge("as configured", found, usable)
-    chip = where.chip
-    estimate_s = found.estimated_cycles / chip.clock_hz if chip.clock_hz else 0.0
-    report = GroupReport(
-        group, tuple(keys), batch, flops, found, judged, chip.peak_flops_per_s, estimate_s, searched=tuple(searched)
-    )
+    clock_hz = where.chip.clock_hz
+    estimate_s = found.estimated_cycles / clock_hz if clock_hz else 0.0
+    report = GroupReport(group, tuple(keys), batch, flops, found, judged, estimate_s, searched=tuple(searched))
     if not judged.fits:
         tried = fit.ways_in(cfg, where.chips, usable, lambda changed: compile_step(changed, group, where))
         return dataclasses.replace(report, ways_in=tuple(tried))

@@ -48,8 +48,9 @@ def _group_text(one: GroupReport) -> list[str]:
         f"  moved by a chip in a step, GB: {c.moved_bytes / 1e9:.3g} (XLA's count, loops once: {c.xla_moved_bytes / 1e9:.3g}); "
         f"model TFLOP a sample: {one.flops_per_sample / 1e12:.3g}",
     ]
+    assert one.step is not None  # it fits
     if one.estimate_s:
-        share = one.flops_per_sample * one.batch_per_chip / one.peak_flops_per_s / one.estimate_s
+        share = one.step.peak_share * one.step.longest_s / one.estimate_s
         lines.append(
             f"  by the compiler's own estimate {c.estimated_cycles / 1e6:,.0f} million cycles, {1e3 * one.estimate_s:.3g} ms, "
             f"{100 * share:.0f} % of the peak, without Pallas kernels and collectives"
@@ -71,7 +72,6 @@ def _group_text(one: GroupReport) -> list[str]:
         f"  {'predicted':<26s}{'chips':>7s}{'arithmetic, memory, network, ms':>35s}{'step, ms':>17s}{'samples/s':>12s}"
         f"{'share of peak':>15s}"
     )
-    assert one.step is not None  # it fits
     rows = [one.step, *(row for row in one.scaling if row != one.step), *one.gpus]
     return lines + [_row_text(row) for row in rows] + [f"  {_scaling_text(one)}"]
 
