@@ -4,22 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from made.plain import random_parameters, softmax
 
 from spectral_jax.model import attention
 
 FLOAT = jnp.dtype("float32")
-
-
-def _random(module, *args):
-    """Parameters of a module, all of them random numbers of deviation 0.5."""
-    shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), *args))
-    rng = np.random.default_rng(0)
-    return jax.tree.map(lambda s: jnp.asarray(rng.normal(scale=0.5, size=s.shape), jnp.float32), shapes)
-
-
-def _softmax(x):
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
 
 
 def test_masked_softmax_is_the_softmax_of_the_kept_and_zero_where_none_is():
@@ -27,7 +16,7 @@ def test_masked_softmax_is_the_softmax_of_the_kept_and_zero_where_none_is():
     mask = jnp.asarray([[True, False, True], [False, False, False]])
     weights, grad = jax.value_and_grad(lambda s: jnp.sum(attention.masked_softmax(s, mask)[:, 0]))(scores)
     got = attention.masked_softmax(scores, mask)
-    np.testing.assert_allclose(got[0, [0, 2]], _softmax(np.array([1.0, 3.0])), rtol=1e-6)
+    np.testing.assert_allclose(got[0, [0, 2]], softmax(np.array([1.0, 3.0])), rtol=1e-6)
     np.testing.assert_array_equal(got[1], 0.0)
     assert np.isfinite(grad).all()
     np.testing.assert_array_equal(grad[1], 0.0)
@@ -37,14 +26,14 @@ def test_query_pool_agrees_with_ordinary_multi_head_attention():
     x = np.random.default_rng(1).normal(size=(3, 5, 8))
     mask = np.array([[1, 1, 1, 1, 1], [1, 0, 1, 0, 0], [0, 0, 0, 0, 1]], bool)
     module = attention.QueryPool(2, FLOAT)
-    state = _random(module, jnp.zeros((3, 5, 8)), None)
+    state = random_parameters(module, jnp.zeros((3, 5, 8)), None)
     p = jax.tree.map(np.asarray, state["params"])
     packed = lambda y: y @ p["qkv"]["kernel"] + p["qkv"]["bias"]  # noqa: E731
     q, k, v = packed(p["query"])[:8], packed(x)[..., 8:16], packed(x)[..., 16:]
     heads = []
     for a in (slice(0, 4), slice(4, 8)):
         scores = np.where(mask, k[..., a] @ q[a] / 2.0, -np.inf)
-        heads.append(np.einsum("bm,bmd->bd", _softmax(scores), v[..., a]))
+        heads.append(np.einsum("bm,bmd->bd", softmax(scores), v[..., a]))
     expected = np.concatenate(heads, axis=-1) @ p["out"]["kernel"] + p["out"]["bias"]
     got = module.apply(state, jnp.asarray(x, jnp.float32), jnp.asarray(mask))
     np.testing.assert_allclose(got, expected, atol=1e-5)
@@ -54,13 +43,13 @@ def test_attention_agrees_with_numpy_and_ignores_masked_keys():
     x = np.random.default_rng(1).normal(size=(1, 2, 4, 6))
     valid = np.array([[[1, 1, 0, 1], [1, 1, 1, 1]]], bool)
     module = attention.Attention(6, 2, FLOAT)
-    state = _random(module, jnp.zeros((1, 2, 4, 6)), None)
+    state = random_parameters(module, jnp.zeros((1, 2, 4, 6)), None)
     p = jax.tree.map(np.asarray, state["params"])
     q, k, v = np.split(x @ p["qkv"]["kernel"] + p["qkv"]["bias"], 3, axis=-1)
     heads = []
     for a in (slice(0, 3), slice(3, 6)):
         scores = np.einsum("bwqd,bwkd->bwqk", q[..., a], k[..., a]) / np.sqrt(3.0)
-        heads.append(_softmax(np.where(valid[:, :, None], scores, -np.inf)) @ v[..., a])
+        heads.append(softmax(np.where(valid[:, :, None], scores, -np.inf)) @ v[..., a])
     expected = np.concatenate(heads, axis=-1) @ p["out"]["kernel"] + p["out"]["bias"]
     np.testing.assert_allclose(module.apply(state, jnp.asarray(x, jnp.float32), jnp.asarray(valid)), expected, atol=1e-5)
 
@@ -69,7 +58,7 @@ def _plain_attention(q, k, v, valid, heads):
     out = []
     for a, b, c in zip(*(np.split(y, heads, axis=-1) for y in (q, k, v)), strict=True):
         scores = np.where(valid[:, :, None], np.einsum("bwqd,bwkd->bwqk", a, b) / np.sqrt(a.shape[-1]), -1e30)
-        out.append(_softmax(scores) * valid.any(axis=-1)[:, :, None, None] @ c)
+        out.append(softmax(scores) * valid.any(axis=-1)[:, :, None, None] @ c)
     return np.concatenate(out, axis=-1)
 
 
@@ -100,7 +89,7 @@ def test_so_many_windows_share_a_product_as_a_tpu_has_rows(windows, tokens, expe
 def test_on_a_tpu_windows_share_products(monkeypatch, rng):
     x, valid = jnp.asarray(rng.normal(size=(2, 8, 16, 6)), jnp.float32), jnp.asarray(rng.random((2, 8, 16)) < 0.8)
     module = attention.Attention(6, 2, FLOAT, pool=True)
-    params = _random(module, x, valid)
+    params = random_parameters(module, x, valid)
     apart = module.apply(params, x, valid)
     monkeypatch.setattr(attention, "platform_of", lambda x: "tpu")
     asked = []

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from made.plain import random_parameters, softmax
 
 from spectral_jax.model import attention, initialise, layers
 from spectral_jax.model.encoder.hiera import to_grid, to_windows
@@ -13,18 +14,11 @@ from spectral_jax.model.encoder.hiera import to_grid, to_windows
 FLOAT = jnp.dtype("float32")
 
 
-def _random(module, *args):
-    """Parameters of a module, all of them random numbers of deviation 0.5."""
-    shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), *args))
-    rng = np.random.default_rng(0)
-    return jax.tree.map(lambda s: jnp.asarray(rng.normal(scale=0.5, size=s.shape), jnp.float32), shapes)
-
-
 @pytest.mark.parametrize("eps", [1e-6, 1e-2])
 def test_layer_norm_agrees_with_numpy(eps):
     x = np.random.default_rng(0).normal(3.0, 0.1, size=(4, 7))
     module = layers.LayerNorm(FLOAT, eps)
-    params = _random(module, jnp.zeros((4, 7)))
+    params = random_parameters(module, jnp.zeros((4, 7)))
     scale, bias = (np.asarray(params["params"][k]) for k in ("scale", "bias"))
     expected = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + eps) * scale + bias
     np.testing.assert_allclose(module.apply(params, jnp.asarray(x, jnp.float32)), expected, atol=1e-5)
@@ -88,12 +82,8 @@ def _standardised(x):
     return (x - x.mean(axis=-1, keepdims=True)) / np.sqrt(x.var(axis=-1, keepdims=True) + 1e-2)
 
 
-def _softmax(x):
-    return np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)
-
-
 @pytest.mark.parametrize(
-    ("ours", "plain"), [(lambda x: layers.standardise(x, 1e-2), _standardised), (attention.softmax, _softmax)]
+    ("ours", "plain"), [(lambda x: layers.standardise(x, 1e-2), _standardised), (attention.softmax, softmax)]
 )
 def test_written_out_slopes_are_those_of_the_plain_formula(ours, plain, rng):
     x, weights = rng.normal(size=(2, 3, 5))
