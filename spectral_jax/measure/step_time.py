@@ -135,9 +135,9 @@ def _parts(cfg: Config, now: state.State, batch: Batch, keys: tuple[str, ...], c
     def shared(params, x):
         return stage3.apply({"params": params}, x, _valid(x))[0]
 
-    local = [random(size, windows, m.mask_unit**2, m.width) for _ in sensors]
+    local = [random(size, windows, m.mask_unit**2, 1, m.width) for _ in sensors]
     cells = random(size, m.grid**2 // 4, len(keys), m.widths[1])
-    fused = random(size, windows, m.mask_unit**2 // 4, m.widths[1])
+    fused = random(size, windows, m.mask_unit**2 // 4, 1, m.widths[1])
     embedding = random(1, size, m.widths[2]).astype(jnp.float32)
     pixels, both = _backward(tokenize, 0), (0, 1)
     return {

@@ -46,11 +46,11 @@ def masked_softmax(scores: jax.Array, mask: jax.Array | None) -> jax.Array:
     return weights / jnp.maximum(jnp.sum(weights, axis=-1, keepdims=True), 1e-30)
 
 
-def _windows_together(k: jax.Array) -> int:
-    """How many windows, of [B W N D], share a product on a TPU: a power of 2 that divides them, of at most a TPU's rows."""
-    _, windows, tokens, _ = k.shape
+def _packs_together(k: jax.Array) -> int:
+    """How many packs, of [B P N T D], share a product on a TPU: a power of 2 that divides them, of at most a TPU's rows."""
+    _, packs, tokens, abreast, _ = k.shape
     together = 1
-    while windows % (2 * together) == 0 and 2 * together * tokens <= _TPU_ROWS:
+    while packs % (2 * together) == 0 and 2 * together * tokens * abreast <= _TPU_ROWS:
         together *= 2
     return together
 
@@ -59,30 +59,37 @@ def attend(q, k, v, valid: jax.Array | None, heads: int, together: int) -> jax.A
     """Multi-head attention inside each window.
 
     Args:
-      q: [B W M D], queries.
-      k: [B W N D], keys.
-      v: [B W N D], values.
-      valid: bool, broadcastable to [B W N], which keys count; None: all.
+      q: [B P M T D], queries of P packs of T windows.
+      k: [B P N T D], keys.
+      v: [B P N T D], values.
+      valid: bool, broadcastable to [B P N T], which keys count; None: all.
       heads: of D / heads numbers each.
-      together: how many windows are one product, in which what lies between two windows is masked; divides W. A TPU pads the 16
+      together: how many packs are one product, in which what lies between two windows is masked; divides P. A TPU pads the 16
         scores of a token to 128 anyway, and so needs no other layouts: stages 1 and 2 of size `b` move three quarters of the
         bytes, in five sixths of the cycles that the compiler estimates (v5e).
 
     Returns:
-      [B W M D].
+      [B P M T D].
     """
-    mask, windows = None, k.shape[1]
+    mask, (packs, _, abreast) = None, k.shape[1:4]
+    several = together * abreast > 1
     if valid is not None:
-        valid = jnp.broadcast_to(valid, k.shape[:3]) if together > 1 else valid
-        mask = einops.rearrange(valid, "b (w g) n -> b w 1 1 (g n)", g=together)
-    if together > 1:
-        own = np.equal.outer(*(np.arange(together * y.shape[2]) // y.shape[2] for y in (q, k)))[None, None, None]
+        valid = jnp.broadcast_to(valid, k.shape[:4]) if several else valid
+        mask = einops.rearrange(valid, "b (p g) n t -> b p 1 1 (g n t)", g=together)
+    if several:
+        own = np.equal.outer(*(_window_of(together, y.shape[2], abreast) for y in (q, k)))[None, None, None]
         mask = own if mask is None else mask & own
-    q, k, v = (einops.rearrange(y, "b (w g) n (a d) -> b w (g n) a d", g=together, a=heads) for y in (q, k, v))
-    scores = jnp.einsum("bwqad,bwkad->bwaqk", q, k, preferred_element_type=jnp.float32) * q.shape[-1] ** -0.5
+    q, k, v = (einops.rearrange(y, "b (p g) n t (a d) -> b p (g n t) a d", g=together, a=heads) for y in (q, k, v))
+    scores = jnp.einsum("bpqad,bpkad->bpaqk", q, k, preferred_element_type=jnp.float32) * q.shape[-1] ** -0.5
     weights = masked_softmax(scores, mask).astype(v.dtype)
-    out = jnp.einsum("bwaqk,bwkad->bwqad", weights, v)
-    return einops.rearrange(out, "b w (g n) a d -> b (w g) n (a d)", w=windows // together, g=together)
+    out = jnp.einsum("bpaqk,bpkad->bpqad", weights, v)
+    return einops.rearrange(out, "b p (g n t) a d -> b (p g) n t (a d)", p=packs // together, g=together, t=abreast)
+
+
+def _window_of(packs: int, tokens: int, abreast: int) -> np.ndarray:
+    """The window of each row of packs that share a product, int [packs * tokens * abreast]."""
+    pack, _, window = np.indices((packs, tokens, abreast))
+    return (pack * abreast + window).reshape(-1)
 
 
 class Attention(nn.Module):
@@ -98,12 +105,12 @@ class Attention(nn.Module):
 
     @nn.compact
     def __call__(self, x, valid):
-        """Attends within windows; x [B W N D], valid [B W N] or None; gives [B W N width], N/4 tokens when pooling."""
+        """Attends within windows; x [B P N T D], valid [B P N T] or None; gives [B P N T width], N/4 tokens when pooling."""
         qkv = Dense(3 * self.width, self.dtype, name="qkv")(x)
         q, k, v = jnp.split(qkv, 3, axis=-1)
         if self.pool:
             q = pool_tokens(q, valid)
-        together = _windows_together(k) if platform_of(x) == "tpu" else 1
+        together = _packs_together(k) if platform_of(x) == "tpu" else 1
         out = attend(q, k, v, valid, self.heads, together)
         return Dense(self.width, self.dtype, name="out")(out)
 

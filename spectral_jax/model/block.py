@@ -8,7 +8,7 @@ from spectral_jax.model.layers import Dense, LayerNorm, Mlp, pool_tokens
 
 
 class Block(nn.Module):
-    """Pre-norm transformer block on windows [B W N D].
+    """Pre-norm transformer block on P packs of T windows of N tokens, [B P N T D].
 
     With `pool` it is the first block of a Hiera stage: queries are max-pooled 2x2, and the skip path is the max-pooled linear
     projection of the *normalised* input (Hiera, facebookresearch/hiera).
@@ -23,7 +23,7 @@ class Block(nn.Module):
 
     @nn.compact
     def __call__(self, x, valid):
-        """Maps x [B W N D], valid [B W N] or None, to [B W N width]; N/4 tokens when pooling."""
+        """Maps x [B P N T D], valid [B P N T] or None, to [B P N T width]; N/4 tokens when pooling."""
         h = LayerNorm(self.dtype, self.eps, name="norm1")(x)
         if self.pool:
             x = pool_tokens(Dense(self.width, self.dtype, name="skip")(h), valid)

@@ -181,11 +181,11 @@ def pool_tokens(x: jax.Array, valid: jax.Array | None) -> jax.Array:
     """Maximum over 2x2 tokens of square windows in raster order, of the valid ones; 0 where none is valid.
 
     Args:
-      x: [B W N D], W windows of N = s * s tokens, s even.
-      valid: bool [B W N], or None.
+      x: [B P N T D], P packs of T windows of N = s * s tokens, s even.
+      valid: bool [B P N T], or None.
 
     Returns:
-      [B W N/4 D], again in raster order.
+      [B P N/4 T D], again in raster order.
     """
     if valid is None:
         return _reduce_2x2(x, "max")
@@ -194,7 +194,7 @@ def pool_tokens(x: jax.Array, valid: jax.Array | None) -> jax.Array:
 
 
 def pool_valid(valid: jax.Array | None) -> jax.Array | None:
-    """Which tokens of `pool_tokens` have a valid one among their four; [B W N] to [B W N/4]."""
+    """Which tokens of `pool_tokens` have a valid one among their four; [B P N T] to [B P N/4 T]."""
     return None if valid is None else _any_of_four(valid)
 
 
@@ -204,4 +204,4 @@ def _any_of_four(valid: jax.Array) -> jax.Array:
 
 def _reduce_2x2(x, how):
     side = round(x.shape[2] ** 0.5)
-    return einops.reduce(x, "b w (i p j q) d -> b w (i j) d", how, i=side // 2, p=2, j=side // 2, q=2)
+    return einops.reduce(x, "b w (i p j q) t d -> b w (i j) t d", how, i=side // 2, p=2, j=side // 2, q=2)

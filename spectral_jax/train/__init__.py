@@ -4,6 +4,7 @@ In the order in which they may import one another:
 
   state: what training carries from step to step, and the schedules
   step: one update, written once for the global view
+  norms: how large a state and its last change are, for the log
   partition: one mesh, and one table from parameter path to PartitionSpec
   programs: the step compiled once for every form of batch
   checksums: a CRC-32 of every file of a checkpoint, verified when it is read

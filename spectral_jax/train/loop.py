@@ -71,18 +71,20 @@ def drive(
     start: int = 0,
     names: Callable[[Any], list[str]],
     settled: Callable[[dict], None],
+    watched: Callable[[int, Any], dict] = lambda *_: {},
     after: Callable[[int, object, Callable[[int], None]], None] = lambda *_: None,
 ):
     """Makes one step a batch, with one step in flight: its numbers are read while the next one runs.
 
     Args:
-      step_function: (state, batch, key) to (state, metrics); metrics hold `loss`, `grad_norm` and `update_norm`.
+      step_function: (state, batch, key) to (state, metrics); metrics hold `loss` and `grad_norm`.
       state: before the first step; it may be donated.
       batches: one a step.
       key: of the run.
       start: steps made before.
       names: what a batch holds, for the sentence about a loss that is not finite.
       settled: gets the metrics of each step once they are known to be finite, with `step`, in order.
+      watched: gives further metrics of some steps, by the number of steps made and the state.
       after: called after each step with the number of steps made, the state, and a function that reads the metrics of all but
         the newest so many steps, for who saves.
 
@@ -100,7 +102,7 @@ def drive(
 
     for done, batch in enumerate(batches, start + 1):
         state, metrics = step_function(state, batch, key)
-        pending.append(_Pending(done, metrics, names(batch)))
+        pending.append(_Pending(done, metrics | watched(done, state), names(batch)))
         settle(most=1)
         after(done, state, settle)
     settle(most=0)
@@ -129,11 +131,18 @@ def train(cfg: Config, loader: Loader, workdir: Path, begun: Callable[[], None] 
         state, start = _begin(cfg, mesh, checkpoints)
         if start >= cfg.train.steps:
             return Summary(state, start, None, None)
+        norms = partition.place_norms(cfg, mesh).lower(state).compile()
         recorder = Recorder(workdir, start) if jax.process_index() == 0 else None
         progress = Progress(start, cfg.train.steps)
         meter = _Meter(cfg.data.batch_size, step_function)
         alarms = Alarms()
         rows: list[dict] = []
+
+        def logged(step: int) -> bool:
+            return step % cfg.train.log_every == 0 or step in (start + 1, cfg.train.steps)
+
+        def watched(step: int, state) -> dict:
+            return norms(state) if logged(step) else {}
 
         def settled(row: dict) -> None:
             if row["step"] == start + 1:
@@ -142,7 +151,7 @@ def train(cfg: Config, loader: Loader, workdir: Path, begun: Callable[[], None] 
                     write_changes(workdir, checkpoints.changes)
             for sentence in alarms.look(row, functools.partial(loader.location_names, row["step"] - 1)):
                 _say(sentence)
-            if row["step"] % cfg.train.log_every == 0 or row["step"] in (start + 1, cfg.train.steps):
+            if logged(row["step"]):
                 row |= meter.read(row["step"], feed.wait_seconds)
                 rows.append(row)
                 if recorder:
@@ -161,7 +170,10 @@ def train(cfg: Config, loader: Loader, workdir: Path, begun: Callable[[], None] 
         with Feed(loader.batches(start, cfg.train.steps, cfg.data.workers), mesh, ahead=cfg.data.prefetch) as feed:
             batches = meter.timed(feed, start, cfg.train.steps)
             try:
-                state = drive(step_function, state, batches, key, start=start, names=loader.names, settled=settled, after=after)
+                state = drive(
+                    step_function, state, batches, key, start=start, names=loader.names, settled=settled, watched=watched,
+                    after=after,
+                )  # fmt: skip
             finally:
                 if recorder:
                     recorder.close()
@@ -199,7 +211,7 @@ def _position(cfg: Config, step: int) -> dict:
 
 def _read(pending: _Pending) -> dict:
     row = {"step": pending.step} | {name: float(value) for name, value in pending.metrics.items()}
-    bad = [name for name in ("loss", "grad_norm", "update_norm") if not math.isfinite(row[name])]
+    bad = [name for name in ("loss", "grad_norm", "update_norm") if not math.isfinite(row.get(name, 0.0))]
     if bad:
         raise NonFiniteLoss(
             f"{bad[0]} is {row[bad[0]]} at step {pending.step}. The batch holds {len(pending.locations)} locations: "

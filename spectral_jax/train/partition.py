@@ -15,7 +15,7 @@ from jax.sharding import PartitionSpec as P
 from spectral_jax.batch import BATCH_AXES
 from spectral_jax.config import Config
 from spectral_jax.means import varying
-from spectral_jax.train import state, step
+from spectral_jax.train import norms, state, step
 
 COLUMNS = "columns"  # split the last axis over fsdp
 REPLICA = "replica"  # whole on every device
@@ -177,6 +177,12 @@ def place_step(cfg: Config, mesh: Mesh):
         donate_argnums=0,
         compiler_options=cpu_options() if mesh.devices.flat[0].platform == "cpu" else None,
     )
+
+
+def place_norms(cfg: Config, mesh: Mesh):
+    """`norms.of` compiled for the mesh: state to scalars that every process holds; the state is kept."""
+    shardings = jax.tree.map(lambda s: s.sharding, abstract_state(cfg, mesh))
+    return jax.jit(partial(norms.of, cfg=cfg), in_shardings=(shardings,), out_shardings=NamedSharding(mesh, P()))
 
 
 def _spread_gradient(mesh: Mesh, specs):

@@ -9,6 +9,8 @@ import optax
 from spectral_jax.config import Config
 from spectral_jax.model.encoder import encode, projector, spectral_heads
 
+EPS = 1e-8  # of AdamW, as in PyTorch and optax
+
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +65,7 @@ def optimiser(cfg: Config) -> optax.GradientTransformation:
     on its way.
     """
     b1, b2 = cfg.optim.betas
-    adamw = optax.adamw(learning_rate(cfg), b1=b1, b2=b2, weight_decay=cfg.optim.weight_decay)
+    adamw = optax.adamw(learning_rate(cfg), b1=b1, b2=b2, eps=EPS, weight_decay=cfg.optim.weight_decay)
     if cfg.optim.clip_norm is None:
         return adamw
     clip = optax.clip_by_global_norm(cfg.optim.clip_norm)  # remembers nothing

@@ -58,12 +58,8 @@ def update(
     momentum = ema_momentum(state.step, cfg)
     teacher = jax.tree.map(lambda t, p: momentum * t + (1.0 - momentum) * p, state.teacher, params)
     valid, pixels = _valid_pixels(batch, cfg)
-    distance = optax.tree.norm(jax.tree.map(jnp.subtract, params, teacher))
     metrics |= {
         "grad_norm": optax.tree.norm(grads),
-        "param_norm": optax.tree.norm(params),
-        "update_norm": optax.tree.norm(updates),
-        "teacher_distance": distance,
         "learning_rate": jnp.asarray(rate, jnp.float32),
         "ema_momentum": momentum,
         "valid_share": valid / pixels,

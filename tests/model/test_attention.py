@@ -43,7 +43,7 @@ def test_attention_agrees_with_numpy_and_ignores_masked_keys():
     x = np.random.default_rng(1).normal(size=(1, 2, 4, 6))
     valid = np.array([[[1, 1, 0, 1], [1, 1, 1, 1]]], bool)
     module = attention.Attention(6, 2, FLOAT)
-    state = random_parameters(module, jnp.zeros((1, 2, 4, 6)), None)
+    state = random_parameters(module, jnp.zeros((1, 2, 4, 1, 6)), None)
     p = jax.tree.map(np.asarray, state["params"])
     q, k, v = np.split(x @ p["qkv"]["kernel"] + p["qkv"]["bias"], 3, axis=-1)
     heads = []
@@ -51,7 +51,8 @@ def test_attention_agrees_with_numpy_and_ignores_masked_keys():
         scores = np.einsum("bwqd,bwkd->bwqk", q[..., a], k[..., a]) / np.sqrt(3.0)
         heads.append(softmax(np.where(valid[:, :, None], scores, -np.inf)) @ v[..., a])
     expected = np.concatenate(heads, axis=-1) @ p["out"]["kernel"] + p["out"]["bias"]
-    np.testing.assert_allclose(module.apply(state, jnp.asarray(x, jnp.float32), jnp.asarray(valid)), expected, atol=1e-5)
+    got = module.apply(state, jnp.asarray(x, jnp.float32)[:, :, :, None], jnp.asarray(valid)[..., None])
+    np.testing.assert_allclose(got[:, :, :, 0], expected, atol=1e-5)
 
 
 def _plain_attention(q, k, v, valid, heads):
@@ -62,32 +63,52 @@ def _plain_attention(q, k, v, valid, heads):
     return np.concatenate(out, axis=-1)
 
 
-@pytest.mark.parametrize("together", [1, 2, 6])
+def in_packs(x, abreast):
+    """Windows [B W N ...] in packs, [B P N T ...]."""
+    x = np.asarray(x)
+    return np.moveaxis(x.reshape(x.shape[0], -1, abreast, *x.shape[2:]), 2, 3)
+
+
+@pytest.mark.parametrize(("abreast", "together"), [(1, 1), (1, 2), (1, 6), (2, 1), (2, 3), (3, 2), (6, 1)])
 @pytest.mark.parametrize("queries", [4, 1])
-def test_windows_that_share_a_product_do_not_see_one_another(together, queries, rng):
+def test_windows_that_share_a_product_do_not_see_one_another(abreast, together, queries, rng):
     """With fewer queries than keys too, as where queries are pooled; a window without a valid key gives zeros."""
     q = rng.normal(size=(2, 6, queries, 6)).astype(np.float32)
     k, v = rng.normal(size=(2, 2, 6, 4, 6)).astype(np.float32)
     valid = rng.random((2, 6, 4)) < 0.7
     valid[0, 3] = False
 
-    def run(q, k, v):
-        return attention.attend(q, k, v, jnp.asarray(valid), 2, together)
+    def run(q, k, v, abreast=abreast, together=together):
+        return attention.attend(q, k, v, jnp.asarray(in_packs(valid, abreast)), 2, together)
 
-    np.testing.assert_allclose(run(q, k, v), _plain_attention(q, k, v, valid, 2), atol=1e-6)
-    grads = jax.grad(lambda *given: (run(*given) ** 2).sum(), argnums=(0, 1, 2))(q, k, v)
-    alone = jax.grad(lambda *given: (attention.attend(*given, jnp.asarray(valid), 2, 1) ** 2).sum(), argnums=(0, 1, 2))(q, k, v)
-    for a, b in zip(grads, alone, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-5)
+    packed = [in_packs(x, abreast) for x in (q, k, v)]
+    expected = _plain_attention(q, k, v, valid, 2)
+    np.testing.assert_allclose(run(*packed), in_packs(expected, abreast), atol=1e-6)
+    grads = jax.grad(lambda *given: (run(*given) ** 2).sum(), argnums=(0, 1, 2))(*packed)
+    apart = jax.grad(lambda *given: (run(*given, 1, 1) ** 2).sum(), argnums=(0, 1, 2))(*(in_packs(x, 1) for x in (q, k, v)))
+    for a, b in zip(grads, apart, strict=True):
+        np.testing.assert_allclose(a, in_packs(np.asarray(b)[:, :, :, 0], abreast), atol=1e-5)
 
 
-@pytest.mark.parametrize(("windows", "tokens", "expected"), [(256, 16, 8), (256, 4, 32), (12, 4, 4), (5, 4, 1), (64, 256, 1)])
-def test_so_many_windows_share_a_product_as_a_tpu_has_rows(windows, tokens, expected):
-    assert attention._windows_together(jnp.zeros((1, windows, tokens, 8))) == expected
+@pytest.mark.parametrize(
+    ("packs", "tokens", "abreast", "expected"),
+    [
+        (256, 16, 1, 8),
+        (256, 4, 1, 32),
+        (12, 4, 1, 4),
+        (5, 4, 1, 1),
+        (64, 256, 1, 1),
+        (32, 16, 8, 1),
+        (32, 4, 8, 4),
+        (6, 4, 8, 2),
+    ],
+)
+def test_so_many_packs_share_a_product_as_a_tpu_has_rows(packs, tokens, abreast, expected):
+    assert attention._packs_together(jnp.zeros((1, packs, tokens, abreast, 8))) == expected
 
 
 def test_on_a_tpu_windows_share_products(monkeypatch, rng):
-    x, valid = jnp.asarray(rng.normal(size=(2, 8, 16, 6)), jnp.float32), jnp.asarray(rng.random((2, 8, 16)) < 0.8)
+    x, valid = jnp.asarray(rng.normal(size=(2, 8, 16, 1, 6)), jnp.float32), jnp.asarray(rng.random((2, 8, 16, 1)) < 0.8)
     module = attention.Attention(6, 2, FLOAT, pool=True)
     params = random_parameters(module, x, valid)
     apart = module.apply(params, x, valid)

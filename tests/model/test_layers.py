@@ -9,7 +9,6 @@ import pytest
 from made.plain import random_parameters, softmax
 
 from spectral_jax.model import attention, initialise, layers
-from spectral_jax.model.encoder.hiera import to_grid, to_windows
 
 FLOAT = jnp.dtype("float32")
 
@@ -31,20 +30,15 @@ def test_layer_norm_keeps_statistics_in_float32():
     np.testing.assert_allclose(np.asarray(got, np.float64), (stored - stored.mean()) / stored.std(), atol=0.01)
 
 
-def test_pooling_takes_the_largest_valid_token_of_every_two_by_two():
-    x = jnp.arange(16.0).reshape(1, 1, 16, 1)
-    valid = jnp.ones((1, 1, 16), bool).at[0, 0, jnp.asarray([5, 10, 11, 14, 15])].set(False)
-    assert layers.pool_tokens(x, None).ravel().tolist() == [5, 7, 13, 15]
-    assert layers.pool_tokens(x, valid).ravel().tolist() == [4, 7, 13, 0]
-    assert layers.pool_valid(valid).ravel().tolist() == [True, True, True, False]
-
-
-def test_windows_are_squares_of_the_grid_and_come_back():
-    grid = jnp.arange(2 * 4 * 8 * 3.0).reshape(2, 4, 8, 3)
-    windows = to_windows(grid, 4)
-    assert windows.shape == (2, 2, 16, 3)
-    np.testing.assert_array_equal(windows[1, 1, 6], grid[1, 1, 6])
-    np.testing.assert_array_equal(to_grid(windows, 4, 8), grid)
+@pytest.mark.parametrize("abreast", [1, 3])
+def test_pooling_takes_the_largest_valid_token_of_every_two_by_two(abreast):
+    x = jnp.repeat(jnp.arange(16.0).reshape(1, 1, 16, 1, 1), abreast, axis=3)
+    valid = jnp.ones((1, 1, 16, abreast), bool).at[0, 0, jnp.asarray([5, 10, 11, 14, 15]), -1].set(False)
+    assert layers.pool_tokens(x, None)[..., -1, :].ravel().tolist() == [5, 7, 13, 15]
+    assert layers.pool_tokens(x, valid)[..., -1, :].ravel().tolist() == [4, 7, 13, 0]
+    assert layers.pool_valid(valid)[..., -1].ravel().tolist() == [True, True, True, False]
+    if abreast > 1:  # the other windows of the pack are none the wiser
+        assert layers.pool_tokens(x, valid)[..., 0, :].ravel().tolist() == [5, 7, 13, 15]
 
 
 def test_weights_start_with_the_published_deviation():

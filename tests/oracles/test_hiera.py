@@ -59,7 +59,7 @@ def ours(oracle):
         x = x[..., 0, :]
         rows = x.shape[1]
         x = to_windows(x + state.pop("pos_embed").reshape(1, rows, rows, width), unit)
-        valid, maps, block = jnp.ones(x.shape[:3], bool), [], 0
+        valid, maps, block = jnp.ones(x.shape[:4], bool), [], 0
         for i, depth in enumerate(depths):
             params = {f"block{j}": _block(state, block + j) for j in range(depth)}
             stage = Stage(width << i, heads << i, depth, pool=i > 0, whole=i == 2, **options)

@@ -76,7 +76,7 @@ class Encoder(nn.Module):
         b, rows, columns, _ = fused.shape
         side = self.cfg.model.mask_unit // 2
         x, valid = self.stage3(to_windows(fused, side), to_windows(valid, side))
-        x, valid = (to_grid(y, rows // 2, columns // 2).reshape(b, -1, *y.shape[3:]) for y in (x, valid))
+        x, valid = (to_grid(y, rows // 2, columns // 2).reshape(b, -1, *y.shape[4:]) for y in (x, valid))
         x = keep(self.norm(x), valid)
         count = jnp.maximum(jnp.sum(valid, axis=1, dtype=jnp.float32), 1.0)
         return Encoded({}, {}, fused, x, valid, jnp.sum(x.astype(jnp.float32), axis=1) / count[:, None])

@@ -210,9 +210,11 @@ class ReadSpectrum(nn.Module):
         dtype = dtype_of(m.dtype)
         x = einops.rearrange(x, "b r q g d -> b (r q) g d")
         mask = None if has_bands is None or np.all(has_bands) else jnp.asarray(has_bands)[None, None]
-        x = x + self._groups("group", groups, width, dtype)
+        x = (x + self._groups("group", groups, width, dtype))[:, :, :, None]  # a cell is a window
         for i in range(m.spectral_depth):
-            x = Block(width, m.spectral_heads, m.mlp_ratio, dtype, eps=TORCH_EPS, name=f"block{i}")(x, mask)
+            block = Block(width, m.spectral_heads, m.mlp_ratio, dtype, eps=TORCH_EPS, name=f"block{i}")
+            x = block(x, None if mask is None else mask[..., None])
+        x = x[:, :, :, 0]
         x = LayerNorm(dtype, TORCH_EPS, name="norm")(x)
         x = Dense(m.width, dtype, name="widen")(x) + self._groups("group_wide", groups, m.width, dtype)
         x = LayerNorm(dtype, TORCH_EPS, name="norm_out")(QueryPool(m.heads, dtype, name="pool")(x, mask))
