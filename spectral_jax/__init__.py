@@ -45,12 +45,14 @@ if TYPE_CHECKING:
     from spectral_jax.config import Config, SensorInput, model_size, spectralearth_sensors
     from spectral_jax.ingest.raster.bands import bands_of
     from spectral_jax.model.encoder.encode import Encoded
+    from spectral_jax.model.encoder.readout import Level, levels, summaries
     from spectral_jax.sensors import SensorSpec
 
 __all__ = [
     "Batch",
     "Config",
     "Encoded",
+    "Level",
     "SensorData",
     "SensorInput",
     "SensorSpec",
@@ -58,9 +60,11 @@ __all__ = [
     "bands_of",
     "check_batch",
     "init",
+    "levels",
     "load",
     "model_size",
     "spectralearth_sensors",
+    "summaries",
 ]
 _HOMES = {
     "api": ("apply", "init", "load"),
@@ -69,6 +73,7 @@ _HOMES = {
     "config": ("Config", "SensorInput", "model_size", "spectralearth_sensors"),
     "ingest.raster.bands": ("bands_of",),
     "model.encoder.encode": ("Encoded",),
+    "model.encoder.readout": ("Level", "levels", "summaries"),
     "sensors": ("SensorSpec",),
 }
 

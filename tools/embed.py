@@ -15,6 +15,9 @@ STORE = launch.DEFINE_place("store", None, "Store whose locations are embedded."
 IMAGE = launch.DEFINE_place("image", None, "GeoTIFF whose patches are embedded, with --sensor.")
 SENSOR = flags.DEFINE_string("sensor", None, "Key of the image's sensor in the run's config, such as ENMAP.")
 OFFSET = flags.DEFINE_string("offset", None, "Sentinel-2: number to subtract (0 or 1000); found where not given.")
+LEVEL = flags.DEFINE_string(
+    "level", "pooled", "What is kept of a patch: pooled, or mean and deviation of stage1, stage2, fused, stage3."
+)
 OUT = launch.DEFINE_place("out", "embeddings.npz", "File to write.", "file")
 flags.adopt_module_key_flags(launch)
 
@@ -31,9 +34,10 @@ def job(overrides: list[str]) -> None:
 
     run, out = Path(CHECKPOINT.value), Path(OUT.value)
     if STORE.value:
-        print(embed.embed_store(run, Path(STORE.value), out), flush=True)
+        print(embed.embed_store(run, Path(STORE.value), out, LEVEL.value), flush=True)
     else:
-        print(embed.embed_image(run, Path(IMAGE.value), SENSOR.value, out, offset=OFFSET.value), flush=True)
+        said = embed.embed_image(run, Path(IMAGE.value), SENSOR.value, out, offset=OFFSET.value, level=LEVEL.value)
+        print(said, flush=True)
 
 
 main = launch.script("embed", job, "...")

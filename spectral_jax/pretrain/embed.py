@@ -1,7 +1,6 @@
 """What a trained encoder makes of data: one embedding for each location of a store, or for each patch of an image."""
 
 import contextlib
-import functools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,19 +11,24 @@ import numpy as np
 
 from spectral_jax import api, batch_check, places, plausible
 from spectral_jax.batch import Batch, SensorData
+from spectral_jax.config import Config
 from spectral_jax.data.loader import Loader
 from spectral_jax.ingest.patches.products import product
 from spectral_jax.ingest.patches.products.product import Chip, Product
 from spectral_jax.ingest.raster import bands, geotiff, numbers, sentinel2_offset
+from spectral_jax.model.encoder import readout
+from spectral_jax.model.encoder.readout import POOLED
 from spectral_jax.sensors import SensorSpec
+from spectral_jax.sentences import unknown
 
 
-def embed_store(run: Path, store: Path, out: Path) -> str:
+def embed_store(run: Path, store: Path, out: Path, level: str = POOLED) -> str:
     """Embeds every location of a store once, with the first valid date of each sensor.
 
     Args:
       run: work folder or checkpoint of a pretraining run.
       store: with sensors of that run.
+      level: of the encoder, of `readout.NAMES`.
       out: gets `embedding` float32 [N D], `id` [N], `group` [N] and `lonlat` float64 [N 2], compressed.
 
     Returns:
@@ -36,13 +40,13 @@ def embed_store(run: Path, store: Path, out: Path) -> str:
     """
     out = places.for_file(out, "--out")
     cfg, params = api.load(run)
+    embed = _embedding(cfg, level, [sensor.key for sensor in cfg.sensors])
     loader = Loader(cfg, store)
-    embed = jax.jit(functools.partial(api.apply, cfg=cfg))
     vectors, ids, groups, centres = [], [], [], []
     for name, rows, batch in loader.each_location():
         group = loader.store.groups[name]
         batch_check.check_batch(batch, cfg)
-        vectors.append(np.asarray(embed(params, batch).pooled))
+        vectors.append(np.asarray(embed(params, batch)[0]))
         ids += group.ids(list(rows))
         groups += [name] * len(rows)
         centres.append(group.centres()[rows])
@@ -52,7 +56,9 @@ def embed_store(run: Path, store: Path, out: Path) -> str:
     return f"{len(embedding)} {kind} of {store} embedded in {embedding.shape[1]} numbers each: {out}"
 
 
-def embed_image(run: Path, image: Path, key: str, out: Path, batch: int = 64, offset: str | None = None) -> str:
+def embed_image(
+    run: Path, image: Path, key: str, out: Path, batch: int = 64, offset: str | None = None, level: str = POOLED
+) -> str:
     """Embeds every whole patch of a GeoTIFF, side by side from its upper left corner.
 
     The file is read as `build_store` reads the chips of a product: bands by wavelength or by name, never by position; scale and
@@ -66,6 +72,7 @@ def embed_image(run: Path, image: Path, key: str, out: Path, batch: int = 64, of
         and `transform`, the six numbers of the affine from (column, row) of a patch to the coordinates of its corner.
       batch: patches of one call.
       offset: of Sentinel-2: the number to subtract (0 or 1000), or a JSON file of names and numbers; None: it is found.
+      level: of the encoder, of `readout.NAMES`.
 
     Returns:
       A sentence about what was written.
@@ -79,7 +86,7 @@ def embed_image(run: Path, image: Path, key: str, out: Path, batch: int = 64, of
     out = places.for_file(out, "--out")
     cfg, params = api.load(run)
     spec, side = cfg.sensor(key).spec, cfg.patch_px(key)
-    embed = jax.jit(functools.partial(api.apply, cfg=cfg))
+    embed = _embedding(cfg, level, [key])
     with geotiff.opened(image) as dataset:
         rows, columns = dataset.height // side, dataset.width // side
         if not rows * columns:
@@ -92,6 +99,18 @@ def embed_image(run: Path, image: Path, key: str, out: Path, batch: int = 64, of
     grid = np.concatenate(vectors)[: rows * columns].reshape(rows, columns, -1)
     out = _save(out, embedding=grid, crs=crs, transform=np.array([a * side, b * side, c, d * side, e * side, f]))
     return f"{rows} x {columns} patches of {image.name} embedded in {grid.shape[-1]} numbers each: {out}"
+
+
+def _embedding(cfg: Config, level: str, keys: list[str]) -> Callable:
+    """Parameters and batch to the vectors [B D] of a level, and whether anything of each patch is valid [B]."""
+    if level not in readout.NAMES:
+        raise unknown("--level", "level", level, readout.NAMES)
+
+    def embed(params, batch):
+        encoded = api.apply(params, batch, cfg)
+        return readout.summaries(encoded, keys)[level], encoded.valid.any(axis=1)
+
+    return jax.jit(embed)
 
 
 def _product(dataset, path: Path, key: str, spec: SensorSpec, offset: str | None) -> Product:
@@ -168,6 +187,5 @@ def _embedded(embed, params: dict, key: str, pixels: np.ndarray) -> np.ndarray:
     """Embeddings [B D] of one call, NaN where no token of a patch holds data."""
     size = len(pixels)
     data = SensorData(jnp.asarray(pixels), jnp.ones(size, bool), jnp.zeros(size))
-    out = embed(params, Batch({key: data}))
-    seen = np.asarray(out.valid).any(axis=1, keepdims=True)
-    return np.where(seen, np.asarray(out.pooled), np.nan)
+    vectors, seen = map(np.asarray, embed(params, Batch({key: data})))
+    return np.where(seen[:, None], vectors, np.nan)

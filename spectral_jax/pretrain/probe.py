@@ -1,4 +1,4 @@
-"""Linear probe: how well known ground parameters are read off frozen embeddings."""
+"""Linear probe: how well known ground parameters are read off every level of a frozen encoder."""
 
 import dataclasses
 import functools
@@ -9,7 +9,7 @@ import numpy as np
 from spectral_jax.batch import Batch
 from spectral_jax.config import Config
 from spectral_jax.data.loader import Loader
-from spectral_jax.model.encoder import encode
+from spectral_jax.model.encoder import encode, readout
 from spectral_jax.sentences import needs
 
 ALPHAS = tuple(10.0**p for p in range(-3, 6))
@@ -28,7 +28,7 @@ class ProbeResult:
         return float(np.mean(self.r2))
 
 
-def probe(params: dict, cfg: Config, loader: Loader) -> ProbeResult:
+def probe(params: dict, cfg: Config, loader: Loader) -> dict[str, ProbeResult]:
     """Fits ridge regressions on some locations and scores them on others.
 
     The penalty is chosen by leave-one-out inside the training locations. The split is by location, drawn with
@@ -39,44 +39,53 @@ def probe(params: dict, cfg: Config, loader: Loader) -> ProbeResult:
       cfg: the run; `cfg.probe` says which sensors are shown and how many locations are used.
       loader: of a store that holds ground parameters.
 
+    Returns:
+      The score of every level of `readout.summaries`, the finest first, the pooled embedding last.
+
     Raises:
       ValueError: the store has no ground parameters, or too few locations.
       ImportError: scikit-learn is not installed.
     """
+    vectors, truth = embed_locations(params, cfg, loader)
+    train, test = _split(len(truth), cfg)
+    return {level: ProbeResult(loader.truth_names, _scores(x, truth, train, test)) for level, x in vectors.items()}
+
+
+def _scores(vectors: np.ndarray, truth: np.ndarray, train: np.ndarray, test: np.ndarray) -> tuple[float, ...]:
     with needs("scikit-learn", "eval", "the linear probe"):
         from sklearn.linear_model import RidgeCV
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
-    embeddings, truth = embed_locations(params, cfg, loader)
-    train, test = _split(len(truth), cfg)
-    scores = []
+    out = []
     for column in truth.T:
-        model = make_pipeline(StandardScaler(), RidgeCV(ALPHAS)).fit(embeddings[train], column[train])
-        scores.append(float(model.score(embeddings[test], column[test])))
-    return ProbeResult(loader.truth_names, tuple(scores))
+        model = make_pipeline(StandardScaler(), RidgeCV(ALPHAS)).fit(vectors[train], column[train])
+        out.append(float(model.score(vectors[test], column[test])))
+    return tuple(out)
 
 
-def embed_locations(params: dict, cfg: Config, loader: Loader) -> tuple[np.ndarray, np.ndarray]:
-    """Pooled embeddings [N D] and ground parameters [N K], each location once, one date a sensor.
+def embed_locations(params: dict, cfg: Config, loader: Loader) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Vectors [N D] of every level and ground parameters [N K], each location once, one date a sensor.
 
     Locations that none of `cfg.probe.sensors` saw are left out.
     """
-    embed = jax.jit(functools.partial(_embed, cfg=cfg))
-    pairs = []
+    keys = cfg.probe.sensors or tuple(sensor.key for sensor in cfg.sensors)
+    embed = jax.jit(functools.partial(_embed, cfg=cfg, keys=keys))
+    vectors, truths = [], []
     for batch, truth in loader.survey():
-        shown = {k: v for k, v in batch.sensors.items() if not cfg.probe.sensors or k in cfg.probe.sensors}
+        shown = {k: v for k, v in batch.sensors.items() if k in keys}
         if shown:
             seen = np.any([data.present for data in shown.values()], axis=0)
-            pairs.append((np.asarray(embed(params, Batch(shown)))[seen], truth[seen]))
-    if not pairs:
+            vectors.append({level: np.asarray(x)[seen] for level, x in embed(params, Batch(shown)).items()})
+            truths.append(truth[seen])
+    if not vectors:
         raise ValueError(f"probe.sensors: no group of the store has any of {', '.join(cfg.probe.sensors)}.")
-    embeddings, truth = (np.concatenate(x) for x in zip(*pairs, strict=True))
-    return embeddings.astype(np.float64), truth.astype(np.float64)
+    joined = {level: np.concatenate([x[level] for x in vectors]).astype(np.float64) for level in readout.NAMES}
+    return joined, np.concatenate(truths).astype(np.float64)
 
 
-def _embed(params, batch, cfg: Config):
-    return encode.encode(params["encoder"], batch, cfg).pooled
+def _embed(params, batch, cfg: Config, keys: tuple[str, ...]):
+    return readout.summaries(encode.encode(params["encoder"], batch, cfg), keys)
 
 
 def _split(count: int, cfg: Config) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from spectral_jax import configure, places
 from spectral_jax.config import Config
 from spectral_jax.data.loader import Loader
 from spectral_jax.data.store import open_store
+from spectral_jax.model.encoder.readout import POOLED
 from spectral_jax.pretrain import sample
 from spectral_jax.pretrain.probe import ProbeResult, probe
 from spectral_jax.sensors import differences
@@ -20,6 +21,7 @@ from spectral_jax.train import loop, partition, state
 from spectral_jax.train.peers import watched
 from spectral_jax.train.record import read_metrics
 
+Probed = dict[str, ProbeResult]  # by level of the encoder
 SIMULATED_STORES = ("synthetic", "lake")  # values of data.store that stand for a simulation in the work folder
 
 
@@ -147,7 +149,7 @@ def _of_another_simulation(cfg: Config, path: Path) -> str:
     return ", ".join(said[:3])
 
 
-def _probe(params: dict, cfg: Config, loader: Loader, which: str) -> ProbeResult | None:
+def _probe(params: dict, cfg: Config, loader: Loader, which: str) -> Probed | None:
     if not cfg.probe.enabled:
         return None
     # The first process probes alone, so it needs whole arrays of its own; gathering them takes part of every process.
@@ -155,16 +157,15 @@ def _probe(params: dict, cfg: Config, loader: Loader, which: str) -> ProbeResult
     if jax.process_index() != 0:
         return None
     result = probe(whole, cfg, loader)
+    pooled = result[POOLED]
     print(
-        f"Linear probe of the {which} encoder: mean R2 {result.mean:.3f} over {len(result.names)} ground parameters.",
+        f"Linear probe of the {which} encoder: mean R2 {pooled.mean:.3f} over {len(pooled.names)} ground parameters.",
         flush=True,
     )
     return result
 
 
-def _close(
-    cfg: Config, workdir: Path, summary: loop.Summary, untrained: ProbeResult | None, trained: ProbeResult | None
-) -> None:
+def _close(cfg: Config, workdir: Path, summary: loop.Summary, untrained: Probed | None, trained: Probed | None) -> None:
     if jax.process_index() != 0:
         return
     first, last = summary.first, summary.last
@@ -173,10 +174,7 @@ def _close(
     else:
         print(f"Loss {first['loss']:.4f} at step {first['step']}, {last['loss']:.4f} at step {last['step']}.")
     if untrained and trained:
-        print("\nR2 on held-out locations of the simulated store   untrained  trained")
-        for name, before, after in zip(untrained.names, untrained.r2, trained.r2, strict=True):
-            print(f"  {name:<46s} {before:9.3f} {after:8.3f}")
-        print(f"  {'mean':<46s} {untrained.mean:9.3f} {trained.mean:8.3f}   gain {trained.mean - untrained.mean:+.3f}")
+        print("\n".join(_compared(untrained, trained)))
     print(
         f"\nWhat to do next:\n"
         f"  look at    {workdir / 'curves.png'}, or run: tensorboard --logdir {workdir / 'tensorboard'}\n"
@@ -184,3 +182,14 @@ def _close(
         f"  go on      the same command with --config.train.steps={2 * cfg.train.steps}: it continues from the last step\n"
         f"  anew       with another schedule from these parameters: a new --workdir and --config.train.start_from={workdir}"
     )
+
+
+def _compared(untrained: Probed, trained: Probed) -> list[str]:
+    """Lines of a table: every ground parameter by the pooled embedding, and the mean by every level."""
+    before, after = untrained[POOLED], trained[POOLED]
+    lines = ["", "R2 on held-out locations of the simulated store   untrained  trained"]
+    for name, a, b in zip(before.names, before.r2, after.r2, strict=True):
+        lines.append(f"  {name:<46s} {a:9.3f} {b:8.3f}")
+    lines.append(f"  {'mean':<46s} {before.mean:9.3f} {after.mean:8.3f}   gain {after.mean - before.mean:+.3f}")
+    lines.append("Mean R2 by level: mean and deviation of its tokens over the patch; pooled is the embedding above")
+    return lines + [f"  {level:<46s} {untrained[level].mean:9.3f} {trained[level].mean:8.3f}" for level in trained]

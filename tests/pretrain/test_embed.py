@@ -130,6 +130,19 @@ def test_the_command_embeds_every_location_of_a_store_once(run, tool, tmp_path, 
         assert (set(file["group"]), file["lonlat"].shape) == ({"all"}, (11, 2))
 
 
+@pytest.mark.slow
+def test_an_earlier_level_is_mean_and_deviation_of_its_tokens(run, tmp_path):
+    pixels = numbers(PX, 2 * PX)
+    embed.embed_image(run, write_image(tmp_path / "a.tif", pixels), "HSI", tmp_path / "e.npz", level="stage2")
+    cfg, params = spectral_jax.load(run)
+    data = SensorData(pixels[None, :, :PX], np.ones(1, bool), np.zeros(1, np.float32))
+    tokens = np.asarray(spectral_jax.apply(params, Batch({"HSI": data}), cfg).stage2["HSI"]).reshape(-1, 16)
+    expected = np.concatenate([tokens.mean(axis=0), np.sqrt(tokens.var(axis=0) + 1e-6)])
+    np.testing.assert_allclose(np.load(tmp_path / "e.npz")["embedding"][0, 0], expected, atol=1e-5)
+    with pytest.raises(ValueError, match="--level: no level is called 'stage4'; the names are, closest first: stage"):
+        embed.embed_store(run, tmp_path / "none.zarr", tmp_path / "e.npz", "stage4")
+
+
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [

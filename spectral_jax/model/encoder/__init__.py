@@ -11,5 +11,6 @@ In the order in which they may import one another:
   projector: where the joint-embedding objective is measured
   spectral_heads: hidden bands, bio-optical indices, and the spectrum of a later date
   encode: the public functions: pure functions of the parameters
+  readout: every level's map, and a vector of each for a whole patch
   pooled: fusion, stage 3 and mean of all views of a step
 """

@@ -36,6 +36,9 @@ class Encoded(NamedTuple):
     tokens: jax.Array  # [B N 4D], raster order, after the final LayerNorm
     valid: jax.Array  # bool [B N]
     pooled: jax.Array  # [B 4D], mean of the valid tokens, 0 where there are none
+    valid_fused: jax.Array  # bool [B R/2 Q/2]
+    valid1: dict[str, jax.Array]  # sensor key -> bool [B R Q]; empty from `encode_shared`
+    valid2: dict[str, jax.Array]  # sensor key -> bool [B R/2 Q/2]; empty from `encode_shared`
 
 
 class Encoder(nn.Module):
@@ -75,11 +78,11 @@ class Encoder(nn.Module):
         """What follows fusion in `encode_shared`: stage 3, LayerNorm and mean."""
         b, rows, columns, _ = fused.shape
         side = self.cfg.model.mask_unit // 2
-        x, valid = self.stage3(to_windows(fused, side), to_windows(valid, side))
-        x, valid = (to_grid(y, rows // 2, columns // 2).reshape(b, -1, *y.shape[4:]) for y in (x, valid))
-        x = keep(self.norm(x), valid)
-        count = jnp.maximum(jnp.sum(valid, axis=1, dtype=jnp.float32), 1.0)
-        return Encoded({}, {}, fused, x, valid, jnp.sum(x.astype(jnp.float32), axis=1) / count[:, None])
+        x, kept = self.stage3(to_windows(fused, side), to_windows(valid, side))
+        x, kept = (to_grid(y, rows // 2, columns // 2).reshape(b, -1, *y.shape[4:]) for y in (x, kept))
+        x = keep(self.norm(x), kept)
+        count = jnp.maximum(jnp.sum(kept, axis=1, dtype=jnp.float32), 1.0)
+        return Encoded({}, {}, fused, x, kept, jnp.sum(x.astype(jnp.float32), axis=1) / count[:, None], valid, {}, {})
 
     def shared(self, tokens, mask, number) -> Encoded:
         """See `encode_shared`; `number` is int32 [B M], numbers in `branch.names`."""
@@ -156,7 +159,7 @@ def encode_shared(params: dict, tokens: jax.Array, mask: jax.Array, sensors: Seq
       cfg: the config.
 
     Returns:
-      `Encoded`, its two dictionaries empty. A cell that no slot fills is invalid.
+      `Encoded`, its dictionaries empty. A cell that no slot fills is invalid.
 
     Raises:
       ValueError: a shape is wrong, or a key is not in `cfg`.
@@ -202,7 +205,8 @@ def encode(params: dict, batch: Batch, cfg: Config) -> Encoded:
     tokens = jnp.stack([o.stage2 for o in outputs.values()], axis=1)
     mask = jnp.stack([o.valid2 for o in outputs.values()], axis=1)
     encoded = encode_shared(params, tokens, mask, tuple(outputs), cfg)
-    return encoded._replace(stage1={k: o.stage1 for k, o in outputs.items()}, stage2={k: o.stage2 for k, o in outputs.items()})
+    stage1, stage2, valid1, valid2 = (dict(zip(outputs, field, strict=True)) for field in zip(*outputs.values(), strict=True))
+    return encoded._replace(stage1=stage1, stage2=stage2, valid1=valid1, valid2=valid2)
 
 
 def branch_numbers(cfg: Config) -> jax.Array:
