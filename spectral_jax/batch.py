@@ -43,12 +43,15 @@ class Batch:
       location: [B] int32, row of the location in its group of the store.
       group: [B] int32, number of the group in the store.
       later: sensor key -> the same patch some days later, where the run asks for it (`data.lead_days`).
+      other: sensor key -> the same patch at another date, where the run asks for it (`views.dates`); again at the same
+        date where the place has no other.
     """
 
     sensors: dict[str, SensorData]
     location: jax.Array | None = None
     group: jax.Array | None = None
     later: dict[str, SensorData] | None = None
+    other: dict[str, SensorData] | None = None
 
     @property
     def size(self) -> int:

@@ -219,6 +219,8 @@ class Views:
     draw: str = "stratified"
     local_mode: str = "resize"  # resize: crops are resized to the full input; native: cut at their own pixel size
     native_tokens: int = 16  # side of a native local view, tokens of stage 1
+    # 2: views alternate between two dates of each sensor, where the place has two, and twice as much is read; 1: as published.
+    dates: int = 1
     flip: float = 0.5
     blur: float = 0.5
     blur_sigma_px: tuple[float, float] = (0.1, 2.0)
@@ -228,9 +230,10 @@ class Views:
 
     def __post_init__(self):
         table = {
-            "global_views": COUNT, "global_sensors": COUNT, "local_views": Range(0), "native_tokens": COUNT, "flip": SHARE,
-            "blur": SHARE, "blur_sigma_px": Range(0.0, above=True, rising=True), "radiometric": SHARE,
-            "gain": Range(0.0, above=True, rising=True), "bias": Range(rising=True), "global_scale": ANY, "local_scale": ANY,
+            "global_views": COUNT, "global_sensors": COUNT, "local_views": Range(0), "native_tokens": COUNT,
+            "dates": Range(1, 2), "flip": SHARE, "blur": SHARE, "blur_sigma_px": Range(0.0, above=True, rising=True),
+            "radiometric": SHARE, "gain": Range(0.0, above=True, rising=True), "bias": Range(rising=True), "global_scale": ANY,
+            "local_scale": ANY,
         }  # fmt: skip
         ranges.check(self, "views.", table)
         _one_of("views.draw", self.draw, ("stratified", "independent"))

@@ -1,7 +1,7 @@
 """Loader: batch i is a pure function of (config, seed, i, process index, process count).
 
-There is no position to save: to resume is to start at i. Only the date, the crop and the bands that a batch uses are read, into
-one array a sensor with bands last. Grain runs it ahead in a thread or in worker processes; a whole batch is one element
+There is no position to save: to resume is to start at i. Only the dates, the crop and the bands that a batch uses are read,
+into one array a sensor with bands last. Grain runs it ahead in a thread or in worker processes; a whole batch is one element
 there, so the order is the same for any number of workers.
 """
 
@@ -93,8 +93,11 @@ class Loader:
         share = slice(self._first, self._first + self._share)
         seed, size = self.cfg.data.seed, self.cfg.data.batch_size
         draws = {key: words(seed, f"date of {key}", i, size)[share] for key in self.bands[name]}
+        others = None
+        if self.cfg.views.dates > 1:
+            others = {key: words(seed, f"other date of {key}", i, size)[share] for key in self.bands[name]}
         corners = words(seed, "crop", i, 2 * size).reshape(size, 2)[share] % np.uint64(self._places)
-        return self._read(name, self.schedule.rows(i)[share], draws, corners.astype(int))
+        return self._read(name, self.schedule.rows(i)[share], draws, corners.astype(int), others)
 
     def batches(self, start: int, stop: int, workers: int | None = None) -> Iterator[Batch]:
         """Batches `start` to `stop - 1`, read ahead by Grain.
@@ -177,22 +180,22 @@ class Loader:
             lines.append(f"  {name}: {len(rows)} locations, {share:.1f} % of batches, {', '.join(self.bands[name])}{lost}")
         return "\n".join(lines)
 
-    def _read(self, name: str, rows: np.ndarray, draws: dict[str, np.ndarray], corners: np.ndarray) -> Batch:
+    def _read(self, name: str, rows: np.ndarray, draws: dict, corners: np.ndarray, others: dict | None = None) -> Batch:
+        """Rows of a group; `draws` are words [b] a sensor for its date, `others` those for another date, if asked for."""
         group = self.store.groups[name]
-        plans, later = {}, {}
+        plans, later, other = {}, {}, {}
         for key, bands in self.bands[name].items():
-            token = self.cfg.token_px(key)
-            present, dates = store_read.choose_dates(group.valid(key)[rows], draws[key])
-            plans[key] = store_read.SensorRead(key, bands, present, dates, corners * token, self.cfg.patch_px(key))
+            token, valid = self.cfg.token_px(key), group.valid(key)[rows]
+            present, dates = store_read.choose_dates(valid, draws[key])
+            plan = plans[key] = store_read.SensorRead(key, bands, present, dates, corners * token, self.cfg.patch_px(key))
+            if others is not None:
+                other[key] = dataclasses.replace(plan, dates=store_read.choose_other(valid, others[key], dates))
             if self.cfg.data.lead_days is not None:
-                present, dates = store_read.choose_later(
-                    group.valid(key)[rows], group.times(key)[rows], present, dates, self.cfg.data.lead_days
-                )
-                later[key] = dataclasses.replace(plans[key], present=present, dates=dates)
-        sensors = self._read_dates(group, rows, plans)
+                after = store_read.choose_later(valid, group.times(key)[rows], present, dates, self.cfg.data.lead_days)
+                later[key] = dataclasses.replace(plan, present=after[0], dates=after[1])
+        sensors, *more = (self._read_dates(group, rows, each) if each else None for each in (plans, later, other))
         numbers = np.full(len(rows), self._numbers[name], np.int32)
-        afterwards = self._read_dates(group, rows, later) if later else None
-        return Batch(sensors, _leaf(rows.astype(np.int32)), _leaf(numbers), afterwards)
+        return Batch(sensors or {}, _leaf(rows.astype(np.int32)), _leaf(numbers), *more)
 
     def _read_dates(self, group, rows: np.ndarray, plans: dict[str, store_read.SensorRead]) -> dict[str, SensorData]:
         pixels = store_read.read_batch(group, rows, list(plans.values()))

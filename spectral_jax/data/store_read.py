@@ -67,6 +67,22 @@ def choose_later(
     return usable.any(axis=1), np.where(usable.any(axis=1), np.argmin(off, axis=1), 0)
 
 
+def choose_other(valid: np.ndarray, draws: np.ndarray, dates: np.ndarray) -> np.ndarray:
+    """A valid date that is not the chosen one, each as likely; the chosen one again where there is no other.
+
+    Args:
+      valid: bool [b T].
+      draws: random words, uint64 [b].
+      dates: int [b], which was chosen.
+
+    Returns:
+      int [b].
+    """
+    others = valid & (np.arange(valid.shape[1]) != dates[:, None])
+    there, which = choose_dates(others, draws)
+    return np.where(there, which, dates)
+
+
 def read_batch(group, rows: np.ndarray, plans: list[SensorRead]) -> dict[str, np.ndarray]:
     """Pixels [b h w C] of each sensor in the stored type; nodata where a sample has no date.
 

@@ -40,34 +40,51 @@ class Seen(typing.NamedTuple):
     offset: jax.Array | None
 
 
-def make(decoded: dict[str, tuple], plan: views.Plan, cfg: Config) -> Seen:
+def make(decoded: dict[str, tuple], plan: views.Plan, cfg: Config, other: dict[str, tuple] | None = None) -> Seen:
     """Cuts all views of a batch.
 
     Args:
       decoded: sensor key -> pixels [B H W C], normalised, and validity [B H W].
       plan: of `views.draw_plan`.
       cfg: the run.
+      other: the same at another date; views then alternate: of each sensor the first view shows
+        `decoded`, the second `other`, and so on, global and local views by themselves. None: all show `decoded`.
     """
     globals_: dict[str, Pictures] = {}
     locals_: dict[str, Pictures] = {}
     dtype = jnp.dtype(cfg.model.dtype)
     rows_of = _rows_of(strata(tuple(decoded), cfg))
     native = cfg.views.local_mode == "native"
-    for i, (key, (pixels, valid)) in enumerate(decoded.items()):
+    for i, key in enumerate(decoded):
+        dates = (decoded[key],) if other is None else (decoded[key], other[key])
 
-        def resized(cut, pixels=pixels, valid=valid, i=i):
-            out, seen = views.resized(pixels, valid, cut, i)
+        def resized(cut, date, dates=dates, i=i):
+            out, seen = views.resized(*_at_date(dates, date), cut, i)
             return out.astype(dtype), seen
 
-        def cropped(cut, pixels=pixels, valid=valid, i=i, key=key):
-            out, seen = views.native(pixels, valid, cut, i, cfg, cfg.token_px(key))
+        def cropped(cut, date, dates=dates, i=i, key=key):
+            out, seen = views.native(*_at_date(dates, date), cut, i, cfg, cfg.token_px(key))
             return out.astype(dtype), seen
 
-        globals_[key] = Pictures(*one_by_one(resized, (plan.global_cuts,), again=False))
+        shown = (plan.global_cuts, _alternating(cfg.views.global_views))
+        globals_[key] = Pictures(*one_by_one(resized, shown, again=False))
         if i in rows_of:
             cuts = jax.tree.map(lambda leaf, rows=rows_of[i]: leaf[rows], plan.local_cuts)
-            locals_[key] = Pictures(*one_by_one(cropped if native else resized, (cuts,), again=False))
+            shown = (cuts, _alternating(len(rows_of[i])))
+            locals_[key] = Pictures(*one_by_one(cropped if native else resized, shown, again=False))
     return Seen(globals_, locals_, views.native_offset(plan.local_cuts, cfg) if native else None)
+
+
+def _alternating(count: int) -> jax.Array:
+    """0, 1, 0, 1 ..., int32 [count]: which date each view shows."""
+    return jnp.arange(count, dtype=jnp.int32) % 2
+
+
+def _at_date(dates: tuple[tuple, ...], date: jax.Array) -> tuple:
+    """Pixels and validity at a date, of one or two."""
+    if len(dates) == 1:
+        return dates[0]
+    return jax.tree.map(lambda first, second: jnp.where(date == 0, first, second), *dates)
 
 
 def pooled_globals(params: dict, seen: Seen, plan: views.Plan, cfg: Config):

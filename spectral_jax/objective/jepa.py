@@ -7,7 +7,7 @@ of (c - z_v)^2; L = lambda * SIGReg(z) + (1 - lambda) * L_inv (SpectralEarth-FM,
 import jax
 import jax.numpy as jnp
 
-from spectral_jax.batch import Batch, decode
+from spectral_jax.batch import Batch, SensorData, decode
 from spectral_jax.config import Config
 from spectral_jax.means import Axis, global_mean, rows, total
 from spectral_jax.model.encoder import projector
@@ -31,10 +31,10 @@ def loss(params: dict, teacher: dict, batch: Batch, key: jax.Array, cfg: Config,
     """
     plan_key, direction_key = jax.random.split(key)
     plan = views.draw_plan(plan_key, tuple(batch.sensors), rows(batch.size, axis), cfg)
-    decoded = {k: decode(d, cfg.sensor(k).spec) for k, d in batch.sensors.items()}
+    decoded, other = _decoded(batch.sensors, cfg), None if batch.other is None else _decoded(batch.other, cfg)
     dtype = jnp.dtype(cfg.model.dtype)
 
-    seen = encode_views.make(decoded, plan, cfg)
+    seen = encode_views.make(decoded, plan, cfg, other)
     pooled, filled = encode_views.pooled(params["encoder"], seen, plan, cfg)
     counted = jnp.concatenate([jnp.ones(cfg.views.global_views), plan.local_weight])
     weight = filled * counted[:, None]
@@ -57,6 +57,10 @@ def loss(params: dict, teacher: dict, batch: Batch, key: jax.Array, cfg: Config,
     metrics |= collapse.alarms(pooled[0], filled[0], axis)
     metrics["target_std"] = collapse.alarms(target[0], target_weight[0], axis)["embedding_std"]
     return value, jax.lax.stop_gradient(metrics)
+
+
+def _decoded(sensors: dict[str, SensorData], cfg: Config) -> dict[str, tuple]:
+    return {key: decode(data, cfg.sensor(key).spec) for key, data in sensors.items()}
 
 
 def regularisation_weight(samples: jax.Array, cfg: Config) -> jax.Array:

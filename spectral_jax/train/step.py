@@ -69,6 +69,7 @@ def update(
 
 def _valid_pixels(batch: Batch, cfg: Config) -> tuple[jax.Array, jax.Array]:
     """How many pixels of a batch's sensors hold data in every band, and how many there are, float32."""
-    masks = [decode(data, cfg.sensor(key).spec)[1] for key, data in batch.sensors.items()]
+    pictures = [*batch.sensors.items(), *(batch.other or {}).items()]
+    masks = [decode(data, cfg.sensor(key).spec)[1] for key, data in pictures]
     valid = jnp.stack([mask.sum(dtype=jnp.float32) for mask in masks]).sum()
     return valid, jnp.float32(sum(mask.size for mask in masks))

@@ -1,5 +1,6 @@
 """Batches of a store: pure functions of config, seed and number; every refusal a sentence."""
 
+import dataclasses
 import os
 import pickle
 import subprocess
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from made.tiny_store import HY, MS, SENSORS, TH, build, config, same, sensor
 
+from spectral_jax.config import Views
 from spectral_jax.data.loader import Loader
 from spectral_jax.data.schedule import words
 from spectral_jax.measure import throughput
@@ -62,6 +64,30 @@ def test_batch_holds_the_chosen_date_of_each_sensor(sample):
                 np.testing.assert_array_equal(data.pixels[b], expected)
                 assert data.time[b] == np.float32(times[row, date])
     assert seen_absent
+
+
+def test_another_date_comes_along_where_views_ask_for_it(sample):
+    path, written = sample
+    cfg = dataclasses.replace(config(), views=Views(dates=2))
+    loader, plain = Loader(cfg, path), Loader(config(), path)
+    apart = 0
+    for i in range(8):
+        batch, name = loader.batch(i), loader.group_name(i)
+        assert same(plain.batch(i), dataclasses.replace(batch, other=None))
+        for key, data in batch.other.items():
+            pixels, valid, times = written[name, key]
+            first = batch.sensors[key]
+            np.testing.assert_array_equal(data.present, first.present)
+            for b, row in enumerate(batch.location):
+                dates = [d for d in np.flatnonzero(valid[row]) if np.float32(times[row, d]) == data.time[b]]
+                if not data.present[b]:
+                    assert (data.pixels[b] == SENSORS[key].nodata).all()
+                    continue
+                assert (data.time[b] != first.time[b]) == (valid[row].sum() > 1)
+                apart += data.time[b] != first.time[b]
+                expected = np.moveaxis(pixels[row, dates[0]], 0, -1)[..., list(SENSORS[key].used_index)]
+                np.testing.assert_array_equal(data.pixels[b], expected)
+    assert apart > 10
 
 
 def test_leaves_are_numpy_of_the_promised_types(sample):

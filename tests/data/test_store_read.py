@@ -14,6 +14,15 @@ def test_dates_are_drawn_evenly():
     np.testing.assert_allclose(np.bincount(dates, minlength=4), [1000, 0, 1000, 1000], atol=129)
 
 
+def test_another_date_is_never_the_chosen_one_where_there_are_two():
+    valid = np.tile(np.array([[1, 0, 1, 1]], bool), (3000, 1))
+    other = store_read.choose_other(valid, words(0, "other date of S2", 0, 3000), np.full(3000, 2))
+    # 1500 expected each; five standard deviations of a binomial are 137.
+    np.testing.assert_allclose(np.bincount(other, minlength=4), [1500, 0, 0, 1500], atol=137)
+    few = np.array([[0, 1, 0], [0, 0, 0], [1, 0, 1]], bool)
+    assert store_read.choose_other(few, np.arange(3, dtype=np.uint64), np.array([1, 0, 0])).tolist() == [1, 0, 2]
+
+
 def test_the_later_date_is_the_one_nearest_to_the_middle_of_the_lead():
     valid = np.array([[1, 1, 1, 1], [1, 0, 1, 1], [1, 1, 0, 0], [1, 1, 1, 1]], bool)
     times = np.array([[0.0, 6, 9, 20], [0, 7, 20, 30], [0, 7.5, 9, 9], [0, 8, 16, 24]])

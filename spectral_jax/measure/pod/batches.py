@@ -78,4 +78,5 @@ def abstract(cfg: Config, group: str, sharding) -> Batch:
         return out
 
     later = seen() if cfg.data.lead_days is not None else None
-    return Batch(seen(), leaf((), jnp.int32), leaf((), jnp.int32), later)  # type: ignore[arg-type]
+    other = seen() if cfg.views.dates > 1 else None
+    return Batch(seen(), leaf((), jnp.int32), leaf((), jnp.int32), later, other)  # type: ignore[arg-type]
