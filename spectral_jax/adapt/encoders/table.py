@@ -1,8 +1,8 @@
 """All encoders by name."""
 
-from spectral_jax.adapt.encoders import dofa, ours, spectralearth, terramind
+from spectral_jax.adapt.encoders import dofa, ours, spectf, spectralearth, terramind
 from spectral_jax.adapt.encoders.encoder import Encoder
 
 ENCODERS: dict[str, Encoder] = {
-    encoder.name: encoder for module in (terramind, spectralearth, dofa, ours) for encoder in module.ENCODERS
+    encoder.name: encoder for module in (terramind, spectralearth, dofa, spectf, ours) for encoder in module.ENCODERS
 }
