@@ -1,4 +1,4 @@
-"""Foreign weights in, and out again: TerraMind, SpectralEarth, DOFA and SpecTf without PyTorch.
+"""Foreign weights in, and out again: TerraMind, SpectralEarth, DOFA, SpecTf and HyperSIGMA without PyTorch.
 
 In the order in which they may import one another:
 
@@ -14,6 +14,8 @@ In the order in which they may import one another:
   spectralearth: SpectralEarth checkpoints
   dofa: DOFA checkpoints, version 1 and 2
   spectf: SpecTf's cloud checkpoints
+  hypersigma_names: HyperSIGMA's parameter names beside our paths
+  hypersigma: HyperSIGMA checkpoints, of fusions and of single encoders
   models: the published encoders that are known here, and one call for all of them
   folder: a converted encoder as a folder
 """

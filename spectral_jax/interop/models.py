@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from spectral_jax.interop import dofa, prefixes, recognise, spectf, spectralearth, terramind
+from spectral_jax.interop import dofa, hypersigma, prefixes, recognise, spectf, spectralearth, terramind
 from spectral_jax.interop.account import Account
 from spectral_jax.interop.recognise import Mark
 from spectral_jax.interop.weights_file import Weights
@@ -26,6 +26,7 @@ CONVERTERS: dict[str, ModuleType] = {
     "spectralearth": spectralearth,
     "dofa": dofa,
     "spectf": spectf,
+    "hypersigma": hypersigma,
 }
 # Models that are told by name and not read.
 OTHERS = (
