@@ -14,8 +14,7 @@ In the order in which they may import one another:
   spectralearth: SpectralEarth checkpoints
   dofa: DOFA checkpoints, version 1 and 2
   spectf: SpecTf's cloud checkpoints
-  hypersigma_names: HyperSIGMA's parameter names beside our paths
-  hypersigma: HyperSIGMA checkpoints, of fusions and of single encoders
+  hypersigma: HyperSIGMA's checkpoints, of fusions and of single encoders
   models: the published encoders that are known here, and one call for all of them
   folder: a converted encoder as a folder
 """

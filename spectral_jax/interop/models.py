@@ -12,8 +12,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from spectral_jax.interop import dofa, hypersigma, prefixes, recognise, spectf, spectralearth, terramind
+from spectral_jax.interop import dofa, prefixes, recognise, spectf, spectralearth, terramind
 from spectral_jax.interop.account import Account
+from spectral_jax.interop.hypersigma import checkpoint
 from spectral_jax.interop.recognise import Mark
 from spectral_jax.interop.weights_file import Weights
 from spectral_jax.model.published.contract import Published
@@ -26,7 +27,7 @@ CONVERTERS: dict[str, ModuleType] = {
     "spectralearth": spectralearth,
     "dofa": dofa,
     "spectf": spectf,
-    "hypersigma": hypersigma,
+    "hypersigma": checkpoint,
 }
 # Models that are told by name and not read.
 OTHERS = (

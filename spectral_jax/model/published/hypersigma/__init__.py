@@ -8,7 +8,8 @@ In the order in which they may import one another:
   resample: constant matrices: bins of bands, and bilinear interpolation from corner to corner
   sampling: attention to a few points of a grid, which each token chooses, or to all tokens
   trunk: blocks, of which most sample; the published sizes
-  spatial: SpatSIGMA: patches of an image, a pyramid of their maps, and heads
+  pyramid: maps of four blocks at four sizes
+  spatial: SpatSIGMA: patches of an image to tokens, and heads
   spectral: SpecSIGMA: every token one band as a whole image
   fusion: spatial maps weighted by what the spectral encoder says, to classes, maps of them, or detections
 """

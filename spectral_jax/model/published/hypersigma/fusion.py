@@ -15,16 +15,17 @@ from spectral_jax.model.layers import TORCH_EPS, Dense, LayerNorm, dtype_of, gel
 from spectral_jax.model.published import vit
 from spectral_jax.model.published.contract import Published
 from spectral_jax.model.published.hypersigma import spatial, spectral
+from spectral_jax.model.published.hypersigma.pyramid import LEVELS
 from spectral_jax.model.published.hypersigma.resample import enlarge
-from spectral_jax.model.published.hypersigma.spatial import LEVELS, SpatialConfig, SpatSigma, all_train
+from spectral_jax.model.published.hypersigma.spatial import SpatialConfig, SpatSigma, all_train
 from spectral_jax.model.published.hypersigma.spectral import SUMMARY, SpecSigma, SpectralConfig
 from spectral_jax.model.published.vit import Features
 from spectral_jax.sentences import unknown
 
 # What a fusion is for, and the task of its spatial encoder: classes of images, a map of classes, the score of a target's
-# spectrum in every pixel, or ordinary and anomalous pixels.
-TASKS = {"classes": "features", "map": "plain", "target": "joint", "anomaly": "joint"}
-CLASSIFIED = ("classes", "map")
+# spectrum in every pixel, ordinary and anomalous pixels, or what "classes" has without the classes.
+TASKS = {"features": "features", "classes": "features", "map": "plain", "target": "joint", "anomaly": "joint"}
+CLASSIFIED, DETECTING = ("classes", "map"), ("target", "anomaly")
 FLOAT32 = jnp.dtype(jnp.float32)
 # Hidden width of what scales the channels: of classifications, and of detections.
 HIDDEN, HIDDEN_DETECTION = 128, 32
@@ -32,7 +33,7 @@ HIDDEN, HIDDEN_DETECTION = 128, 32
 
 @dataclasses.dataclass(frozen=True)
 class FusionConfig:
-    """Structure of both encoders and what follows them; `task` is one of `TASKS`, `classes` 0 for detections."""
+    """Structure of both encoders and what follows them; `task` is one of `TASKS`, `classes` 0 where it has none."""
 
     spatial: SpatialConfig
     spectral: SpectralConfig
@@ -101,7 +102,7 @@ class HyperSigma(nn.Module):
         space = SpatSigma(cfg.spatial, name="spatial")(image)
         spectrum = SpecSigma(cfg.spectral, name="spectral")(image)
         summary = spectrum.features[0].mean(axis=-1)
-        if cfg.task in CLASSIFIED:
+        if cfg.task not in DETECTING:
             maps, output = self._classified(space.maps, summary, image.shape[1:3])
         else:
             maps, output = self._detected(space.maps, summary, target)
@@ -113,11 +114,13 @@ class HyperSigma(nn.Module):
         # The published numbers count from the deepest.
         for j, x in enumerate(maps[::-1], 1):
             reduce = partial(Dense(SUMMARY, dtype, False, TORCH_UNIFORM, name=f"reduce{j}"))
-            if cfg.task == "classes":
+            if cfg.task != "map":
                 x = _scaled(reduce(x), Weigh(HIDDEN, SUMMARY, dtype, name=f"weigh{j}")(summary))
             else:
                 x = reduce(_scaled(enlarge(x, size), Weigh(HIDDEN, width, dtype, name=f"weigh{j}")(summary)))
             fused.append(x)
+        if cfg.task == "features":
+            return fused[::-1], None
         if cfg.task == "classes":
             x = jnp.concatenate([x.mean(axis=(1, 2)) for x in fused], axis=-1)
             widths = (256, 128, cfg.classes)

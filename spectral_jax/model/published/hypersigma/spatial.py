@@ -10,24 +10,16 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from spectral_jax import ranges
-from spectral_jax.model.convolutions import TORCH_UNIFORM, Double
+from spectral_jax.model.convolutions import TORCH_UNIFORM
 from spectral_jax.model.initialise import TRUNCATED, torch_bias
-from spectral_jax.model.layers import Dense, LayerNorm, along_last, dtype_of, gelu
+from spectral_jax.model.layers import Dense, along_last, dtype_of
 from spectral_jax.model.published import vit
 from spectral_jax.model.published.contract import Published
-from spectral_jax.model.published.hypersigma.resample import enlarge, largest_of
+from spectral_jax.model.published.hypersigma.pyramid import HEADED, LEVELS, PATCHES, PYRAMIDS, Pyramid, fewest_tokens
+from spectral_jax.model.published.hypersigma.resample import enlarge
 from spectral_jax.model.published.hypersigma.trunk import Trunk, TrunkConfig
 from spectral_jax.model.published.vit import Features
 from spectral_jax.sentences import unknown
-
-# What is made of the tokens, by task, each by the pyramid that it has: "features" for a fusion that classifies images, "plain"
-# for one that maps classes (no convolutions at patch 16), "joint" for one that detects (maps as they are), "tokens" for
-# pretraining; "classes" and "map" have a head here.
-PYRAMIDS = {"features": "patch", "classes": "", "map": "patch", "plain": "plain", "tokens": "", "joint": ""}
-HEADED = ("classes", "map")
-# Patches that the published code has a pyramid for, px.
-PATCHES = {"patch": (1, 2, 4, 8, 11, 16), "plain": (1, 2, 4, 8, 16)}
-LEVELS = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +51,12 @@ class SpatialConfig:
             raise ValueError(
                 f"SpatialConfig.patch: the published pyramid is of patches of {', '.join(map(str, patches))} px, got "
                 f"{self.patch}; take one of them, or the task 'tokens'."
+            )
+        least = fewest_tokens(self.patch, PYRAMIDS[self.task])
+        if self.grid is not None and min(self.grid) < least:
+            raise ValueError(
+                f"SpatialConfig.grid: expected at least {least} x {least} patches of {self.patch} px for the pyramid, got "
+                f"{self.grid[0]} x {self.grid[1]}; take larger images or smaller patches."
             )
         if PYRAMIDS[self.task] and len(self.trunk.taps) != LEVELS:
             raise ValueError(f"SpatialConfig.trunk.taps: expected {LEVELS} blocks for the pyramid, got {self.trunk.taps}.")
@@ -116,29 +114,6 @@ class SpatSigma(nn.Module):
         return x
 
 
-class Pyramid(nn.Module):
-    """Maps of four blocks, shallow to deep, at four sizes: enlarged by convolutions, as they are, and by maxima of tokens."""
-
-    patch: int
-    style: str
-    dtype: jnp.dtype
-
-    @nn.compact
-    def __call__(self, maps):
-        """Maps a list of four [B h w D] to a list of four [B h' w' D]."""
-        width = maps[0].shape[-1]
-        first, second, third, fourth = maps
-        if self.patch in (1, 2):
-            return [Double(width, self.dtype, name="double")(first), second, largest_of(third, 2), largest_of(fourth, 4)]
-        if self.patch in (4, 8):
-            return [first, second, largest_of(third, 2), largest_of(fourth, 4)]
-        if self.patch == 11 or self.style == "plain":
-            return list(maps)
-        x = gelu(LayerNorm(self.dtype, name="norm")(Double(width, self.dtype, name="double")(first)))
-        first = Double(width, self.dtype, name="double_again")(x)
-        return [first, Double(width, self.dtype, name="double_second")(second), third, largest_of(fourth, 2)]
-
-
 def check_image(image: jax.Array, cfg: SpatialConfig) -> None:
     """Refuses an image of other channels, of another size than the positions are for, or of too few tokens, in a sentence."""
     if image.ndim != 4 or image.shape[3] != cfg.channels:
@@ -152,8 +127,7 @@ def check_image(image: jax.Array, cfg: SpatialConfig) -> None:
             f"image: expected {grid[0]} x {grid[1]} patches of {cfg.patch} px, for which there are positions, got {rows} x "
             f"{columns} of shape {image.shape}; crop it, or resize the positions when the weights are taken over."
         )
-    least = {1: 4, 2: 4, 4: 4, 8: 4, 16: 2}.get(cfg.patch, 1) if PYRAMIDS[cfg.task] else 1
-    least = 1 if PYRAMIDS[cfg.task] == "plain" and cfg.patch == 16 else least
+    least = fewest_tokens(cfg.patch, PYRAMIDS[cfg.task])
     if min(rows, columns) < least:
         raise ValueError(
             f"image: expected at least {least} x {least} patches of {cfg.patch} px for the pyramid, got {rows} x {columns} of "
@@ -172,7 +146,7 @@ def apply(params: dict, image: jax.Array, cfg: SpatialConfig) -> Spatial:
     Args:
       params: of `init` or `interop`.
       image: [B H W C], scaled as the weights were trained: whitened principal components of the scene in the published
-        classifications, reflectance * 1e4 / 4000 in pretraining.
+        classifications, the product's integers / 4000 in pretraining.
       cfg: structure; static under `jax.jit`.
 
     Returns:

@@ -23,6 +23,8 @@ SIZES: dict[str, dict] = {
     "huge": dict(width=1280, depth=32, heads=16, interval=8, taps=(10, 15, 20, 31)),
 }
 MLP_RATIO = 4
+# That a token looks at, in all published fusions.
+POINTS = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +47,7 @@ class TrunkConfig:
     heads: int
     interval: int
     taps: tuple[int, ...]
-    points: int = 8
+    points: int = POINTS
     layer_scale: bool = False
     dtype: str = "float32"
 

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import pytest
 from made.oracle_file import assert_same_state, channels_last, difference, part
 
-from spectral_jax.interop import hypersigma, models, names
+from spectral_jax.interop import models, names
+from spectral_jax.interop.hypersigma import checkpoint
 from spectral_jax.interop.weights_file import Weights
 from spectral_jax.model.published.hypersigma.fusion import FusionConfig, HyperSigma
 from spectral_jax.model.published.hypersigma.spatial import SpatialConfig, SpatSigma
@@ -54,7 +55,7 @@ def agree(found, expected):
 def test_every_output_agrees_with_the_published_code(oracles, case):
     cfg, params, account, state, inputs = loaded(oracles, case)
     expected = part(oracles / "hypersigma.npz", f"{case}/output")
-    assert_same_state(hypersigma.publish(params, cfg), state)
+    assert_same_state(checkpoint.publish(params, cfg), state)
     assert {row.key for row in account.rows} == set(state)
     assert account.counts()["ignored"] == 0
     found, inside = run(params, cfg, inputs)

@@ -6,7 +6,8 @@ from spectral_jax.interop import names
 from spectral_jax.interop.names import Leaf
 from spectral_jax.model.published.hypersigma import fusion
 from spectral_jax.model.published.hypersigma.fusion import FusionConfig
-from spectral_jax.model.published.hypersigma.spatial import LEVELS, PYRAMIDS, SpatialConfig
+from spectral_jax.model.published.hypersigma.pyramid import LEVELS, PYRAMIDS
+from spectral_jax.model.published.hypersigma.spatial import SpatialConfig
 from spectral_jax.model.published.hypersigma.spectral import SpectralConfig
 from spectral_jax.model.published.hypersigma.trunk import TrunkConfig
 
@@ -22,7 +23,7 @@ def leaves(cfg: FusionConfig | SpatialConfig | SpectralConfig) -> list[Leaf]:
     if isinstance(cfg, SpectralConfig):
         return _spectral(cfg, "", "")
     found = _spatial(cfg.spatial, "spat_encoder.", "spatial/") + _spectral(cfg.spectral, "spec_encoder.", "spectral/")
-    return found + (_classified(cfg) if cfg.task in fusion.CLASSIFIED else _detected(cfg))
+    return found + (_detected(cfg) if cfg.task in fusion.DETECTING else _classified(cfg))
 
 
 def publish(params: dict, cfg: FusionConfig | SpatialConfig | SpectralConfig) -> dict[str, np.ndarray]:
@@ -82,7 +83,7 @@ def _classified(cfg: FusionConfig) -> list[Leaf]:
         for i in range(3):
             found += names.linear(f"classifier.{2 * i}", f"head{i}")
         return found
-    for i, name in enumerate(("conv", "cls")):
+    for i, name in enumerate(("conv", "cls") if cfg.task == "map" else ()):
         found += [Leaf(f"{name}.weight", f"head{i}/kernel", POINTWISE), Leaf(f"{name}.bias", f"head{i}/bias")]
     return found
 

@@ -8,10 +8,10 @@ import jax
 
 from spectral_jax.interop import recognise
 from spectral_jax.interop.account import Account, take
-from spectral_jax.interop.hypersigma_names import leaves, publish
+from spectral_jax.interop.hypersigma.keys import leaves, publish
 from spectral_jax.interop.recognise import Mark
 from spectral_jax.interop.weights_file import Weights
-from spectral_jax.model.published.hypersigma import fusion, spatial, spectral, trunk
+from spectral_jax.model.published.hypersigma import fusion, pyramid, spatial, spectral, trunk
 from spectral_jax.model.published.hypersigma.fusion import FusionConfig
 from spectral_jax.model.published.hypersigma.spatial import SpatialConfig
 from spectral_jax.model.published.hypersigma.spectral import SpectralConfig
@@ -118,7 +118,7 @@ class _Asked:
             heads=heads,
             interval=next((i + 1 for i, key in enumerate(offsets) if key not in self.tensors), depth + 1),
             taps=tuple(taps),
-            points=max(1, rows // (2 * heads)),
+            points=max(1, rows // (2 * heads)) if rows else trunk.POINTS,
             layer_scale=f"{prefix}blocks.0.gamma_1" in self.tensors,
         )
 
@@ -127,7 +127,7 @@ def _spatial(asked, prefix, task) -> SpatialConfig:
     kernel, positions = asked.telling(f"{prefix}patch_embed.proj.weight", 4), None
     if f"{prefix}pos_embed" in asked.tensors:
         positions = recognise.side(asked.file, f"{prefix}pos_embed", asked.telling(f"{prefix}pos_embed", 3).shape[1])
-    classes = len(asked.telling("classifier.2.bias", 1)) if task in spatial.HEADED else 0
+    classes = len(asked.telling("classifier.2.bias", 1)) if task in pyramid.HEADED else 0
     grid = None if positions is None else (positions, positions)
     return SpatialConfig(asked.trunk(prefix, asked.taps), kernel.shape[1], kernel.shape[2], grid, task, classes)
 
@@ -161,8 +161,8 @@ def _fusion(asked, spectral_taps) -> FusionConfig:
 
 def _task_alone(file, tensors, asked) -> str:
     """The task of a spatial encoder alone: what its heads tell, or what was asked for."""
-    if asked not in (None, *spatial.HEADED):
-        raise ValueError(f"task: expected one of {', '.join(spatial.HEADED)}, got {asked!r}.")
+    if asked not in (None, *pyramid.HEADED):
+        raise ValueError(f"task: expected one of {', '.join(pyramid.HEADED)}, got {asked!r}.")
     patch, head = tensors.get("patch_embed.proj.weight"), tensors.get("classifier.0.weight")
     if "blocks.0.attn.sampling_offsets.weight" not in tensors:
         return "tokens"
@@ -191,6 +191,6 @@ def _expect(file, tensors) -> None:
     if any("cls_token" in key for key in tensors) or not any(part in key for key in tensors for part in told):
         found = next((key for key in tensors if "cls_token" in key), next(iter(tensors)))
         raise ValueError(
-            f"{file}: expected hypersigma, whose keys hold one of {', '.join(told)} and no cls_token, and it has {found}; check "
-            "the source."
+            f"{file}: expected hypersigma, whose keys hold one of {', '.join(told)} and no cls_token, and it has {found}; "
+            "check the source."
         )

@@ -1,0 +1,111 @@
+"""HyperSIGMA on random numbers against plain NumPy, and what its files hold beside what is used."""
+
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from made import hypersigma_state
+from made.oracle_file import assert_same_state, difference
+from reference import numpy_hypersigma
+
+from spectral_jax.interop import models
+from spectral_jax.interop.hypersigma import checkpoint
+from spectral_jax.interop.weights_file import Weights
+from spectral_jax.model.published.hypersigma import fusion, spatial, trunk
+from spectral_jax.model.published.hypersigma.spatial import SpatialConfig
+
+TOLERANCE = 5e-6
+
+
+@pytest.mark.parametrize(("task", "patch", "px"), [("classes", 2, 9), ("map", 8, 32), ("target", 1, 4), ("anomaly", 1, 4)])
+def test_fusions_agree_with_plain_numpy(rng, task, patch, px):
+    cfg = hypersigma_state.fused(task, patch, px)
+    state = hypersigma_state.random_state(rng, cfg)
+    found, params, account = models.read("hypersigma", Weights("a.pth", state), heads=3, taps=(0, 0, 1, 1))
+    assert found == cfg
+    assert account.counts()["ignored"] == 0
+    assert_same_state(checkpoint.publish(params, cfg), state)
+    image, target = rng.normal(size=(px, px, 5)), rng.normal(size=5) if task == "target" else None
+    expected = numpy_hypersigma.fused(image, state, 3, (0, 0, 1, 1), 9, task, target)
+    more = () if target is None else (jnp.asarray(target[None], jnp.float32),)
+    with jax.default_matmul_precision("highest"):
+        got = jax.jit(fusion.apply, static_argnames="cfg")(params, jnp.asarray(image[None], jnp.float32), cfg, *more)
+    assert difference(got.output[0], expected) <= TOLERANCE
+
+
+@pytest.mark.parametrize("patch", [4, 11, 16])
+def test_the_pyramid_agrees_with_plain_numpy(rng, patch):
+    cfg = SpatialConfig(hypersigma_state.trunk(layer_scale=True), 3, patch, None)
+    state = hypersigma_state.random_state(rng, cfg)
+    found, params, _ = models.read("hypersigma", Weights("a.pth", state), heads=3, taps=(0, 0, 1, 1))
+    assert found == cfg
+    image = rng.normal(size=(4 * patch, 5 * patch, 3))
+    state = {name: value.astype(float) for name, value in state.items()}
+    blocks, grid = numpy_hypersigma.spatial(image, state, 3)
+    expected = numpy_hypersigma.pyramid([blocks[i].reshape(*grid, -1) for i in (0, 0, 1, 1)], state, patch)
+    with jax.default_matmul_precision("highest"):
+        got = spatial.apply(params, jnp.asarray(image[None], jnp.float32), cfg)
+    for maps, value in zip(got.maps, expected, strict=True):
+        assert difference(maps[0], value) <= TOLERANCE
+
+
+def test_what_published_files_hold_and_never_use_is_named(rng):
+    cfg = hypersigma_state.fused("classes")
+    state = hypersigma_state.random_state(rng, cfg)
+    more = {
+        "spat_encoder.classifier.0.weight": "head", "spat_encoder.cls.bias": "head", "spat_encoder.classifier1.2.bias": "head",
+        "spat_encoder.norm.weight": "final norm", "spec_encoder.norm.bias": "final norm", "conv.weight": "layer",
+        "spec_encoder.conv_q.0.weight": "projections", "spec_encoder.conv_v.3.bias": "projections",
+        "conv_features.weight": "layer",
+    }  # fmt: skip
+    wrapped = {f"module.{name}": value for name, value in (state | dict.fromkeys(more, np.ones(3, np.float32))).items()}
+    found, params, account = models.read("hypersigma", Weights("a.pth", wrapped), heads=3, taps=(0, 0, 1, 1))
+    assert found == cfg
+    assert_same_state(checkpoint.publish(params, cfg), state)
+    ignored = {row.key.removeprefix("module."): row.detail for row in account.rows if row.outcome == "ignored"}
+    assert set(ignored) == set(more)
+    assert all(detail.startswith(more[key]) for key, detail in ignored.items())
+
+
+def test_heads_of_the_spatial_encoder_alone_are_told_by_what_stands_beside_them(rng):
+    cfg = SpatialConfig(hypersigma_state.trunk(), 3, 4, (4, 4), "classes", 3)
+    state = hypersigma_state.random_state(rng, cfg)
+    said = dict(heads=3, taps=(0, 0, 1, 1))
+
+    def task(more, **options):
+        return models.read("hypersigma", Weights("a.pth", state | more), **said, **options)[0].task
+
+    spare = {n: {"DR.weight": np.ones((1,) * n, np.float32)} for n in (3, 4)}
+    assert [task(spare[3]), task(spare[4]), task({}, task="map")] == ["classes", "map", "map"]
+    with pytest.raises(ValueError, match=re.escape("a.pth holds SpatSIGMA with the head of 'map', expected 'classes'")):
+        task(spare[4], task="classes")
+    with pytest.raises(
+        ValueError, match="nothing tells whether it is for classes of images or maps of them; say --task=classes"
+    ):
+        task({})
+    with pytest.raises(ValueError, match="task: expected one of classes, map, got 'mapp'"):
+        task({}, task="mapp")
+
+
+def test_pretraining_is_read_without_its_decoder(rng):
+    cfg = SpatialConfig(hypersigma_state.trunk(interval=1, points=8), 4, 8, (8, 8), "tokens")
+    state = hypersigma_state.random_state(rng, cfg)
+    decoder = ("mask_token", "decoder_pos_embed", "decoder_embed.weight", "decoder_blocks.0.norm1.weight", "norm.weight")
+    weights = Weights("a.pth", state | dict.fromkeys(decoder, np.ones(3, np.float32)))
+    found, _, account = models.read("hypersigma", weights, heads=3, taps=(0, 0, 1, 1))
+    assert found == cfg
+    assert {row.key for row in account.rows if row.outcome == "ignored"} == set(decoder)
+
+
+def test_published_sizes_have_the_published_numbers():
+    for size, millions in (("base", 86.2), ("large", 307.6), ("huge", 638.9)):
+        cfg = SpatialConfig(trunk.of_size(size), 100, 8, (8, 8), "tokens")
+        shapes = jax.eval_shape(lambda cfg=cfg: spatial.init(jax.random.key(0), cfg))
+        count = sum(leaf.size for leaf in jax.tree.leaves(shapes["trunk"]))
+        assert count == pytest.approx(1e6 * millions, abs=5e4)
+    full = [i for i in range(32) if not trunk.of_size("huge").samples(i)]
+    assert full == [7, 15, 23, 31]
+    with pytest.raises(ValueError, match="size: expected one of base, large, huge, got 'small'"):
+        trunk.of_size("small")
