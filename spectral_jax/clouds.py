@@ -20,7 +20,9 @@ DROPPED_NM = {"emit": ((0.0, 405.0), (1275.0, 1321.0), (2455.0, 9999.0))}
 SHARE = 128
 # The Earth's distance from the Sun, astronomical units: perihelion to aphelion is 0.9833 to 1.0167.
 DISTANCE_AU = (0.98, 1.02)
-TOA, SURFACE = "top-of-atmosphere reflectance", "surface reflectance"
+# Pixels of a scene whose numbers are judged, evenly picked. Choice.
+JUDGED = 4096
+QUANTITY = "top-of-atmosphere reflectance"
 
 
 class Clouds(NamedTuple):
@@ -108,30 +110,41 @@ def of_scene(
     kept = [i for i, (_, nm) in enumerate(bands) if not any(low <= nm <= high for low, high in dropped)]
     centre_nm = np.array([bands[i][1] for i in kept])
     spectf.check_centres(centre_nm, len(kept))
-    numbers = np.isfinite(reflectance[..., kept])
-    if valid is not None:
-        if valid.shape != reflectance.shape[:2] or valid.dtype != bool:
-            raise ValueError(
-                f"valid: expected bool of shape {reflectance.shape[:2]}, got {valid.dtype} of shape {valid.shape}; give [H W]."
-            )
-        numbers &= valid[..., None]
-    there = numbers.any(axis=(0, 1))
+    if valid is not None and (valid.shape != reflectance.shape[:2] or valid.dtype != bool):
+        raise ValueError(
+            f"valid: expected bool of shape {reflectance.shape[:2]}, got {valid.dtype} of shape {valid.shape}; give [H W]."
+        )
+    good, there = _whole(reflectance, kept, valid)
     if there.any() and not there.all():
         name, nm = bands[kept[int(np.argmin(there))]]
         raise ValueError(
             f"reflectance: expected numbers in every band, and {name} ({nm:g} nm) has none in any pixel, so that no pixel is "
             "whole; leave such bands out of the array and of the sensor."
         )
-    good = numbers.all(axis=-1)
-    spectra = reflectance[good][:, kept].astype(np.float32)
-    judged = dataclasses.replace(sensor, quantity=SURFACE, unit="1")  # the limits are wide enough for both
-    try:
-        plausible.check(spectra, np.ones(spectra.shape, bool), judged, "reflectance")
-    except ValueError as error:
-        raise ValueError(str(error).replace(SURFACE, TOA)) from None
-    probability = np.full(good.shape, np.nan, np.float32)
-    probability[good] = _probability(params, spectra, centre_nm, cfg)
-    return Clouds(probability, good & (np.nan_to_num(probability) >= cfg.threshold), good)
+    spectra, index = reflectance.reshape(-1, len(bands)), np.flatnonzero(good)
+    judged = spectra[index[:: max(1, len(index) // JUDGED)]][:, kept]
+    top = dataclasses.replace(sensor, quantity=QUANTITY, unit="1")
+    plausible.check(judged, np.ones(judged.shape, bool), top, "reflectance", advice="convert the numbers to fractions")
+    probability = np.full(good.size, np.nan, np.float32)
+    for start in range(0, len(index), SHARE):
+        share = index[start : start + SHARE]
+        # The last share is filled up, so that one program does for all.
+        filled = np.zeros((SHARE, len(kept)), np.float32)
+        filled[: len(share)] = spectra[share][:, kept]
+        probability[share] = np.asarray(_of_share(params, filled, jnp.asarray(centre_nm, jnp.float32), cfg))[: len(share)]
+    scene = probability.reshape(good.shape)
+    return Clouds(scene, good & (np.nan_to_num(scene) >= cfg.threshold), good)
+
+
+def _whole(reflectance, kept, valid) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels [H W] with a number in every band, and bands [S] with a number in some pixel; row by row, without copies."""
+    good, there = np.zeros(reflectance.shape[:2], bool), np.zeros(len(kept), bool)
+    for i, row in enumerate(reflectance):
+        numbers = np.isfinite(row[:, kept])
+        if valid is not None:
+            numbers &= valid[i, :, None]
+        good[i], there = numbers.all(axis=1), there | numbers.any(axis=0)
+    return good, there
 
 
 def _bands(reflectance, sensor) -> list[tuple[str, float]]:
@@ -153,16 +166,6 @@ def _bands(reflectance, sensor) -> list[tuple[str, float]]:
             f"{sensor.name}: expected a wavelength for every band, and {missing[0]} has none; take another sensor."
         )
     return [(name, float(nm)) for name, nm in found if nm is not None]
-
-
-def _probability(params, spectra, centre_nm, cfg) -> np.ndarray:
-    """Probability of cloud [N] of spectra [N S], so many at once that memory is bounded; the last share is filled up."""
-    centre_nm, out = jnp.asarray(centre_nm, jnp.float32), np.empty(len(spectra), np.float32)
-    for start in range(0, len(spectra), SHARE):
-        share = spectra[start : start + SHARE]
-        filled = np.pad(share, ((0, SHARE - len(share)), (0, 0)))
-        out[start : start + SHARE] = np.asarray(_of_share(params, filled, centre_nm, cfg))[: len(share)]
-    return out
 
 
 @partial(jax.jit, static_argnames="cfg")

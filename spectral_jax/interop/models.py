@@ -119,13 +119,13 @@ def encode(
         for TerraMind also a dict of them by modality. One array is TerraMind's first modality.
       cfg: config of the encoder.
       layers: the blocks, or a ResNet's stages, whose maps are wanted; None: the last.
-      wavelengths_nm: [C], centres of the bands; DOFA needs them.
+      wavelengths_nm: [C], centres of the bands; DOFA and SpecTf need them.
 
     Returns:
       `Features`.
 
     Raises:
-      ValueError: DOFA without wavelengths, or what the encoder itself refuses.
+      ValueError: DOFA or SpecTf without wavelengths, or what the encoder itself refuses.
     """
     return published()[kind_of(cfg)].encode(params, image, cfg, layers, wavelengths_nm)
 

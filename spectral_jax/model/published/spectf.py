@@ -82,6 +82,7 @@ class SpecTf(nn.Module):
     def __call__(self, reflectance, centre_nm):
         """Maps [B S] and [S] to `Spectra`."""
         cfg, dtype = self.cfg, dtype_of(self.cfg.dtype)
+        reflectance = reflectance.astype(jnp.float32)
         place = jnp.broadcast_to(along_last((centre_nm - MIDDLE_NM) / SPREAD_NM, reflectance), reflectance.shape)
         x = jnp.stack([reflectance, place], axis=-1)
         x = jnp.tanh(Dense(cfg.width, dtype, True, TORCH_UNIFORM, torch_bias, name="embed")(x))
