@@ -16,8 +16,8 @@ from spectral_jax.sensors import SensorSpec
 # Bands that the published weights never saw, nm, of EMIT alone (emit-sds/SpecTf, commit 2f7f05b: 268 of 285 are left; its
 # programs keep all bands of other sensors).
 DROPPED_NM = {"emit": ((0.0, 405.0), (1275.0, 1321.0), (2455.0, 9999.0))}
-# Pixels that are looked at together: attention of 8 heads over 268 bands takes 2.3 MB each. Choice.
-SHARE = 128
+# Pixels that one call of the program takes; what it computes at once is `spectf.AT_ONCE`. Choice.
+SHARE = 512
 # The Earth's distance from the Sun, astronomical units: perihelion to aphelion is 0.9833 to 1.0167.
 DISTANCE_AU = (0.98, 1.02)
 # Pixels of a scene whose numbers are judged, evenly picked. Choice.
@@ -171,4 +171,4 @@ def _bands(reflectance, sensor) -> list[tuple[str, float]]:
 @partial(jax.jit, static_argnames="cfg")
 def _of_share(params, spectra, centre_nm, cfg):
     with jax.default_matmul_precision("highest"):
-        return spectf.cloud_probability(spectf.apply(params, spectra, centre_nm, cfg).logits)
+        return spectf.cloud_probability(spectf.by_shares(params, spectra, centre_nm, cfg)[1])

@@ -68,9 +68,11 @@ def test_bands_may_come_in_any_order(rng):
     assert difference(run(params, spectra[:, order], CENTRES, cfg).pooled, np.asarray(found)) > 1e-3
 
 
-def test_an_image_is_encoded_pixel_by_pixel(rng, monkeypatch):
+@pytest.mark.parametrize("platform", ["cpu", "tpu"])
+def test_an_image_is_encoded_pixel_by_pixel(rng, monkeypatch, platform):
     cfg, params, _ = spectf.read(Weights("a.pt", random_state(rng)), "v0.1.0", 4)
     monkeypatch.setattr("spectral_jax.model.published.spectf.AT_ONCE", 5)
+    monkeypatch.setattr("spectral_jax.model.published.spectf.platform_of", lambda x: platform)
     image = jnp.asarray(rng.uniform(0, 1, (2, 3, 4, 5)), jnp.float32)
     found = models.encode(params, image, cfg, wavelengths_nm=jnp.asarray(CENTRES, jnp.float32))
     pixels = run(params, image.reshape(-1, 5), CENTRES, cfg).pooled
