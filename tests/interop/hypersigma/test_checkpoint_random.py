@@ -1,5 +1,6 @@
 """HyperSIGMA on random numbers against plain NumPy, and what its files hold beside what is used."""
 
+import dataclasses
 import re
 
 import jax
@@ -10,11 +11,12 @@ from made import hypersigma_state
 from made.oracle_file import assert_same_state, difference
 from reference import numpy_hypersigma
 
-from spectral_jax.interop import models
-from spectral_jax.interop.hypersigma import checkpoint
+from spectral_jax.interop import models, names
+from spectral_jax.interop.hypersigma import checkpoint, keys
 from spectral_jax.interop.weights_file import Weights
-from spectral_jax.model.published.hypersigma import fusion, spatial, trunk
+from spectral_jax.model.published.hypersigma import fusion, spatial, spectral, trunk
 from spectral_jax.model.published.hypersigma.spatial import SpatialConfig
+from spectral_jax.model.published.hypersigma.spectral import SpectralConfig
 
 TOLERANCE = 5e-6
 
@@ -105,7 +107,53 @@ def test_published_sizes_have_the_published_numbers():
         shapes = jax.eval_shape(lambda cfg=cfg: spatial.init(jax.random.key(0), cfg))
         count = sum(leaf.size for leaf in jax.tree.leaves(shapes["trunk"]))
         assert count == pytest.approx(1e6 * millions, abs=5e4)
+        if size == "base":
+            published = {leaf.name: leaf.published_shape(names.flatten(shapes)[leaf.path].shape) for leaf in keys.leaves(cfg)}
+            assert published["pos_embed"] == (1, 64, 768)
+            assert published["patch_embed.proj.weight"] == (768, 100, 8, 8)
+            assert published["blocks.0.attn.sampling_offsets.weight"] == (192, 768)
+            assert "blocks.2.attn.sampling_offsets.weight" not in published
+    cfg = SpectralConfig(trunk.of_size("base", interval=1), 100, 4096, summary=False)
+    shapes = names.flatten(jax.eval_shape(lambda: spectral.init(jax.random.key(0), cfg)))
+    published = {leaf.name: leaf.published_shape(shapes[leaf.path].shape) for leaf in keys.leaves(cfg)}
+    assert (published["pos_embed"], published["spat_map.weight"]) == ((1, 100, 768), (768, 4096))
     full = [i for i in range(32) if not trunk.of_size("huge").samples(i)]
     assert full == [7, 15, 23, 31]
     with pytest.raises(ValueError, match="size: expected one of base, large, huge, got 'small'"):
         trunk.of_size("small")
+
+
+@pytest.mark.parametrize(("task", "taps"), [("classes", (0, 0, 1, 1)), ("map", (0,)), ("target", (1,))])
+def test_a_file_of_a_published_size_tells_all(rng, monkeypatch, task, taps):
+    monkeypatch.setitem(trunk.SIZES, "tiny", dict(width=10, depth=2, heads=3, interval=2, taps=(0, 0, 1, 1)))
+    cfg = hypersigma_state.fused(task, 1, 8)
+    state = hypersigma_state.random_state(rng, cfg)
+    found, _, _ = models.read("hypersigma", Weights("a.pth", state), size="tiny")
+    spectrum = dataclasses.replace(cfg.spectral, trunk=dataclasses.replace(cfg.spectral.trunk, taps=taps))
+    assert found == dataclasses.replace(cfg, spectral=spectrum)
+
+
+def test_no_spectral_block_after_the_first_taken_out_reaches_the_output(rng):
+    cfg = hypersigma_state.fused("classes")
+    _, params, _ = models.read(
+        "hypersigma", Weights("a.pth", hypersigma_state.random_state(rng, cfg)), heads=3, taps=(0, 0, 1, 1)
+    )
+    image = jnp.asarray(rng.normal(size=(2, 8, 8, 5)), jnp.float32)
+    params = jax.tree.map(jnp.asarray, params)
+    gradient = jax.jit(jax.grad(lambda p: (fusion.apply(p, image, cfg).output ** 2).sum()))(params)
+    still = {path for path, leaf in names.flatten(gradient).items() if not np.any(leaf)}
+    assert still == {f"spectral/trunk/block1/{path}" for path in names.flatten(params["spectral"]["trunk"]["block1"])}
+
+
+def test_images_of_a_batch_do_not_see_each_other(rng):
+    cfg = hypersigma_state.fused("map", 8, 32)
+    _, params, _ = models.read(
+        "hypersigma", Weights("a.pth", hypersigma_state.random_state(rng, cfg)), heads=3, taps=(0, 0, 1, 1)
+    )
+    image = jnp.asarray(rng.normal(size=(2, 32, 32, 5)), jnp.float32)
+    run = jax.jit(models.encode, static_argnames=("cfg", "layers"))
+    first, second = (run(params, x, cfg=cfg, layers=(0, 3)) for x in (image, image.at[1].multiply(3.0)))
+    np.testing.assert_array_equal(first.maps[1][0], second.maps[1][0])
+    assert first.pooled.shape == (2, 512)
+    assert np.abs(first.pooled[1] - second.pooled[1]).max() > 1e-3
+    assert all(jax.tree.leaves(models.trainable(params, cfg)))
