@@ -35,7 +35,7 @@ IGNORED = {
 }
 # Of single encoders and of fusions, by task: what else stands in a file and is not used.
 IGNORED_BY_TASK = {
-    "features": {r"^(cls|classifier1?)\.": f"head {_UNUSED}"},
+    "features alone": {r"^(cls|classifier1?)\.": f"head {_UNUSED}"},
     "classes alone": {r"^(DR|cls)\.|^fpn1\.": f"layer {_UNUSED}"},
     "map alone": {r"^(DR|cls)\.": f"layer {_UNUSED}"},
     "classes": {r"^conv(_features)?\.": f"layer {_UNUSED}"},
@@ -78,7 +78,7 @@ def read(
         cfg, others = _spectral(asked, "", "l1.weight" in tensors), {}
     else:
         cfg = _spatial(asked, "", _task_alone(file, tensors, task))
-        others = IGNORED_BY_TASK.get(f"{cfg.task} alone" if cfg.classes else cfg.task, {})
+        others = IGNORED_BY_TASK.get(f"{cfg.task} alone", {})
     model = next(model for model in MODELS.values() if model.config is type(cfg))
     shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), cfg))
     return cfg, *take(weights, leaves(cfg), shapes, IGNORED | others, MARKS)
@@ -98,7 +98,7 @@ class _Asked:
         width = len(self.telling(f"{prefix}blocks.0.norm1.weight", 1))
         depth = recognise.count_blocks(self.tensors, f"{prefix}blocks")
         recognise.expect_size(self.file, self.tensors, (width, depth), self.size, trunk.SIZES, MARKS)
-        heads = recognise.heads_of(self.file, self.heads, self.settings.get("heads"), width, trunk.SIZES)
+        heads = recognise.heads_of(self.file, self.heads, self.settings.get("num_heads"), width, trunk.SIZES)
         if heads is None:
             raise ValueError(
                 f"{self.file}: {width} is not a published width, and no shape tells the number of heads; say --heads."
@@ -141,7 +141,13 @@ def _spectral(asked, prefix, summary, taps=None) -> SpectralConfig:
 
 
 def _fusion(asked, spectral_taps) -> FusionConfig:
-    ends = {"classifier.4.bias": "classes", "cls.bias": "map", "conv_ts.0.weight": "target", "conv_fc.0.weight": "anomaly"}
+    ends = {
+        "classifier.4.bias": "classes",
+        "cls.bias": "map",
+        "conv_ts.0.weight": "target",
+        "conv_fc.0.weight": "anomaly",
+        "DR1.weight": "features",
+    }
     key, task = next(((key, task) for key, task in ends.items() if key in asked.tensors), ("", ""))
     if not task:
         raise ValueError(
@@ -153,7 +159,7 @@ def _fusion(asked, spectral_taps) -> FusionConfig:
     if spectral_taps is None and space.trunk.width in published:
         # Fused classification takes four blocks out and uses the first; segmentation takes 3, 7 or 10, detection the last.
         taps = published[space.trunk.width]
-        spectral_taps = {"classes": taps, "map": taps[:1]}.get(task, taps[-1:])
+        spectral_taps = {"classes": taps, "features": taps, "map": taps[:1]}.get(task, taps[-1:])
     spectrum = _spectral(asked, SPEC, True, spectral_taps)
     classes = len(asked.tensors[key]) if task in fusion.CLASSIFIED else 0
     return FusionConfig(space, spectrum, task, classes)

@@ -15,6 +15,7 @@ from spectral_jax.interop import models, names
 from spectral_jax.interop.hypersigma import checkpoint, keys
 from spectral_jax.interop.weights_file import Weights
 from spectral_jax.model.published.hypersigma import fusion, spatial, spectral, trunk
+from spectral_jax.model.published.hypersigma.fusion import FusionConfig
 from spectral_jax.model.published.hypersigma.spatial import SpatialConfig
 from spectral_jax.model.published.hypersigma.spectral import SpectralConfig
 
@@ -131,6 +132,25 @@ def test_a_file_of_a_published_size_tells_all(rng, monkeypatch, task, taps):
     found, _, _ = models.read("hypersigma", Weights("a.pth", state), size="tiny")
     spectrum = dataclasses.replace(cfg.spectral, trunk=dataclasses.replace(cfg.spectral.trunk, taps=taps))
     assert found == dataclasses.replace(cfg, spectral=spectrum)
+
+
+def test_a_fusion_without_head_comes_out_and_goes_in(rng):
+    cfg = hypersigma_state.fused("features", 1, 8)
+    state = hypersigma_state.random_state(rng, cfg)
+    found, params, _ = models.read("hypersigma", Weights("a.pth", state), heads=3, taps=(0, 0, 1, 1))
+    assert found == cfg
+    assert_same_state(checkpoint.publish(params, cfg), state)
+
+
+def test_the_published_classification_of_base_size_has_its_shapes():
+    blocks = trunk.of_size("base")
+    cfg = FusionConfig(SpatialConfig(blocks, 30, 2, (16, 16)), SpectralConfig(blocks, 100, 33 * 33), "classes", 17)
+    assert cfg.size == (33, 33)
+    params = jax.eval_shape(lambda: fusion.init(jax.random.key(0), cfg))
+    image = jax.ShapeDtypeStruct((2, 33, 33, 30), jnp.float32)
+    found = jax.eval_shape(lambda p, x: fusion.apply(p, x, cfg), params, image)
+    assert [maps.shape for maps in found.maps] == [(2, side, side, 128) for side in (32, 16, 8, 4)]
+    assert (found.output.shape, found.summary.shape) == ((2, 17), (2, 100))
 
 
 def test_no_spectral_block_after_the_first_taken_out_reaches_the_output(rng):

@@ -38,6 +38,8 @@ SAID = dict(heads=3, taps=(0, 0, 1, 1))
         (bad_weights(**{"spec_encoder.blocks.0.attn.sampling_offsets.bias": np.zeros(11, np.float32)}), SAID,
          "a.pth does not fit: spec_encoder.blocks.0.attn.sampling_offsets.bias has shape [11], expected [12]."),
         (bad_weights(**{"classifier.4.bias": None}), SAID,
+         "a.pth does not fit: classifier.0.weight is no key of this model"),
+        (bad_weights(**{"classifier.4.bias": None, "DR1.weight": None}), SAID,
          "a.pth: expected a fusion that classifies, maps or detects, and it has none of classifier.4.bias, "),
         (bad_weights(**{"spec_encoder.spat_map.weight": np.zeros((10, 65), np.float32)}), SAID,
          "FusionConfig: no image has the 65 pixels of the spectral encoder and the patches of 2 px of the spatial one, (4, 4); "

@@ -113,7 +113,7 @@ class HyperSigma(nn.Module):
         fused = []
         # The published numbers count from the deepest.
         for j, x in enumerate(maps[::-1], 1):
-            reduce = partial(Dense(SUMMARY, dtype, False, TORCH_UNIFORM, name=f"reduce{j}"))
+            reduce = Dense(SUMMARY, dtype, False, TORCH_UNIFORM, name=f"reduce{j}")
             if cfg.task != "map":
                 x = _scaled(reduce(x), Weigh(HIDDEN, SUMMARY, dtype, name=f"weigh{j}")(summary))
             else:
