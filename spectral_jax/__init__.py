@@ -25,6 +25,7 @@ In the order in which they may import one another:
   objective: what an encoder is trained for
   train: state, step, partition, checkpoint, loop
   interop: foreign weights in, and out again
+  clouds: which pixels of a scene are cloud
   api: the three pure functions other JAX code calls
   pages: how every page looks
   pretrain: an encoder from unlabelled patches

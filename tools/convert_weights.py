@@ -1,4 +1,4 @@
-"""Converts TerraMind, SpectralEarth or DOFA weights into a folder that `spectral_jax.interop.load` reads, and back.
+"""Converts TerraMind, SpectralEarth, DOFA, SpecTf or HyperSIGMA weights to folders for `spectral_jax.interop.load`, and back.
 
 Examples:
   uv run python tools/convert_weights.py --source=terramind --input=TerraMind_v1_base.pt --out=terramind_base \
@@ -29,6 +29,10 @@ HEADS = flags.DEFINE_integer("heads", None, "Attention heads, where the width is
 INSIDE = flags.DEFINE_string("inside", None, "Key of the weights in a PyTorch file, such as model_ema; . for the top.")
 PREFIX = flags.DEFINE_string("prefix", None, "What stands before the names of the encoder meant, such as teacher.backbone.")
 LAYOUT = flags.DEFINE_enum("layout", None, ["old", "new"], "DOFA's kernel layout; nothing in a checkpoint tells which.")
+RELEASE = flags.DEFINE_string("release", None, "SpecTf: v0.0.1 or v0.1.0, of weights whose numbers do not tell.")
+TASK = flags.DEFINE_string("task", None, "HyperSIGMA: classes or map, of SpatSIGMA alone where nothing tells.")
+TAPS = flags.DEFINE_list("taps", None, "HyperSIGMA: blocks taken out, from 0, where the width is not a published one.")
+SPECTRAL_TAPS = flags.DEFINE_list("spectral_taps", None, "HyperSIGMA: those of the spectral encoder, where they are others.")
 MODALITIES = flags.DEFINE_list("modalities", None, "TerraMind: names such as S2L2A; without it all that the file has.")
 BANDS = flags.DEFINE_multi_string("bands", [], "TerraMind: MODALITY:BAND,BAND,... to keep, in that order; once a modality.")
 
@@ -58,6 +62,7 @@ def _options() -> dict:
     """What the flags say of the options that the source's `read` has."""
     modalities = None if MODALITIES.value is None else tuple(MODALITIES.value)
     said = {"heads": HEADS.value, "size": SIZE.value, "layout": LAYOUT.value, "modalities": modalities, "bands": _bands()}
+    said |= {"release": RELEASE.value, "task": TASK.value, "taps": _blocks(TAPS), "spectral_taps": _blocks(SPECTRAL_TAPS)}
     said = {name: value for name, value in said.items() if value not in (None, {})}
     takes = dict(list(inspect.signature(models.CONVERTERS[SOURCE.value].read).parameters.items())[1:])
     strange = [name for name in said if name not in takes]
@@ -84,6 +89,14 @@ def _publish():
     out.parent.mkdir(parents=True, exist_ok=True)
     safetensors_file.write(out, state)
     print(f"{len(state)} tensors by their published names written to {out}.")
+
+
+def _blocks(flag) -> tuple[int, ...] | None:
+    if flag.value is not None and not all(text.strip().isdecimal() for text in flag.value):
+        raise ValueError(
+            f"--{flag.name}: expected numbers of blocks with commas between, from 0, got {','.join(flag.value)!r}."
+        )
+    return None if flag.value is None else tuple(int(text) for text in flag.value)
 
 
 def _bands() -> dict[str, tuple[str, ...]]:

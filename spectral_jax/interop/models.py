@@ -12,8 +12,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from spectral_jax.interop import dofa, prefixes, recognise, spectralearth, terramind
+from spectral_jax.interop import dofa, prefixes, recognise, spectf, spectralearth, terramind
 from spectral_jax.interop.account import Account
+from spectral_jax.interop.hypersigma import checkpoint
 from spectral_jax.interop.recognise import Mark
 from spectral_jax.interop.weights_file import Weights
 from spectral_jax.model.published.contract import Published
@@ -21,7 +22,13 @@ from spectral_jax.model.published.vit import Features
 from spectral_jax.sentences import unknown
 
 # Whose weights -> the module that reads and publishes them.
-CONVERTERS: dict[str, ModuleType] = {"terramind": terramind, "spectralearth": spectralearth, "dofa": dofa}
+CONVERTERS: dict[str, ModuleType] = {
+    "terramind": terramind,
+    "spectralearth": spectralearth,
+    "dofa": dofa,
+    "spectf": spectf,
+    "hypersigma": checkpoint,
+}
 # Models that are told by name and not read.
 OTHERS = (
     Mark("panopticon", "patch_embed.chnfus.", "blocks.0.norm1.weight", {}),
@@ -112,13 +119,13 @@ def encode(
         for TerraMind also a dict of them by modality. One array is TerraMind's first modality.
       cfg: config of the encoder.
       layers: the blocks, or a ResNet's stages, whose maps are wanted; None: the last.
-      wavelengths_nm: [C], centres of the bands; DOFA needs them.
+      wavelengths_nm: [C], centres of the bands; DOFA and SpecTf need them.
 
     Returns:
       `Features`.
 
     Raises:
-      ValueError: DOFA without wavelengths, or what the encoder itself refuses.
+      ValueError: DOFA or SpecTf without wavelengths, or what the encoder itself refuses.
     """
     return published()[kind_of(cfg)].encode(params, image, cfg, layers, wavelengths_nm)
 

@@ -8,7 +8,8 @@ from reference import house
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "spectral_jax"
-MOST = {"tasks/readers": 16}
+# Folders that have a module for each of many alike things: layouts of tasks, and whose weights there are.
+MOST = {"tasks/readers": 16, "interop": 16}
 APART = (("microcystin", "adapt"),)
 AROUND = ("measure", "launch", "commands")
 HANDING_ON = ("__init__.py", "interop/__init__.py")

@@ -5,11 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from absl.testing import flagsaver
+from made import hypersigma_state
 from made.oracle_file import assert_same_state, part
 from made.torch_archive import plain, write
 
 from spectral_jax import interop
 from spectral_jax.interop import names, safetensors_file
+from spectral_jax.model.published.hypersigma.spatial import SpatialConfig
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "convert_weights.py"
 
@@ -53,6 +55,48 @@ def test_an_oracle_goes_in_and_comes_out_bit_by_bit(tool, oracles, tmp_path, cap
         names.flatten(interop.load(tmp_path / "again")[1]), {k: np.asarray(v) for k, v in names.flatten(params).items()}
     )
     assert interop.load(tmp_path / "again")[0] == cfg
+
+
+@pytest.mark.parametrize("release", ["v0.0.1", "v0.1.0"])
+def test_released_weights_of_spectf_go_in_and_come_out(tool, released, tmp_path, capsys, release):
+    file = str(released / "spectf_cloud" / f"weights_{release}.pt")
+    out, back = str(tmp_path / "ours"), str(tmp_path / "back.safetensors")
+    convert(tool, source="spectf", input=file, out=out)
+    assert f"weights_{release}.pt: 10 loaded, 6 reshaped, 0 ignored, 0 absent, none missing." in capsys.readouterr().out
+    assert interop.load(out)[0].release == release
+    convert(tool, source="spectf", input=out, out=back, to="published")
+    assert_same_state(safetensors_file.read(back), interop.read(file).tensors)
+    # The numbers tell the release in another file too, and another one is refused.
+    convert(tool, source="spectf", input=back, out=str(tmp_path / "again"), release=release, heads=8)
+    with pytest.raises(SystemExit, match=f"convert_weights: back.safetensors holds the numbers of SpecTf {release}, expected "):
+        convert(tool, source="spectf", input=back, out=str(tmp_path / "other"), release="v0.0.1v0.1.0".replace(release, ""))
+
+
+def test_a_fusion_of_hypersigma_goes_in_and_comes_out(tool, tmp_path, capsys, monkeypatch, rng):
+    state = hypersigma_state.random_state(rng, hypersigma_state.fused("map", 8, 32))
+    out, back, file = str(tmp_path / "ours"), str(tmp_path / "back.safetensors"), str(tmp_path / "a.pth")
+    write(tmp_path / "a.pth", {"model": {k: plain(v) for k, v in state.items()}, "epoch": 9}, monkeypatch)
+    said = dict(source="hypersigma", input=file, heads=3, taps=["0", "0", "1", "1"])
+    convert(tool, out=out, spectral_taps=["0", "0", "1", "1"], **said)
+    assert ", 1 ignored, 0 absent, none missing." in capsys.readouterr().out
+    assert interop.load(out)[0] == hypersigma_state.fused("map", 8, 32)
+    convert(tool, source="hypersigma", input=out, out=back, to="published")
+    assert_same_state(safetensors_file.read(back), state)
+    with pytest.raises(SystemExit, match="--taps: expected numbers of blocks with commas between, from 0, got '0,last'"):
+        convert(tool, out=str(tmp_path / "b"), **{**said, "taps": ["0", "last"]})
+    with pytest.raises(SystemExit, match="--layout says nothing of weights of hypersigma; they take --heads, --size, --taps, "):
+        convert(tool, out=str(tmp_path / "b"), layout="new", **said)
+
+
+def test_pretraining_of_hypersigma_goes_in(tool, tmp_path, capsys, rng):
+    cfg = SpatialConfig(hypersigma_state.trunk(interval=1, points=8), 4, 8, (8, 8), "tokens")
+    state = hypersigma_state.random_state(rng, cfg) | {"decoder_pred.weight": np.zeros((256, 512), np.float32)}
+    state |= {"mask_token": np.zeros((1, 1, 512), np.float32), "norm.bias": np.zeros(10, np.float32)}
+    safetensors_file.write(tmp_path / "a.safetensors", state)
+    flags = dict(heads=3, taps=["0", "0", "1", "1"], input=str(tmp_path / "a.safetensors"))
+    convert(tool, source="hypersigma", out=str(tmp_path / "ours"), **flags)
+    assert "3 ignored, 0 absent, none missing." in capsys.readouterr().out
+    assert interop.load(tmp_path / "ours")[0] == cfg
 
 
 def test_a_pytorch_file_gives_what_the_arrays_give(tool, oracles, tmp_path, monkeypatch):
@@ -112,10 +156,10 @@ def test_a_folder_of_another_source_or_with_other_weights_is_refused(tool, oracl
     safetensors_file.write(file, flat)
     with pytest.raises(ValueError, match=r"class/token has \[47\], expected \[48\] of its config"):
         interop.load(out)
-    (tmp_path / "out" / "config.json").write_text('{"kind": "resnet"}')
+    (tmp_path / "out" / "config.json").write_text('{"kind": "spectralearth_resnt"}')
     with pytest.raises(
         ValueError,
-        match="config.json: no kind of encoder is called 'resnet'; the names are, closest first: spectralearth_resnet, ",
+        match="config.json: no kind of encoder is called 'spectralearth_resnt'; .* closest first: spectralearth_resnet, ",
     ):
         interop.load(out)
 

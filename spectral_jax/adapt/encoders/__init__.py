@@ -8,6 +8,8 @@ In the order in which they may import one another:
   terramind: TerraMind on Sentinel-2's bands
   spectralearth: SpectralEarth's transformer and ResNet on all bands
   dofa: DOFA on any bands
+  spectf: SpecTf on any bands, pixel by pixel
+  hypersigma: HyperSIGMA on all bands, spatial or fused
   ours: our own encoder, or a pretrained checkpoint
   table: all of them by name
 """

@@ -11,5 +11,7 @@ In the order in which they may import one another:
   spectralearth_resnet: the spectral adapter, then a ResNet-50 without its stem
   dofa_kernel: DOFA's patch embedding, generated from wavelengths
   dofa: a transformer whose patch embedding is made from wavelengths
+  spectf: SpecTf: a transformer along the bands of one spectrum
+  hypersigma: HyperSIGMA: a spatial and a spectral transformer with sparse sampling attention
   terramind: TerraMind v1: pixels of several modalities to tokens
 """
