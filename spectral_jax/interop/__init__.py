@@ -1,4 +1,4 @@
-"""Foreign weights in, and out again: TerraMind, SpectralEarth and DOFA without PyTorch.
+"""Foreign weights in, and out again: TerraMind, SpectralEarth, DOFA, Galileo and Presto without PyTorch.
 
 In the order in which they may import one another:
 
@@ -13,6 +13,7 @@ In the order in which they may import one another:
   terramind: TerraMind v1 checkpoints
   spectralearth: SpectralEarth checkpoints
   dofa: DOFA checkpoints, version 1 and 2
+  monthly: checkpoints of encoders of monthly series: Galileo and Presto
   models: the published encoders that are known here, and one call for all of them
   folder: a converted encoder as a folder
 """

@@ -14,6 +14,7 @@ import numpy as np
 
 from spectral_jax.interop import dofa, prefixes, recognise, spectralearth, terramind
 from spectral_jax.interop.account import Account
+from spectral_jax.interop.monthly import galileo, presto
 from spectral_jax.interop.recognise import Mark
 from spectral_jax.interop.weights_file import Weights
 from spectral_jax.model.published.contract import Published
@@ -21,7 +22,13 @@ from spectral_jax.model.published.vit import Features
 from spectral_jax.sentences import unknown
 
 # Whose weights -> the module that reads and publishes them.
-CONVERTERS: dict[str, ModuleType] = {"terramind": terramind, "spectralearth": spectralearth, "dofa": dofa}
+CONVERTERS: dict[str, ModuleType] = {
+    "terramind": terramind,
+    "spectralearth": spectralearth,
+    "dofa": dofa,
+    "galileo": galileo,
+    "presto": presto,
+}
 # Models that are told by name and not read.
 OTHERS = (
     Mark("panopticon", "patch_embed.chnfus.", "blocks.0.norm1.weight", {}),

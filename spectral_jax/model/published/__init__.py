@@ -12,4 +12,7 @@ In the order in which they may import one another:
   dofa_kernel: DOFA's patch embedding, generated from wavelengths
   dofa: a transformer whose patch embedding is made from wavelengths
   terramind: TerraMind v1: pixels of several modalities to tokens
+  monthly: what Galileo and Presto share: tokens that may be missing, months, what sensors give
+  galileo: Galileo: monthly series of images of many sensors
+  presto: Presto: one pixel's monthly series
 """

@@ -16,7 +16,7 @@ from spectral_jax.adapt.parts.source import source_of
 from spectral_jax.interop import models
 from spectral_jax.interop.weights_file import Weights
 
-NAMES = ["terramind", "spectralearth", "spectralearth_resnet", "dofa", "ours"]
+NAMES = ["terramind", "spectralearth", "spectralearth_resnet", "dofa", "galileo", "presto", "ours"]
 
 
 @pytest.fixture
