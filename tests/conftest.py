@@ -104,6 +104,13 @@ def oracles() -> Path:
     return _need(path, "oracles")
 
 
+@pytest.fixture(scope="session")
+def released() -> Path:
+    """The folder of weights that others released."""
+    data = Path(os.environ.get("SPECTRAL_JAX_REAL_DATA", ROOT.parent / "shared" / "data"))
+    return _need(Path(os.environ.get("SPECTRAL_JAX_WEIGHTS", data.parent / "weights")), "released weights")
+
+
 def _need(path: Path, what: str) -> Path:
     if path.is_dir():
         return path
