@@ -11,8 +11,8 @@ import pytest
 from made.oracle_file import TOLERANCE, difference
 
 from spectral_jax.interop import models, read
-from spectral_jax.model.published.galileo import network as galileo_network
 from spectral_jax.model.published.galileo.inputs import build as build_galileo
+from spectral_jax.model.published.galileo.network import apply as apply_galileo
 from spectral_jax.model.published.presto.inputs import build as build_presto
 from spectral_jax.model.published.presto.network import apply as apply_presto
 
@@ -54,6 +54,6 @@ def test_galileo_embeds_observations_as_published(table, released, oracles):
     inputs = build_galileo(shaped, about["month"], about["latlon"])
     cfg = dataclasses.replace(cfg, patch=1)
     with jax.default_matmul_precision("highest"):
-        run = jax.jit(galileo_network.apply, static_argnames=("cfg", "groups"))
+        run = jax.jit(apply_galileo, static_argnames=("cfg", "groups"))
         found = run(params, inputs, cfg=cfg, groups=GROUPS).pooled
     assert difference(found, np.load(oracles / "galileo_features.npz")["fuel_moisture"][::EVERY]) <= TOLERANCE

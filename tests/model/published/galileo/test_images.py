@@ -8,7 +8,7 @@ from made.oracle_file import TOLERANCE, difference
 from made.published_state import random_state
 
 from spectral_jax.interop import encode
-from spectral_jax.interop.monthly import galileo as converter
+from spectral_jax.interop.monthly import galileo
 from spectral_jax.interop.weights_file import Weights
 from spectral_jax.model.published.galileo.inputs import build
 from spectral_jax.model.published.galileo.network import GalileoConfig, apply, init
@@ -18,8 +18,8 @@ SMALL = GalileoConfig(32, 2, 2, patch=2, bands=("B05", "B01", "B06", "B07", "VH"
 
 @pytest.fixture(scope="module")
 def params():
-    state = random_state(converter, init, SMALL, ("embed/steps", "embed/months"))
-    return converter.read(Weights("small.pt", state), heads=2)[1]
+    state = random_state(galileo, init, SMALL, ("embed/steps", "embed/months"))
+    return galileo.read(Weights("small.pt", state), heads=2)[1]
 
 
 def run(params, image, cfg, layers=None):

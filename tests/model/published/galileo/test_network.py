@@ -9,8 +9,8 @@ from made.published_state import random_state
 from reference import numpy_galileo
 
 from spectral_jax.interop import models
-from spectral_jax.interop import names as leaf_names
-from spectral_jax.interop.monthly import galileo as converter
+from spectral_jax.interop.monthly import galileo
+from spectral_jax.interop.names import flatten
 from spectral_jax.interop.weights_file import Weights
 from spectral_jax.model.published.galileo.channels import GROUPS, KINDS
 from spectral_jax.model.published.galileo.inputs import GalileoInputs, blank
@@ -22,12 +22,12 @@ PUBLISHED = ("s_t_x", "s_t_m", "sp_x", "sp_m", "t_x", "t_m", "st_x", "st_m", "mo
 
 @pytest.fixture(scope="module")
 def state():
-    return random_state(converter, init, SMALL, ("embed/steps", "embed/months"))
+    return random_state(galileo, init, SMALL, ("embed/steps", "embed/months"))
 
 
 @pytest.fixture(scope="module")
 def params(state):
-    return converter.read(Weights("small.pt", state), heads=2)[1]
+    return galileo.read(Weights("small.pt", state), heads=2)[1]
 
 
 @pytest.fixture(scope="module")
@@ -133,16 +133,16 @@ def test_steps_and_months_do_not_train_and_the_rest_has_gradients(params, inputs
     seen = {f"{kind.name}_mask": np.zeros_like(getattr(inputs, f"{kind.name}_mask")) for kind in KINDS}
     mix = jax.random.normal(jax.random.key(1), (32,))
     loss = jax.jit(jax.grad(lambda p: (apply(p, inputs._replace(**seen), SMALL).pooled @ mix).sum()))
-    moved = {path for path, leaf in leaf_names.flatten(loss(jax.tree.map(jnp.asarray, params))).items() if np.any(leaf)}
-    trains = {path for path, trains in leaf_names.flatten(trainable(params, SMALL)).items() if trains}
+    moved = {path for path, leaf in flatten(loss(jax.tree.map(jnp.asarray, params))).items() if np.any(leaf)}
+    trains = {path for path, trains in flatten(trainable(params, SMALL)).items() if trains}
     # What is added to all keys alike changes no attention: that gradient is 0, or rounding.
     keys = {f"trunk/block{i}/attend/k/bias" for i in range(2)}
     assert moved | keys == trains
-    assert set(leaf_names.flatten(params)) - trains == {"embed/steps", "embed/months"}
+    assert set(flatten(params)) - trains == {"embed/steps", "embed/months"}
 
 
 def test_fresh_parameters_start_as_published(key):
-    flat = leaf_names.flatten(init(key, config("nano")))
+    flat = flatten(init(key, config("nano")))
     assert sum(leaf.size for leaf in flat.values()) == 1_037_856
     assert all(not leaf.any() for path, leaf in flat.items() if path.endswith("_channels"))
     assert all(not leaf.any() for path, leaf in flat.items() if path.startswith("trunk") and path.endswith("bias"))
@@ -210,4 +210,4 @@ def test_arrays_that_disagree_are_named(params):
 
 def test_every_group_is_seen_by_one_who_reads_the_table():
     assert len(GROUPS) == 17
-    assert models.recognised(random_state(converter, init, SMALL, ())) == "galileo (32 wide)"
+    assert models.recognised(random_state(galileo, init, SMALL, ())) == "galileo (32 wide)"

@@ -5,7 +5,7 @@ from made.oracle_file import TOLERANCE, difference
 from made.published_state import random_state
 
 from spectral_jax.interop import encode
-from spectral_jax.interop.monthly import presto as converter
+from spectral_jax.interop.monthly import presto
 from spectral_jax.interop.weights_file import Weights
 from spectral_jax.model.published.presto.inputs import SENTINEL2, build
 from spectral_jax.model.published.presto.network import PrestoConfig, apply, init
@@ -15,7 +15,7 @@ SMALL = PrestoConfig(32, 2, 2, decoder_depth=0, bands=("B01", *SENTINEL2), month
 
 @pytest.fixture(scope="module")
 def params():
-    return converter.read(Weights("small.pt", random_state(converter, init, SMALL, ("steps", "months"))), heads=2)[1]
+    return presto.read(Weights("small.pt", random_state(presto, init, SMALL, ("steps", "months"))), heads=2)[1]
 
 
 def test_every_pixel_of_an_image_is_a_series_of_one_month_without_place(params, rng):

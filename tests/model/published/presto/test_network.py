@@ -8,8 +8,8 @@ from made.oracle_file import TOLERANCE, difference
 from made.published_state import random_state
 from reference import numpy_presto
 
-from spectral_jax.interop import names as leaf_names
-from spectral_jax.interop.monthly import presto as converter
+from spectral_jax.interop.monthly import presto
+from spectral_jax.interop.names import flatten
 from spectral_jax.interop.weights_file import Weights
 from spectral_jax.model.published.presto.inputs import GROUPS, PrestoInputs
 from spectral_jax.model.published.presto.network import PrestoConfig, apply, config, init, reconstruct, trainable
@@ -20,13 +20,13 @@ FIXED = ("steps", "months")
 
 @pytest.fixture(scope="module")
 def state():
-    made = random_state(converter, init, SMALL, FIXED)
-    return made | {converter.AGAIN: made[converter.CHANNELS]}
+    made = random_state(presto, init, SMALL, FIXED)
+    return made | {presto.AGAIN: made[presto.CHANNELS]}
 
 
 @pytest.fixture(scope="module")
 def params(state):
-    return converter.read(Weights("small.pt", state), heads=2)[1]
+    return presto.read(Weights("small.pt", state), heads=2)[1]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_a_place_that_is_not_known_has_no_token(params, inputs):
 
 
 def test_steps_and_months_do_not_train_and_the_decoder_shares_the_table_of_channels(params):
-    moves = leaf_names.flatten(trainable(params, SMALL))
+    moves = flatten(trainable(params, SMALL))
     assert {path for path, trains in moves.items() if not trains} == {"steps", "months", "decoder/steps", "decoder/months"}
     assert [path for path in moves if "channels" in path] == ["channels"]
 
@@ -99,7 +99,7 @@ def test_weights_without_a_decoder_do_not_reconstruct(params, inputs):
 
 
 def test_fresh_parameters_start_as_published(key):
-    flat = leaf_names.flatten(init(key, config("default")))
+    flat = flatten(init(key, config("default")))
     # The released file has the shared table of channels twice.
     assert sum(leaf.size for leaf in flat.values()) + 320 == 823_002
     assert not flat["decoder/mask_token"].any()
