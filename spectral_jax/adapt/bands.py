@@ -2,11 +2,11 @@
 
 | adaptation | bands the encoder sees | encoders |
 |---|---|---|
-| nearest, srf | target bands, by a fixed matrix | TerraMind, DOFA |
-| learned_linear, learned_from_nearest | target bands, by a matrix that trains from srf, or nearest | TerraMind, DOFA |
-| wavelength_attention | target bands, by attention that starts close to srf and trains | TerraMind, DOFA |
-| convolutional_adapter | as many numbers as target bands, by convolutions along the spectrum that train | TerraMind, DOFA |
-| none | all bands of the source | SpectralEarth, DOFA, ours |
+| nearest, srf | target bands, by a fixed matrix | TerraMind, DOFA, Galileo, Presto |
+| learned_linear, learned_from_nearest | target bands, by a trained matrix | TerraMind, DOFA, Galileo, Presto |
+| wavelength_attention | target bands, by attention that starts close to srf and trains | TerraMind, DOFA, Galileo, Presto |
+| convolutional_adapter | as many numbers as target bands, by convolutions that train | TerraMind, DOFA, Galileo, Presto |
+| none | all bands of the source | SpectralEarth, DOFA, ours; Galileo and Presto, of Sentinel-2 or -1 |
 """
 
 from spectral_jax.sensors import SensorSpec

@@ -112,10 +112,10 @@ def test_a_folder_of_another_source_or_with_other_weights_is_refused(tool, oracl
     safetensors_file.write(file, flat)
     with pytest.raises(ValueError, match=r"class/token has \[47\], expected \[48\] of its config"):
         interop.load(out)
-    (tmp_path / "out" / "config.json").write_text('{"kind": "resnet"}')
+    (tmp_path / "out" / "config.json").write_text('{"kind": "earth_resnet"}')
     with pytest.raises(
         ValueError,
-        match="config.json: no kind of encoder is called 'resnet'; the names are, closest first: spectralearth_resnet, ",
+        match="config.json: no kind of encoder is called 'earth_resnet'; the names are, closest first: spectralearth_resnet, ",
     ):
         interop.load(out)
 
@@ -142,3 +142,12 @@ def test_one_of_two_sets_of_weights_is_chosen_by_its_prefix(tool, oracles, tmp_p
     convert(tool, **flags, prefix="teacher.")
     assert "All keys that were loaded begin with 'teacher.', which was taken off." in capsys.readouterr().out
     assert_same_state(interop.publish(tmp_path / "out"), {k: v + 1 for k, v in state.items()})
+
+
+@pytest.mark.parametrize(("source", "file"), [("galileo", "galileo_nano/encoder.pt"), ("presto", "presto/default_model.pt")])
+def test_a_released_file_goes_in_and_comes_out_bit_by_bit(tool, released, tmp_path, capsys, source, file):
+    out, back = str(tmp_path / "ours"), str(tmp_path / "back.safetensors")
+    convert(tool, source=source, input=str(released / file), out=out)
+    assert "none missing." in capsys.readouterr().out
+    convert(tool, source=source, input=out, out=back, to="published")
+    assert_same_state(safetensors_file.read(back), interop.read(released / file).tensors)

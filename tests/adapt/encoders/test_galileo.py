@@ -6,12 +6,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from made import tiny_adapt
 from made.oracle_file import TOLERANCE, difference
 from made.published_state import random_state
 
 from spectral_jax import interop
 from spectral_jax.adapt.encoders import table
 from spectral_jax.adapt.encoders.encoder import Bands, Pixels, Size
+from spectral_jax.adapt.fit import line, prepared
+from spectral_jax.adapt.parts.part import Part
+from spectral_jax.adapt.parts.source import source_of
 from spectral_jax.interop import models
 from spectral_jax.interop.weights_file import Weights
 from spectral_jax.model.published.galileo.channels import NORMALISATION
@@ -133,3 +137,16 @@ def test_projected_pixels_and_pixels_of_the_sensor_itself_are_one(encoder, folde
     values = rng.uniform(0.1, 0.4, (1, 8, 8, 12))
     found = [np.asarray(maps(encoder, config, params, values, S2)[1]) for config, params in (direct, projected)]
     assert difference(*found) <= TOLERANCE
+
+
+@pytest.mark.parametrize("row", ["galileo/srf", "presto/learned_linear"])
+def test_a_row_of_the_table_is_fitted(row):
+    """The whole way of a comparison, from a spectrometer's bands to scores, for one epoch."""
+    data = tiny_adapt.segmentation()
+    cfg = tiny_adapt.run((row,), size=SIZE, protocol=dataclasses.replace(tiny_adapt.PROTOCOL, epochs=1, patience=1))
+    source = source_of(data)
+    ready = prepared.prepare(cfg.lines()[0], cfg, data.task, source)
+    parts = (Part(data, source, rows) for rows in (range(4), range(4, 6), range(6, 8)))
+    scores = line.fit(cfg.lines()[0], ready, *parts, seed=0)
+    assert ready.weights == prepared.RANDOM
+    assert 0 <= scores.metrics["iou_macro"] <= 1
