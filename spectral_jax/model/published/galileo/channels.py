@@ -1,8 +1,8 @@
 """Galileo's channels in 17 groups of four kinds, and how they are normalised.
 
 Groups stand in the order of their tokens and of the rows of the learned channel tables; channels in that of the arrays.
-Sentinel-2's have the names of `data_specs/sensors`. Source: arXiv 2502.09356, section 3, and the code of nasaharvest/galileo at
-commit 0f0b5b9 (`src/data/dataset.py`).
+Sentinel-2's have the names of `data_specs/sensors`. Source: arXiv 2502.09356, and the code of nasaharvest/galileo at commit
+0f0b5b9.
 """
 
 from collections.abc import Mapping

@@ -46,7 +46,8 @@ def encode(
 
     Returns:
       `Features`: tokens [B h*w*G D] of every block for the G groups that the bands show, the last after the final norm; maps
-      [B h w D], the mean over a patch's groups; and the mean over the last tokens [B D].
+      [B h w D], the mean over a patch's groups, which of Sentinel-2 alone is what published segmentation takes; and the mean
+      over the last tokens [B D].
 
     Raises:
       ValueError: sides that the patch does not divide, or another number of channels.

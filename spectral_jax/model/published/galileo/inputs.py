@@ -7,18 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spectral_jax.model.published.galileo.channels import (
-    GROUPS,
-    KINDS,
-    SENTINEL2,
-    SPACE,
-    SPACE_TIME,
-    STATIC,
-    TIME,
-    UNUSED,
-    Kind,
-    statistics,
-)
+from spectral_jax.model.published.galileo.channels import GROUPS, KINDS, SENTINEL2, STATIC, UNUSED, Kind, statistics
 from spectral_jax.model.published.monthly import observations
 from spectral_jax.sentences import unknown
 
@@ -67,6 +56,7 @@ def build(
     months: np.ndarray | int,
     latlon: np.ndarray | None = None,
     groups: tuple[str, ...] | None = None,
+    patch: int = 1,
 ) -> GalileoInputs:
     """Galileo's inputs from observations of one place each, as the released weights expect them.
 
@@ -79,14 +69,18 @@ def build(
       months: of each step [B T], or the first [B] or one for all; January is 0.
       latlon: degrees [B 2], latitude first; None: the place is masked.
       groups: the groups to show, all of which must come; None: all that come.
+      patch: side in pixels of the patches that will be cut: one in which a number is missing is masked whole. With 1, as
+        published, it is seen where its upper left pixel is, and numbers that are missing elsewhere in it count as 0, which is
+        two deviations below the mean.
 
     Returns:
       Arrays and masks. NDVI is (B08 - B04) / (B08 + B04) of reflectance, 0 where the sum is not above 0, where both bands come.
       A group is masked where any of its channels is missing.
 
     Raises:
-      ValueError: an unknown channel or group, a group of which some channels come, shapes that disagree, another unit, months
-        out of 0 to 11, a series longer than the table of steps, or coordinates that are missing or none.
+      ValueError: an unknown channel or group, a group of which some channels come, shapes that disagree, sides that the patch
+        does not divide, another unit, months out of 0 to 11, a series longer than the table of steps, or coordinates that are
+        missing or none.
     """
     arrays = {name: np.asarray(values, np.float64) for name, values in data.items() if name not in UNUSED}
     known = [channel for kind in KINDS for channel in kind.channels if channel not in ("NDVI", *STATIC["location"])]
@@ -94,6 +88,7 @@ def build(
         if name not in known:
             raise unknown("data", "channel of Galileo", name, known)
     batch, rows, columns, steps = _sizes(arrays)
+    _expect_patches(rows, columns, patch)
     observations.units(arrays, SENTINEL2)
     observations.steps(steps, STEPS)
     if {"B04", "B08"} <= arrays.keys():
@@ -104,7 +99,7 @@ def build(
         arrays |= dict(zip(STATIC["location"], where.astype(np.float64).T, strict=True))
     parts = {"months": observations.consecutive_months(months, batch, steps)}
     for kind, shape in zip(KINDS, _shapes(batch, rows, columns, steps), strict=True):
-        parts[kind.name], parts[f"{kind.name}_mask"] = _fill(kind, arrays, shape, wanted)
+        parts[kind.name], parts[f"{kind.name}_mask"] = _fill(kind, arrays, shape, wanted, patch)
     return GalileoInputs(**parts)
 
 
@@ -116,11 +111,7 @@ def expect(inputs: GalileoInputs, patch: int, steps: int) -> None:
         of 0 to 11.
     """
     batch, rows, columns, count = inputs.space_time.shape[:4]
-    if rows < patch or columns < patch or rows % patch or columns % patch:
-        raise ValueError(
-            f"space_time: expected H and W multiples of the patch of {patch} px, got {rows} x {columns} px; crop or pad it, or "
-            "take another patch."
-        )
+    _expect_patches(rows, columns, patch)
     observations.steps(count, steps)
     wanted: dict[str, tuple[int, ...]] = {"months": (batch, count)}
     for kind, shape in zip(KINDS, _shapes(batch, rows, columns, count), strict=True):
@@ -131,6 +122,14 @@ def expect(inputs: GalileoInputs, patch: int, steps: int) -> None:
             raise ValueError(f"{name}: expected shape {list(shape)}, got {list(found)}; build inputs by inputs.build.")
     if not isinstance(inputs.months, jax.core.Tracer):
         observations.months(np.asarray(inputs.months))
+
+
+def _expect_patches(rows, columns, patch):
+    if patch < 1 or rows < patch or columns < patch or rows % patch or columns % patch:
+        raise ValueError(
+            f"images: expected H and W multiples of the patch of {patch} px, got {rows} x {columns} px; crop or pad them, or "
+            "take another patch."
+        )
 
 
 def _shapes(batch, rows, columns, steps) -> tuple[tuple[int, ...], ...]:
@@ -159,7 +158,7 @@ def _sizes(arrays) -> tuple[int, int, int, int]:
 
 def _wanted(groups, arrays, latlon) -> list[str]:
     """The groups to show; a sentence about the first that lacks channels."""
-    parts = {group: channels for table in (SPACE_TIME, SPACE, TIME, STATIC) for group, channels in table.items()}
+    parts = {group: channels for kind in KINDS for group, channels in kind.groups.items()}
     for group in groups or ():
         if group not in parts:
             raise unknown("groups", "group of Galileo", group, GROUPS, most=len(GROUPS))
@@ -181,7 +180,7 @@ def _wanted(groups, arrays, latlon) -> list[str]:
     return found
 
 
-def _fill(kind: Kind, arrays, shape, wanted) -> tuple[np.ndarray, np.ndarray]:
+def _fill(kind: Kind, arrays, shape, wanted, patch) -> tuple[np.ndarray, np.ndarray]:
     """The array [... C] and the mask [... groups] of a kind."""
     values = np.zeros((*shape, len(kind.channels)), np.float32)
     mask = np.ones((*shape, len(kind.groups)), np.uint8)
@@ -194,4 +193,7 @@ def _fill(kind: Kind, arrays, shape, wanted) -> tuple[np.ndarray, np.ndarray]:
         seen = np.isfinite(found).all(axis=-1)
         values[..., index] = np.where(seen[..., None], found, 0.0)
         mask[..., place] = ~seen
+    if kind.spatial:
+        blocks = mask.reshape(shape[0], shape[1] // patch, patch, shape[2] // patch, patch, -1).max(axis=(2, 4), keepdims=True)
+        mask = np.broadcast_to(blocks, (*blocks.shape[:2], patch, blocks.shape[3], patch, blocks.shape[5])).reshape(mask.shape)
     return values, mask

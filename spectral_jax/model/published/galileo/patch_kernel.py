@@ -1,4 +1,4 @@
-"""A patch kernel of one size for patches of another, by the pseudo-inverse of resizing (FlexiViT, arXiv 2212.08013, eq. 4).
+"""A patch kernel of one size for patches of another, by the pseudo-inverse of resizing (FlexiViT, arXiv 2212.08013).
 
 The tokens of an image and of the same image resized then agree as closely as they can.
 """

@@ -53,6 +53,20 @@ def test_a_missing_number_masks_its_group_there_and_counts_as_0(data):
     assert found.static_mask[0].tolist() == [0, 1, 1, 1]
 
 
+def test_a_patch_with_a_missing_number_is_masked_whole_where_patches_are_told(data):
+    data["B08"][0, 1, 3, 2] = np.nan
+    data["slope"][1, 0, 1] = np.nan
+    found = build(data, 5, patch=2)
+    hidden = np.zeros((2, 4, 4, 3), bool)
+    hidden[0, 0:2, 2:4, 2] = True
+    np.testing.assert_array_equal(found.space_time_mask[..., 3], hidden)
+    np.testing.assert_array_equal(found.space_time_mask[..., 6], hidden)
+    assert found.space_time_mask[..., [0, 1, 2, 4, 5]].sum() == 0
+    assert np.argwhere(found.space_mask[..., 0]).tolist() == [[1, 0, 0], [1, 0, 1], [1, 1, 0], [1, 1, 1]]
+    with pytest.raises(ValueError, match="^images: expected H and W multiples of the patch of 3 px, got 4 x 4 px; crop or pad"):
+        build(data, 5, patch=3)
+
+
 def test_only_groups_that_are_asked_for_are_shown(data):
     found = build(data, 5, groups=("S2_RGB", "SRTM"))
     assert (found.space_time_mask == 0).sum() == found.space_time_mask[..., 1].size

@@ -176,8 +176,7 @@ def test_a_config_that_cannot_be_is_refused(changes, sentence):
         (
             (1, 7, 6, 1),
             0,
-            "^space_time: expected H and W multiples of the patch of 3 px, got 7 x 6 px; crop or pad it, or take "
-            "another patch.$",
+            "^images: expected H and W multiples of the patch of 3 px, got 7 x 6 px; crop or pad them, or take another patch.$",
         ),
         (
             (1, 3, 3, 25),
