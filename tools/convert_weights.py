@@ -1,9 +1,10 @@
-"""Converts TerraMind, SpectralEarth, DOFA, SpecTf or HyperSIGMA weights to folders for `spectral_jax.interop.load`, and back.
+"""Converts weights of TerraMind, SpectralEarth, DOFA, SpecTf, HyperSIGMA, Galileo or Presto for `interop.load`, and back.
 
 Examples:
   uv run python tools/convert_weights.py --source=terramind --input=TerraMind_v1_base.pt --out=terramind_base \
       --modalities=S2L2A --bands=S2L2A:BLUE,GREEN,RED,NIR_NARROW
   uv run python tools/convert_weights.py --source=dofa --layout=new --input=DOFA_ViT_base_e120.pth --out=dofa_base
+  uv run python tools/convert_weights.py --source=galileo --input=encoder.pt --out=galileo_nano
   uv run python tools/convert_weights.py --source=terramind --to=published --input=terramind_base --out=published.safetensors
 
 The report lists every key of the checkpoint: loaded, reshaped, or ignored and why. No PyTorch is needed, and no code in a

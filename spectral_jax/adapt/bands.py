@@ -2,11 +2,11 @@
 
 | adaptation | bands the encoder sees | encoders |
 |---|---|---|
-| nearest, srf | target bands, by a fixed matrix | TerraMind, DOFA, SpecTf |
-| learned_linear, learned_from_nearest | target bands, by a matrix that trains from srf, or nearest | TerraMind, DOFA, SpecTf |
-| wavelength_attention | target bands, by attention that starts close to srf and trains | TerraMind, DOFA, SpecTf |
-| convolutional_adapter | as many numbers as target bands, by convolutions that train | TerraMind, DOFA, SpecTf |
-| none | all bands of the source | SpectralEarth, DOFA, SpecTf, HyperSIGMA, ours |
+| nearest, srf | target bands, by a fixed matrix | TerraMind, DOFA, Galileo, Presto, SpecTf |
+| learned_linear, learned_from_nearest | target bands, by a matrix that trains from srf, or nearest | the same |
+| wavelength_attention | target bands, by attention that starts close to srf and trains | the same |
+| convolutional_adapter | as many numbers as target bands, by convolutions that train | the same |
+| none | all bands of the source | SpectralEarth, DOFA, SpecTf, HyperSIGMA, ours; Galileo and Presto, of Sentinel-2 or -1 |
 """
 
 from spectral_jax.sensors import SensorSpec

@@ -1,4 +1,4 @@
-"""Foreign weights in, and out again: TerraMind, SpectralEarth, DOFA, SpecTf and HyperSIGMA without PyTorch.
+"""Foreign weights in, and out again: TerraMind, SpectralEarth, DOFA, SpecTf, HyperSIGMA, Galileo, Presto; without PyTorch.
 
 In the order in which they may import one another:
 
@@ -15,6 +15,7 @@ In the order in which they may import one another:
   dofa: DOFA checkpoints, version 1 and 2
   spectf: SpecTf's cloud checkpoints
   hypersigma: HyperSIGMA's checkpoints, of fusions and of single encoders
+  monthly: checkpoints of encoders of monthly series: Galileo and Presto
   models: the published encoders that are known here, and one call for all of them
   folder: a converted encoder as a folder
 """

@@ -15,6 +15,7 @@ import numpy as np
 from spectral_jax.interop import dofa, prefixes, recognise, spectf, spectralearth, terramind
 from spectral_jax.interop.account import Account
 from spectral_jax.interop.hypersigma import checkpoint
+from spectral_jax.interop.monthly import galileo, presto
 from spectral_jax.interop.recognise import Mark
 from spectral_jax.interop.weights_file import Weights
 from spectral_jax.model.published.contract import Published
@@ -28,6 +29,8 @@ CONVERTERS: dict[str, ModuleType] = {
     "dofa": dofa,
     "spectf": spectf,
     "hypersigma": checkpoint,
+    "galileo": galileo,
+    "presto": presto,
 }
 # Models that are told by name and not read.
 OTHERS = (

@@ -68,11 +68,13 @@ def batch_norm(name: str, path: str) -> list[Leaf]:
     ]
 
 
-def blocks(prefix: str, depth: int, gated: bool = False, bias: bool = True, layer_scale: bool = False) -> list[Leaf]:
-    """Transformer blocks as timm names them, from `<prefix>.0` on; gated ones have `fc3` for the gate."""
+def blocks(
+    prefix: str, depth: int, gated: bool = False, bias: bool = True, layer_scale: bool = False, trunk: str = "trunk"
+) -> list[Leaf]:
+    """Transformer blocks as timm names them, from `<prefix>.0` on; gated ones have `fc3` for the gate. `trunk`: our path."""
     leaves = []
     for i in range(depth):
-        name, path = f"{prefix}.{i}", f"trunk/block{i}"
+        name, path = f"{prefix}.{i}", f"{trunk}/block{i}"
         leaves += norm(f"{name}.norm1", f"{path}/norm1")
         leaves += linear(f"{name}.attn.qkv", f"{path}/attend/qkv", bias) + linear(
             f"{name}.attn.proj", f"{path}/attend/out", bias

@@ -186,3 +186,12 @@ def test_one_of_two_sets_of_weights_is_chosen_by_its_prefix(tool, oracles, tmp_p
     convert(tool, **flags, prefix="teacher.")
     assert "All keys that were loaded begin with 'teacher.', which was taken off." in capsys.readouterr().out
     assert_same_state(interop.publish(tmp_path / "out"), {k: v + 1 for k, v in state.items()})
+
+
+@pytest.mark.parametrize(("source", "file"), [("galileo", "galileo_nano/encoder.pt"), ("presto", "presto/default_model.pt")])
+def test_a_released_file_goes_in_and_comes_out_bit_by_bit(tool, released, tmp_path, capsys, source, file):
+    out, back = str(tmp_path / "ours"), str(tmp_path / "back.safetensors")
+    convert(tool, source=source, input=str(released / file), out=out)
+    assert "none missing." in capsys.readouterr().out
+    convert(tool, source=source, input=out, out=back, to="published")
+    assert_same_state(safetensors_file.read(back), interop.read(released / file).tensors)

@@ -10,6 +10,9 @@ In the order in which they may import one another:
   dofa: DOFA on any bands
   spectf: SpecTf on any bands, pixel by pixel
   hypersigma: HyperSIGMA on all bands, spatial or fused
+  sentinels: the bands of Sentinel-2 and Sentinel-1 by name
+  galileo: Galileo on Sentinel-2's bands, or Sentinel-1's
+  presto: Presto on the same, a pixel at a time
   ours: our own encoder, or a pretrained checkpoint
   table: all of them by name
 """

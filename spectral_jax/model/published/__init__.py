@@ -14,4 +14,7 @@ In the order in which they may import one another:
   spectf: SpecTf: a transformer along the bands of one spectrum
   hypersigma: HyperSIGMA: a spatial and a spectral transformer with sparse sampling attention
   terramind: TerraMind v1: pixels of several modalities to tokens
+  monthly: what Galileo and Presto share: tokens that may be missing, months, what sensors give
+  galileo: Galileo: monthly series of images of many sensors
+  presto: Presto: one pixel's monthly series
 """

@@ -16,7 +16,10 @@ from spectral_jax.adapt.parts.source import source_of
 from spectral_jax.interop import models
 from spectral_jax.interop.weights_file import Weights
 
-NAMES = ["terramind", "spectralearth", "spectralearth_resnet", "dofa", "spectf", "hypersigma", "hypersigma_spatial", "ours"]
+NAMES = [
+    "terramind", "spectralearth", "spectralearth_resnet", "dofa", "spectf", "hypersigma", "hypersigma_spatial", "galileo",
+    "presto", "ours",
+]  # fmt: skip
 
 
 @pytest.fixture
