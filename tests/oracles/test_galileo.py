@@ -11,6 +11,8 @@ from spectral_jax.interop import models, read
 from spectral_jax.model.published.galileo.inputs import GalileoInputs
 from spectral_jax.model.published.galileo.network import apply
 
+pytestmark = pytest.mark.slow
+
 # Attention of block 0 is hard: in float32 the published code itself is up to 3.6e-5 away from float64.
 TOKENS = 1e-4
 CASES = (

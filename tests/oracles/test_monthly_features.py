@@ -16,6 +16,8 @@ from spectral_jax.model.published.galileo.network import apply as apply_galileo
 from spectral_jax.model.published.presto.inputs import build as build_presto
 from spectral_jax.model.published.presto.network import apply as apply_presto
 
+pytestmark = pytest.mark.slow
+
 CHANNELS = (
     "VV", "VH", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12", "temperature", "precipitation",
     "elevation", "slope",

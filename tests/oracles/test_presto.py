@@ -10,6 +10,8 @@ from spectral_jax.model.published.monthly import observations
 from spectral_jax.model.published.presto.inputs import PrestoInputs, build
 from spectral_jax.model.published.presto.network import reconstruct
 
+pytestmark = pytest.mark.slow
+
 TOKENS = 1e-4
 CASES = (
     "fuel_t3", "algae_t12", "fuel_no_dw", "algae_no_s1_3months", "fuel_one_band_of_group", "algae_unequal", "fuel_s2_only",

@@ -21,6 +21,8 @@ from spectral_jax.interop.weights_file import Weights
 from spectral_jax.model.published.galileo.channels import NORMALISATION
 from spectral_jax.sensors import SensorSpec
 
+pytestmark = pytest.mark.slow
+
 S2, S1, ENMAP = (SensorSpec.load(name) for name in ("sentinel2a_l2a", "sentinel1_grd", "enmap_l2a"))
 ALL = tuple(range(12))
 SIZE = Size(width=32, depth=2, heads=2, patch=2, px=8)

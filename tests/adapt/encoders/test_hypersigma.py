@@ -21,6 +21,8 @@ from spectral_jax.model.published.hypersigma import trunk
 from spectral_jax.model.published.hypersigma.spatial import SpatialConfig
 from spectral_jax.sensors import SensorSpec
 
+pytestmark = pytest.mark.slow
+
 ENMAP = SensorSpec.load("enmap_l2a")
 BANDS = Bands(ENMAP, SensorSpec.load("sentinel2a_l2a"), ())
 

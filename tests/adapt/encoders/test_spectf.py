@@ -22,6 +22,8 @@ from spectral_jax.interop.weights_file import Weights
 from spectral_jax.model.published.spectf import SpecTfConfig
 from spectral_jax.sensors import SensorSpec
 
+pytestmark = pytest.mark.slow
+
 ENMAP, TARGET = SensorSpec.load("enmap_l2a"), SensorSpec.load("sentinel2a_l2a")
 
 

@@ -12,6 +12,8 @@ from spectral_jax.model.published.hypersigma.fusion import FusionConfig, HyperSi
 from spectral_jax.model.published.hypersigma.spatial import SpatialConfig, SpatSigma
 from spectral_jax.model.published.hypersigma.spectral import SpecSigma
 
+pytestmark = pytest.mark.slow
+
 # Of the maximum: LayerNorm with another epsilon moves results by 8e-6.
 TOLERANCE = 5e-6
 MODULES = {FusionConfig: HyperSigma, SpatialConfig: SpatSigma}

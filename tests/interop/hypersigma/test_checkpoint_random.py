@@ -19,6 +19,8 @@ from spectral_jax.model.published.hypersigma.fusion import FusionConfig
 from spectral_jax.model.published.hypersigma.spatial import SpatialConfig
 from spectral_jax.model.published.hypersigma.spectral import SpectralConfig
 
+pytestmark = pytest.mark.slow
+
 TOLERANCE = 5e-6
 
 

@@ -15,6 +15,8 @@ from spectral_jax.model.published.hypersigma import spatial, spectral
 from spectral_jax.model.published.hypersigma.spatial import SpatialConfig
 from spectral_jax.model.published.hypersigma.spectral import SpectralConfig
 
+pytestmark = pytest.mark.slow
+
 FULL = hypersigma_state.trunk(interval=1)
 
 

@@ -16,6 +16,8 @@ from spectral_jax.model.published.galileo.channels import GROUPS, KINDS
 from spectral_jax.model.published.galileo.inputs import GalileoInputs, blank
 from spectral_jax.model.published.galileo.network import GalileoConfig, apply, config, init, trainable
 
+pytestmark = pytest.mark.slow
+
 SMALL = GalileoConfig(32, 2, 2, patch=3, gsd_m=20.0)
 PUBLISHED = ("s_t_x", "s_t_m", "sp_x", "sp_m", "t_x", "t_m", "st_x", "st_m", "months")
 

@@ -14,6 +14,8 @@ from spectral_jax.interop.weights_file import Weights
 from spectral_jax.model.published.presto.inputs import GROUPS, PrestoInputs
 from spectral_jax.model.published.presto.network import PrestoConfig, apply, config, init, reconstruct, trainable
 
+pytestmark = pytest.mark.slow
+
 SMALL = PrestoConfig(32, 2, 2)
 FIXED = ("steps", "months")
 
