@@ -50,6 +50,7 @@ def test_a_scene_in_shares_gives_what_each_pixel_gives(rng, made, monkeypatch):
         assert found.cloud[i, j] == (expected >= 0.52)
 
 
+@pytest.mark.slow
 def test_bands_of_emit_that_were_not_trained_on_are_left_out(rng, made):
     _, cfg, params = made
     scene = rng.uniform(0, 1, (1, 2, 285))
@@ -64,6 +65,7 @@ def test_bands_of_emit_that_were_not_trained_on_are_left_out(rng, made):
         clouds.of_scene(params, scene, dataclasses.replace(EMIT, name="carbon"), cfg)
 
 
+@pytest.mark.slow
 def test_an_array_of_the_used_bands_alone_is_taken_too(rng, made):
     _, cfg, params = made
     scene, index = rng.uniform(0, 0.2, (1, 2, 224)), list(ENMAP.used_index)
@@ -84,6 +86,7 @@ def test_a_scene_without_any_number_is_invalid_and_not_cloud(made):
     assert np.isnan(found.probability).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("release", RELEASES)
 def test_spectra_of_emit_get_the_published_probabilities(oracles, released, release):
     cfg, params, _ = models.read("spectf", read(released / "spectf_cloud" / f"weights_{release}.pt"))

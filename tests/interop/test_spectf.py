@@ -23,6 +23,7 @@ def run(params, reflectance, centre_nm, cfg):
         return apply(params, jnp.asarray(reflectance, jnp.float32), jnp.asarray(centre_nm, jnp.float32), cfg=cfg)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("release", RELEASES)
 def test_released_weights_agree_with_the_published_code(oracles, released, release):
     file = released / "spectf_cloud" / f"weights_{release}.pt"
@@ -68,6 +69,7 @@ def test_bands_may_come_in_any_order(rng):
     assert difference(run(params, spectra[:, order], CENTRES, cfg).pooled, np.asarray(found)) > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("platform", ["cpu", "tpu"])
 def test_an_image_is_encoded_pixel_by_pixel(rng, monkeypatch, platform):
     cfg, params, _ = spectf.read(Weights("a.pt", random_state(rng)), "v0.1.0", 4)

@@ -32,6 +32,7 @@ def test_shardings_of_size_b_are_the_recorded_ones():
     assert layouts("params/") == [line.removeprefix("params/") for line in GOLDEN.read_text().splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["teacher/", "opt_state/0/mu/", "opt_state/0/nu/"])
 def test_copies_of_the_parameters_lie_where_the_parameters_lie(prefix):
     assert layouts(prefix) == layouts("params/")

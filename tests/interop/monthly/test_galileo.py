@@ -22,6 +22,7 @@ def taken(state, **options):
     return models.read("galileo", Weights("encoder.pt", state), **{"heads": 2, **options})
 
 
+@pytest.mark.slow
 def test_every_key_is_accounted_for_and_the_way_back_is_bit_identical(state):
     cfg, params, account = taken(state)
     assert cfg == SMALL
