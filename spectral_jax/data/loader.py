@@ -193,9 +193,10 @@ class Loader:
             if self.cfg.data.lead_days is not None:
                 after = store_read.choose_later(valid, group.times(key)[rows], present, dates, self.cfg.data.lead_days)
                 later[key] = dataclasses.replace(plan, present=after[0], dates=after[1])
-        sensors, *more = (self._read_dates(group, rows, each) if each else None for each in (plans, later, other))
+        sensors = self._read_dates(group, rows, plans)
+        more = (self._read_dates(group, rows, each) if each else None for each in (later, other))
         numbers = np.full(len(rows), self._numbers[name], np.int32)
-        return Batch(sensors or {}, _leaf(rows.astype(np.int32)), _leaf(numbers), *more)
+        return Batch(sensors, _leaf(rows.astype(np.int32)), _leaf(numbers), *more)
 
     def _read_dates(self, group, rows: np.ndarray, plans: dict[str, store_read.SensorRead]) -> dict[str, SensorData]:
         pixels = store_read.read_batch(group, rows, list(plans.values()))

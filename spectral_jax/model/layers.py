@@ -177,6 +177,13 @@ class Mlp(nn.Module):
         return Dense(x.shape[-1], self.dtype, name="out")(hidden)
 
 
+def mean_of_valid(x: jax.Array, valid: jax.Array) -> jax.Array:
+    """The mean over valid tokens: [... N D] and bool [... N] to [... D]; 0 where none is valid."""
+    share = valid.astype(jnp.float32)[..., None]
+    total = jnp.sum(x.astype(jnp.float32) * share, axis=-2)
+    return (total / jnp.maximum(jnp.sum(share, axis=-2), 1.0)).astype(x.dtype)
+
+
 def pool_tokens(x: jax.Array, valid: jax.Array | None) -> jax.Array:
     """Maximum over 2x2 tokens of square windows in raster order, of the valid ones; 0 where none is valid.
 

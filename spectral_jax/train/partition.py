@@ -180,9 +180,8 @@ def place_step(cfg: Config, mesh: Mesh):
 
 
 def place_norms(cfg: Config, mesh: Mesh):
-    """`norms.of` compiled for the mesh: state to scalars that every process holds; the state is kept."""
-    shardings = jax.tree.map(lambda s: s.sharding, abstract_state(cfg, mesh))
-    return jax.jit(partial(norms.of, cfg=cfg), in_shardings=(shardings,), out_shardings=NamedSharding(mesh, P()))
+    """`norms.of` of a state that lies on the mesh, to scalars that every process holds; the state is kept."""
+    return jax.jit(partial(norms.of, cfg=cfg), out_shardings=NamedSharding(mesh, P()))
 
 
 def _spread_gradient(mesh: Mesh, specs):

@@ -135,6 +135,11 @@ def whole_patches(config: Any) -> int:
     return config.grid * config.patch
 
 
+def any_side(config: Any) -> None:
+    """Images of any side."""
+    del config
+
+
 def foreign(
     name: str,
     model: Published,

@@ -9,7 +9,7 @@ import dataclasses
 
 from spectral_jax.adapt.bands import ADAPTATIONS
 from spectral_jax.adapt.encoders import sentinels
-from spectral_jax.adapt.encoders.encoder import Bands, Encoder, Loaded, Size, converted, foreign
+from spectral_jax.adapt.encoders.encoder import Bands, Encoder, Loaded, Size, any_side, converted, foreign
 from spectral_jax.model.published.galileo import images, network
 from spectral_jax.model.published.galileo.channels import statistics
 from spectral_jax.model.published.galileo.network import GalileoConfig
@@ -35,11 +35,6 @@ def read(folder: str, bands: Bands) -> Loaded:
     names = sentinels.channels(NAME, bands)
     config, params = converted(NAME, images.MODEL, folder)
     return Loaded(dataclasses.replace(config, gsd_m=bands.source.gsd_m, bands=names), params, statistics(names))
-
-
-def any_side(config: GalileoConfig) -> None:
-    """Places are computed for any image of whole patches."""
-    del config
 
 
 ENCODERS: tuple[Encoder, ...] = (foreign(NAME, images.MODEL, ADAPTATIONS, fresh, read, side=any_side),)

@@ -9,7 +9,7 @@ import dataclasses
 
 from spectral_jax.adapt.bands import ADAPTATIONS
 from spectral_jax.adapt.encoders import sentinels
-from spectral_jax.adapt.encoders.encoder import Bands, Encoder, Loaded, Size, converted, foreign
+from spectral_jax.adapt.encoders.encoder import Bands, Encoder, Loaded, Size, any_side, converted, foreign
 from spectral_jax.model.published.presto import images, network
 from spectral_jax.model.published.presto.inputs import statistics
 from spectral_jax.model.published.presto.network import PrestoConfig
@@ -37,11 +37,6 @@ def read(folder: str, bands: Bands) -> Loaded:
     names = sentinels.channels(NAME, bands)
     config, params = converted(NAME, images.MODEL, folder)
     return Loaded(dataclasses.replace(config, bands=names), params, statistics(names))
-
-
-def any_side(config: PrestoConfig) -> None:
-    """Pixels are encoded one by one."""
-    del config
 
 
 ENCODERS: tuple[Encoder, ...] = (foreign(NAME, images.MODEL, ADAPTATIONS, fresh, read, side=any_side),)

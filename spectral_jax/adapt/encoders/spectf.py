@@ -3,7 +3,7 @@
 import numpy as np
 
 from spectral_jax.adapt.bands import ADAPTATIONS
-from spectral_jax.adapt.encoders.encoder import Bands, Encoder, Loaded, Size, converted, foreign
+from spectral_jax.adapt.encoders.encoder import Bands, Encoder, Loaded, Size, any_side, converted, foreign
 from spectral_jax.model.published import spectf
 from spectral_jax.model.published.spectf import SpecTfConfig
 
@@ -48,11 +48,6 @@ def only_block(config: SpecTfConfig) -> tuple[int, ...]:
     """There is one."""
     del config
     return (0,)
-
-
-def any_side(config: SpecTfConfig) -> None:
-    """Pixels do not see one another."""
-    del config
 
 
 ENCODERS: tuple[Encoder, ...] = (foreign(NAME, spectf.MODEL, ADAPTATIONS, fresh, read, only_block, any_side),)

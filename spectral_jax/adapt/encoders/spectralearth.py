@@ -3,7 +3,7 @@
 from functools import partial
 
 from spectral_jax.adapt.bands import NONE
-from spectral_jax.adapt.encoders.encoder import Bands, Encoder, Loaded, Size, converted, foreign
+from spectral_jax.adapt.encoders.encoder import Bands, Encoder, Loaded, Size, any_side, converted, foreign
 from spectral_jax.model.published import spectral_adapter, spectralearth, spectralearth_resnet
 from spectral_jax.model.published.contract import Published
 from spectral_jax.model.published.spectralearth import SpectralEarthConfig
@@ -38,11 +38,6 @@ def read(name: str, model: Published, folder: str, bands: Bands) -> Loaded:
 def every_stage(config: SpectralEarthResNetConfig) -> tuple[int, ...]:
     """All four."""
     return tuple(range(len(config.depths)))
-
-
-def any_side(config: SpectralEarthResNetConfig) -> None:
-    """A ResNet has no table of positions."""
-    del config
 
 
 FEWEST = spectral_adapter.fewest_bands()

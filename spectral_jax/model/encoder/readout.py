@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from spectral_jax.model.encoder.encode import Encoded
+from spectral_jax.model.layers import mean_of_valid
 
 # Names of `summaries`, fine to coarse, and what the objective trains.
 NAMES = ("stage1", "stage2", "fused", "stage3", "pooled")
@@ -46,13 +47,11 @@ def levels(encoded: Encoded) -> dict[str, Level]:
 
 def summary(level: Level) -> jax.Array:
     """Mean and deviation of a map over its valid tokens, float32 [B 2D]; 0 where none is valid."""
-    tokens = level.tokens.astype(jnp.float32)
-    count = jnp.maximum(jnp.sum(level.valid, axis=(1, 2), dtype=jnp.float32), 1.0)[:, None]
-    weight = level.valid[..., None].astype(jnp.float32)
-    mean = jnp.sum(tokens * weight, axis=(1, 2)) / count
-    apart = (tokens - mean[:, None, None]) * weight
-    variance = jnp.sum(apart * apart, axis=(1, 2)) / count
-    spread = jnp.where(jnp.any(level.valid, axis=(1, 2))[:, None], jnp.sqrt(variance + _LEAST_VARIANCE), 0.0)
+    batch, width = len(level.tokens), level.tokens.shape[-1]
+    tokens, valid = level.tokens.astype(jnp.float32).reshape(batch, -1, width), level.valid.reshape(batch, -1)
+    mean = mean_of_valid(tokens, valid)
+    variance = mean_of_valid((tokens - mean[:, None]) ** 2, valid)
+    spread = jnp.where(jnp.any(valid, axis=1, keepdims=True), jnp.sqrt(variance + _LEAST_VARIANCE), 0.0)
     return jnp.concatenate([mean, spread], axis=-1)
 
 

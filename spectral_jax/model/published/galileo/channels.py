@@ -10,18 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from spectral_jax.model.published.monthly.observations import SENTINEL2, SENTINEL_GROUPS
+
 DYNAMIC_WORLD = ("water", "trees", "grass", "flooded_vegetation", "crops", "shrub_and_scrub", "built", "bare", "snow_and_ice")
 WORLD_CEREAL = ("temporary_crops", "maize", "winter_cereals", "spring_cereals", "irrigation")
 
-SPACE_TIME: Mapping[str, tuple[str, ...]] = {
-    "S1": ("VV", "VH"),
-    "S2_RGB": ("B02", "B03", "B04"),
-    "S2_Red_Edge": ("B05", "B06", "B07"),
-    "S2_NIR_10m": ("B08",),
-    "S2_NIR_20m": ("B8A",),
-    "S2_SWIR": ("B11", "B12"),
-    "NDVI": ("NDVI",),
-}
+SPACE_TIME: Mapping[str, tuple[str, ...]] = {**SENTINEL_GROUPS, "NDVI": ("NDVI",)}
 SPACE: Mapping[str, tuple[str, ...]] = {"SRTM": ("elevation", "slope"), "DW": DYNAMIC_WORLD, "WC": WORLD_CEREAL}
 TIME: Mapping[str, tuple[str, ...]] = {
     "ERA5": ("temperature", "precipitation"),
@@ -58,10 +52,7 @@ KINDS = (
 )
 GROUPS = tuple(group for kind in KINDS for group in kind.groups)
 # What images of Sentinel-2 and Sentinel-1 are made of; NDVI is left out of them, as in the published evaluation of images.
-IMAGE_GROUPS = tuple(group for group in SPACE_TIME if group != "NDVI")
-SENTINEL2 = tuple(name for group in IMAGE_GROUPS if group != "S1" for name in SPACE_TIME[group])
-# Sentinel-2's bands that Galileo has not.
-UNUSED = ("B01", "B09", "B10")
+IMAGE_GROUPS = tuple(SENTINEL_GROUPS)
 # Reflectance of 1 in the digital numbers that the statistics are of.
 DIGITAL = 1e4
 

@@ -12,6 +12,7 @@ from spectral_jax.model.published.galileo import network
 from spectral_jax.model.published.galileo.channels import SPACE_TIME
 from spectral_jax.model.published.galileo.inputs import GalileoInputs, blank
 from spectral_jax.model.published.galileo.network import GalileoConfig
+from spectral_jax.model.published.monthly import observations
 from spectral_jax.model.published.vit import Features
 
 
@@ -21,11 +22,7 @@ def inputs_of(image: jax.Array, cfg: GalileoConfig) -> GalileoInputs:
     Raises:
       ValueError: another number of channels.
     """
-    if image.shape[3] != len(cfg.bands):
-        raise ValueError(
-            f"image: expected the {len(cfg.bands)} channels {', '.join(cfg.bands)}, got {image.shape[3]}; name those that it "
-            "has by dataclasses.replace(config, bands=...)."
-        )
+    observations.channels(image.shape[3], cfg.bands)
     batch, rows, columns = image.shape[:3]
     empty = blank(batch, rows, columns, 1)
     absent = jnp.zeros((batch, rows, columns, 1), image.dtype)

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spectral_jax.model.published.galileo.channels import GROUPS, KINDS, SENTINEL2, STATIC, UNUSED, Kind, statistics
+from spectral_jax.model.published.galileo.channels import GROUPS, KINDS, STATIC, Kind, statistics
 from spectral_jax.model.published.monthly import observations
+from spectral_jax.model.published.monthly.observations import SENTINEL2, UNUSED
 from spectral_jax.sentences import unknown
 
 # Rows of the released table of steps.

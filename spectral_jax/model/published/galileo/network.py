@@ -16,13 +16,14 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from spectral_jax.model.layers import TORCH_EPS, LayerNorm, dtype_of
+from spectral_jax.model.layers import TORCH_EPS, LayerNorm, dtype_of, mean_of_valid
 from spectral_jax.model.published import vit
-from spectral_jax.model.published.galileo.channels import GROUPS, SENTINEL2, SPACE_TIME, complete
+from spectral_jax.model.published.galileo.channels import GROUPS, SPACE_TIME, complete
 from spectral_jax.model.published.galileo.inputs import STEPS, GalileoInputs, blank, expect
 from spectral_jax.model.published.galileo.tokens import Tokens
 from spectral_jax.model.published.monthly import observations
-from spectral_jax.model.published.monthly.masked_blocks import MaskedTrunk, mean_of_seen
+from spectral_jax.model.published.monthly.masked_blocks import MaskedTrunk
+from spectral_jax.model.published.monthly.observations import SENTINEL2
 from spectral_jax.sentences import unknown
 
 # Of `config.json` beside the released weights; the sizes of other releases were not at hand.
@@ -133,7 +134,7 @@ class Galileo(nn.Module):
             tokens = LayerNorm(dtype, TORCH_EPS, name="norm")(tokens)
         grid = tuple(side // cfg.patch for side in inputs.space_time.shape[1:3])
         places = _places(tokens, seen, [(kind, x.shape) for kind, x, _ in parts], grid)
-        return Encoded(tokens, seen, mean_of_seen(tokens, seen), places, embedded, tuple(blocks))
+        return Encoded(tokens, seen, mean_of_valid(tokens, seen), places, embedded, tuple(blocks))
 
 
 def _places(tokens, seen, parts, grid) -> jax.Array:
@@ -149,7 +150,7 @@ def _places(tokens, seen, parts, grid) -> jax.Array:
             cells.append([jnp.broadcast_to(y[:, None, None], (len(y), rows, columns, *y.shape[1:])) for y in pair])
         start = stop
     x, s = (jnp.concatenate(some, axis=3) for some in zip(*cells, strict=True))
-    return mean_of_seen(x, s)
+    return mean_of_valid(x, s)
 
 
 def config(size: str, **options) -> GalileoConfig:

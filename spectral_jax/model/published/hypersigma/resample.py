@@ -1,24 +1,10 @@
-"""Constant matrices of HyperSIGMA's resampling: bins of bands, and bilinear interpolation from corner to corner."""
+"""Constant matrices of HyperSIGMA's resampling: bilinear interpolation from corner to corner."""
 
 import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-
-
-@functools.lru_cache(maxsize=64)
-def band_bins(bands: int, tokens: int) -> np.ndarray:
-    """Weights [N C] float32 of the C bands in each of N tokens: PyTorch's `AdaptiveAvgPool1d`.
-
-    Token t is the mean of the bands from floor(t C / N) to ceil((t + 1) C / N) - 1, so bins overlap where N does not divide C,
-    and bands are repeated where there are fewer of them than tokens.
-    """
-    weights = np.zeros((tokens, bands))
-    for t in range(tokens):
-        first, last = t * bands // tokens, -(-(t + 1) * bands // tokens)
-        weights[t, first:last] = 1.0 / (last - first)
-    return weights.astype(np.float32)
 
 
 @functools.lru_cache(maxsize=64)

@@ -13,11 +13,10 @@ from spectral_jax import ranges
 from spectral_jax.model.convolutions import TORCH_UNIFORM
 from spectral_jax.model.initialise import TRUNCATED, torch_bias
 from spectral_jax.model.layers import Dense, along_last, dtype_of
-from spectral_jax.model.published import vit
 from spectral_jax.model.published.contract import Published
 from spectral_jax.model.published.hypersigma.pyramid import HEADED, LEVELS, PATCHES, PYRAMIDS, Pyramid, fewest_tokens
 from spectral_jax.model.published.hypersigma.resample import enlarge
-from spectral_jax.model.published.hypersigma.trunk import Trunk, TrunkConfig
+from spectral_jax.model.published.hypersigma.trunk import Trunk, TrunkConfig, features
 from spectral_jax.model.published.vit import Features
 from spectral_jax.sentences import unknown
 
@@ -169,11 +168,7 @@ def all_train(params: dict, cfg: Any) -> dict:
 def _encode(params: dict, image: jax.Array, cfg: SpatialConfig, layers: tuple[int, ...] | None, wavelengths_nm) -> Features:
     """Maps are the tokens of the blocks asked for, as they come; pooled is the mean over the last one's."""
     del wavelengths_nm  # bands are known by their order
-    layers = vit.chosen(layers, cfg.trunk.depth)
-    blocks = apply(params, image, cfg).blocks
-    rows = image.shape[1] // cfg.patch
-    maps = tuple(einops.rearrange(blocks[i], "b (h w) d -> b h w d", h=rows) for i in layers)
-    return Features(blocks, maps, blocks[-1].mean(axis=1))
+    return features(apply(params, image, cfg).blocks, layers, image.shape[1] // cfg.patch)
 
 
 MODEL = Published(SpatialConfig, init, _encode, all_train)

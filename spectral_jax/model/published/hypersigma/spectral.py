@@ -5,7 +5,6 @@ import math
 from functools import partial
 from typing import Any, NamedTuple
 
-import einops
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -14,12 +13,11 @@ from spectral_jax import ranges
 from spectral_jax.model.convolutions import TORCH_UNIFORM
 from spectral_jax.model.initialise import TRUNCATED
 from spectral_jax.model.layers import Dense, dtype_of
-from spectral_jax.model.published import vit
 from spectral_jax.model.published.contract import Published
-from spectral_jax.model.published.hypersigma.resample import band_bins
 from spectral_jax.model.published.hypersigma.spatial import all_train
-from spectral_jax.model.published.hypersigma.trunk import Trunk, TrunkConfig
+from spectral_jax.model.published.hypersigma.trunk import Trunk, TrunkConfig, features
 from spectral_jax.model.published.vit import Features
+from spectral_jax.model.resize import bin_weights
 
 # Channels that the tokens of the first block taken out become, in all published fusions.
 SUMMARY = 128
@@ -74,7 +72,7 @@ class SpecSigma(nn.Module):
     def __call__(self, image):
         """Maps [B H W C] to `Spectral`; any C."""
         cfg, dtype = self.cfg, dtype_of(self.cfg.trunk.dtype)
-        bins = jnp.asarray(band_bins(image.shape[3], cfg.tokens))
+        bins = jnp.asarray(bin_weights(image.shape[3], cfg.tokens))  # bands are repeated where they are fewer than tokens
         x = jnp.einsum("bhwc,nc->bnhw", image.astype(jnp.float32), bins, precision="highest")
         x = Dense(cfg.trunk.width, dtype, name="embed")(x.reshape(len(x), cfg.tokens, -1))
         if cfg.positions:
@@ -123,10 +121,7 @@ def apply(params: dict, image: jax.Array, cfg: SpectralConfig) -> Spectral:
 def _encode(params: dict, image: jax.Array, cfg: SpectralConfig, layers: tuple[int, ...] | None, wavelengths_nm) -> Features:
     """Maps are the tokens of the blocks asked for in the square of bands, no places; pooled is the mean over the last one's."""
     del wavelengths_nm  # bands are known by their order
-    layers = vit.chosen(layers, cfg.trunk.depth)
-    blocks = apply(params, image, cfg).blocks
-    maps = tuple(einops.rearrange(blocks[i], "b (h w) d -> b h w d", h=cfg.side) for i in layers)
-    return Features(blocks, maps, blocks[-1].mean(axis=1))
+    return features(apply(params, image, cfg).blocks, layers, cfg.side)
 
 
 MODEL = Published(SpectralConfig, init, _encode, all_train)

@@ -6,6 +6,7 @@ Both encoders have them, in the same sizes.
 import dataclasses
 from collections.abc import Callable
 
+import einops
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -13,7 +14,9 @@ from flax import linen as nn
 from spectral_jax import ranges
 from spectral_jax.model.initialise import TRUNCATED
 from spectral_jax.model.layers import Dense, LayerNorm, along_last, dtype_of, gelu
+from spectral_jax.model.published import vit
 from spectral_jax.model.published.hypersigma.sampling import Attention
+from spectral_jax.model.published.vit import Features
 
 # Width, blocks and heads of the published sizes, every how manieth block looks at all tokens, and the blocks whose tokens are
 # taken out, counted from 0.
@@ -97,6 +100,12 @@ class Block(nn.Module):
         if not self.cfg.layer_scale:
             return x
         return x * along_last(self.param(name, nn.initializers.ones, (x.shape[-1],), jnp.float32).astype(x.dtype), x)
+
+
+def features(blocks: tuple, layers: tuple[int, ...] | None, rows: int) -> Features:
+    """Tokens [B N D] of all blocks, the layers asked for as maps of `rows` rows, and the mean over the last one's; no norm."""
+    maps = (einops.rearrange(blocks[i], "b (h w) d -> b h w d", h=rows) for i in vit.chosen(layers, len(blocks)))
+    return Features(blocks, tuple(maps), blocks[-1].mean(axis=1))
 
 
 class Trunk(nn.Module):

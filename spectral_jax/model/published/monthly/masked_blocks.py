@@ -102,10 +102,3 @@ class MaskedTrunk(nn.Module):
             x = MaskedBlock(*options, name=f"block{i}")(x, seen)
             kept.append(x)
         return kept
-
-
-def mean_of_seen(x: jax.Array, seen: jax.Array) -> jax.Array:
-    """The mean over seen tokens: [... N D] and bool [... N] to [... D]; 0 where none is seen."""
-    share = seen.astype(jnp.float32)[..., None]
-    total = jnp.sum(x.astype(jnp.float32) * share, axis=-2)
-    return (total / jnp.maximum(jnp.sum(share, axis=-2), 1.0)).astype(x.dtype)

@@ -7,6 +7,18 @@ from collections.abc import Mapping
 
 import numpy as np
 
+# Groups of channels of Sentinel-1 and Sentinel-2 in both encoders, in the order of their tokens; bands as in
+# `data_specs/sensors`, and those of Sentinel-2 that neither has.
+SENTINEL_GROUPS: Mapping[str, tuple[str, ...]] = {
+    "S1": ("VV", "VH"),
+    "S2_RGB": ("B02", "B03", "B04"),
+    "S2_Red_Edge": ("B05", "B06", "B07"),
+    "S2_NIR_10m": ("B08",),
+    "S2_NIR_20m": ("B8A",),
+    "S2_SWIR": ("B11", "B12"),
+}
+SENTINEL2 = tuple(name for group, names in SENTINEL_GROUPS.items() if group != "S1" for name in names)
+UNUSED = ("B01", "B09", "B10")
 # A month's number counts from 0; reflectance above 2 is none; the Celsius of any month is below 150; slopes end at 90 degrees.
 BRIGHTEST, WARMEST_CELSIUS, STEEPEST = 2.0, 150.0, 90.0
 
@@ -85,6 +97,19 @@ def place(latlon: np.ndarray | None, batch: int, why: str) -> np.ndarray:
     latitude, longitude = np.deg2rad(latlon).T
     flat = np.cos(latitude)
     return np.stack([flat * np.cos(longitude), flat * np.sin(longitude), np.sin(latitude)], axis=1).astype(np.float32)
+
+
+def channels(count: int, bands: tuple[str, ...]) -> None:
+    """Refuses an image of another number of channels than a config names.
+
+    Raises:
+      ValueError: it has another.
+    """
+    if count != len(bands):
+        raise ValueError(
+            f"image: expected the {len(bands)} channels {', '.join(bands)}, got {count}; name those that it has by "
+            "dataclasses.replace(config, bands=...)."
+        )
 
 
 def ndvi(near_infrared: np.ndarray, red: np.ndarray) -> np.ndarray:

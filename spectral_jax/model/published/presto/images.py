@@ -5,9 +5,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from spectral_jax.model.layers import mean_of_valid
 from spectral_jax.model.published import vit
 from spectral_jax.model.published.contract import Published
-from spectral_jax.model.published.monthly.masked_blocks import mean_of_seen
+from spectral_jax.model.published.monthly import observations
 from spectral_jax.model.published.presto import network
 from spectral_jax.model.published.presto.inputs import CHANNELS, GROUPS, UNKNOWN_COVER, PrestoInputs
 from spectral_jax.model.published.presto.network import PrestoConfig
@@ -23,11 +24,7 @@ def inputs_of(pixels: jax.Array, cfg: PrestoConfig) -> PrestoInputs:
     Raises:
       ValueError: another number of channels.
     """
-    if pixels.shape[1] != len(cfg.bands):
-        raise ValueError(
-            f"image: expected the {len(cfg.bands)} channels {', '.join(cfg.bands)}, got {pixels.shape[1]}; name those that it "
-            "has by dataclasses.replace(config, bands=...)."
-        )
+    observations.channels(pixels.shape[1], cfg.bands)
     count = len(pixels)
     columns = {name: pixels[:, i] for i, name in enumerate(cfg.bands)}
     if "NDVI" in cfg.groups:
@@ -63,7 +60,7 @@ def encode(
     vit.check_patches(image, 1)
     layers = vit.chosen(layers, cfg.depth)
     found = network.apply(params, inputs_of(image.reshape(-1, image.shape[3]), cfg), cfg)
-    means = [*(mean_of_seen(x, found.seen) for x in found.blocks[:-1]), found.pooled]
+    means = [*(mean_of_valid(x, found.seen) for x in found.blocks[:-1]), found.pooled]
     maps = [x.reshape(*image.shape[:3], -1) for x in means]
     return Features((*found.blocks[:-1], found.tokens), tuple(maps[i] for i in layers), maps[-1].mean(axis=(1, 2)))
 

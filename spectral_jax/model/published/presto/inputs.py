@@ -11,17 +11,13 @@ import jax
 import numpy as np
 
 from spectral_jax.model.published.monthly import observations
+from spectral_jax.model.published.monthly.observations import SENTINEL2, SENTINEL_GROUPS, UNUSED
 from spectral_jax.sentences import unknown
 
 # In the order of tokens and of the rows of the channel table, dynamic world after them. Checkpoints hold three of them in
 # another order, that of older code: what belongs to a group is told by its name.
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "S1": ("VV", "VH"),
-    "S2_RGB": ("B02", "B03", "B04"),
-    "S2_Red_Edge": ("B05", "B06", "B07"),
-    "S2_NIR_10m": ("B08",),
-    "S2_NIR_20m": ("B8A",),
-    "S2_SWIR": ("B11", "B12"),
+    **SENTINEL_GROUPS,
     "ERA5": ("temperature", "precipitation"),
     "SRTM": ("elevation", "slope"),
     "NDVI": ("NDVI",),
@@ -29,9 +25,6 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 # The group that is the same at every step and has one token.
 ONCE = "SRTM"
 CHANNELS = tuple(channel for channels in GROUPS.values() for channel in channels)
-SENTINEL2 = tuple(channel for channel in CHANNELS if channel.startswith("B"))
-# Sentinel-2's bands that Presto has not.
-UNUSED = ("B01", "B09", "B10")
 # Classes of dynamic world, and the number that says that none is known.
 DYNAMIC_WORLD_CLASSES, UNKNOWN_COVER = 9, 9
 # Rows of the released table of steps.

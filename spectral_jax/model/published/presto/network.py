@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from spectral_jax.model.layers import TORCH_EPS, Dense, LayerNorm, dtype_of
+from spectral_jax.model.layers import TORCH_EPS, Dense, LayerNorm, dtype_of, mean_of_valid
 from spectral_jax.model.published import vit
 from spectral_jax.model.published.monthly import observations, sines
-from spectral_jax.model.published.monthly.masked_blocks import START, MaskedTrunk, mean_of_seen
+from spectral_jax.model.published.monthly.masked_blocks import START, MaskedTrunk
 from spectral_jax.model.published.presto.decoder import Decoder, added
 from spectral_jax.model.published.presto.inputs import (
     CHANNELS,
@@ -129,7 +129,7 @@ class Presto(nn.Module):
         """See `Encoded`."""
         embedded, seen = self._tokens(inputs)
         blocks = self.trunk(embedded, seen)
-        pooled = self.norm(mean_of_seen(blocks[-1], seen))
+        pooled = self.norm(mean_of_valid(blocks[-1], seen))
         return Encoded(self.norm(blocks[-1]), seen, pooled, embedded, tuple(blocks))
 
     def both(self, inputs: PrestoInputs):

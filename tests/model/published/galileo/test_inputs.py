@@ -3,8 +3,9 @@ import re
 import numpy as np
 import pytest
 
-from spectral_jax.model.published.galileo.channels import SENTINEL2, complete, statistics
+from spectral_jax.model.published.galileo.channels import complete, statistics
 from spectral_jax.model.published.galileo.inputs import build
+from spectral_jax.model.published.monthly.observations import SENTINEL2
 
 SHAPE = (2, 4, 4, 3)
 

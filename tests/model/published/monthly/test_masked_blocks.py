@@ -5,8 +5,9 @@ import pytest
 from made.oracle_file import TOLERANCE, difference
 from made.plain import softmax
 
+from spectral_jax.model.layers import mean_of_valid
 from spectral_jax.model.published.monthly import masked_blocks
-from spectral_jax.model.published.monthly.masked_blocks import attend, mean_of_seen
+from spectral_jax.model.published.monthly.masked_blocks import attend
 
 
 @pytest.fixture
@@ -47,10 +48,10 @@ def test_of_nothing_there_is_nothing_and_no_nan(sample):
     arrays, seen = sample
     found = attend(*map(jnp.asarray, arrays), jnp.zeros_like(jnp.asarray(seen)))
     np.testing.assert_array_equal(found, np.zeros((2, 3, 9, 4)))
-    np.testing.assert_array_equal(mean_of_seen(jnp.ones((2, 3, 4)), jnp.zeros((2, 3), bool)), np.zeros((2, 4)))
+    np.testing.assert_array_equal(mean_of_valid(jnp.ones((2, 3, 4)), jnp.zeros((2, 3), bool)), np.zeros((2, 4)))
 
 
 def test_a_mean_is_of_what_is_seen(rng):
     x, seen = rng.normal(size=(2, 5, 3)).astype(np.float32), np.array([[1, 0, 1, 0, 0], [1, 1, 1, 1, 1]], bool)
-    found = mean_of_seen(jnp.asarray(x), jnp.asarray(seen))
+    found = mean_of_valid(jnp.asarray(x), jnp.asarray(seen))
     assert difference(found, np.stack([x[0, [0, 2]].mean(0), x[1].mean(0)])) <= TOLERANCE
