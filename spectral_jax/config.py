@@ -13,7 +13,8 @@ from spectral_jax.sentences import unknown
 
 TOKENIZERS = ("linear", "grouped", "wavelength")
 DTYPES = ("float32", "bfloat16")
-# Names of spectral/masks.py and spectral/indices.py, which stand after this module.
+# Names of model/encoder/readout.py, spectral/masks.py and spectral/indices.py, which stand after this module.
+LEVELS = ("stage1", "stage2", "fused", "stage3", "pooled")
 MASKS = ("targeted", "random", "block")
 INDICES = (
     "ss681",
@@ -266,14 +267,52 @@ class Jepa:
 class Objective:
     """Weights of the objectives of a run; one of weight 0 is not computed."""
 
-    jepa: float = 1.0
+    jepa: float = 1.0  # SpectralEarth-FM's, on the pooled embedding, with a teacher
     spectm: float = 0.0
+    # On each of `levels.names`, without a teacher (docs/encoder.md has what each gives alone):
+    agreement: float = 0.0  # invariance and SIGReg, as LeJEPA, arXiv 2511.08544
+    contrast: float = 0.0  # InfoNCE, arXiv 1807.03748
+    dense: float = 0.0  # agreement of single cells in the maps of `levels.dense`
+    reconstruction: float = 0.0  # bands of a cell from its token
 
     def __post_init__(self):
-        ranges.check(self, "objective.", {"jepa": NOT_NEGATIVE, "spectm": NOT_NEGATIVE})
-        if self.jepa + self.spectm == 0:
+        weights = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        ranges.check(self, "objective.", dict.fromkeys(weights, NOT_NEGATIVE))
+        if not any(weights.values()):
+            said = ", ".join(f"{name} {value}" for name, value in weights.items())
+            raise ValueError(f"objective: expected weights of 0 or more, one of them above 0, got {said}.")
+
+    @property
+    def levels(self) -> bool:
+        """Whether anything trains levels of the encoder by themselves."""
+        return any((self.agreement, self.contrast, self.dense, self.reconstruction))
+
+
+@dataclasses.dataclass(frozen=True)
+class Levels:
+    """Which levels of the encoder are trained by themselves, and by what heads."""
+
+    names: tuple[str, ...] = ("stage1", "stage2", "stage3")
+    shares: tuple[float, ...] = ()  # what each counts, in parts of their sum; empty: all alike
+    hidden: int = 0  # of a head: one layer with BatchNorm before the linear one; 0: linear alone
+    out: int = 32  # numbers a head gives
+    temperature: float = 0.1  # of InfoNCE
+    dense: str = "stage1"  # maps whose cells agree: stage1 or stage2
+    cells: int = 8  # positions of the patch, drawn a step, at which they do
+
+    def __post_init__(self):
+        table = {
+            "shares": POSITIVE, "hidden": Range(0), "out": COUNT, "temperature": POSITIVE, "cells": COUNT,
+        }  # fmt: skip
+        ranges.check(self, "levels.", table)
+        for name in self.names:
+            if name not in LEVELS:
+                raise unknown("levels.names", "level", name, LEVELS)
+        _one_of("levels.dense", self.dense, ("stage1", "stage2"))
+        if not self.names or len(set(self.names)) != len(self.names) or len(self.shares) not in (0, len(self.names)):
             raise ValueError(
-                f"objective: expected weights of 0 or more, one of them above 0, got jepa {self.jepa}, spectm {self.spectm}."
+                f"levels: expected names, each once, and one share a name or none, got names {self.names} and shares "
+                f"{self.shares}."
             )
 
 
@@ -375,6 +414,7 @@ class Config:
     views: Views = Views()
     jepa: Jepa = Jepa()
     objective: Objective = Objective()
+    levels: Levels = Levels()
     spectm: SpecTM = SpecTM()
     optim: Optim = Optim()
     train: Train = Train()
@@ -391,6 +431,7 @@ class Config:
                 f"config {self.name}: spectm.ahead predicts a later date; set data.lead_days, such as 6,10, or "
                 "spectm.ahead to 0."
             )
+        self._check_pairs()
         if self.views.local_mode == "native":
             side = self.views.native_tokens
             if side % self.model.mask_unit or side > self.model.grid:
@@ -398,6 +439,15 @@ class Config:
                     f"views.native_tokens: expected a multiple of model.mask_unit = {self.model.mask_unit} up to the grid of "
                     f"{self.model.grid} tokens, got {side}."
                 )
+
+    def _check_pairs(self):
+        v = self.views
+        alone = v.global_views < 2 if v.dates == 2 else v.global_views + v.local_views < 2
+        if (self.objective.agreement or self.objective.contrast or self.objective.dense) and alone:
+            raise ValueError(
+                f"config {self.name}: objective.agreement, contrast and dense compare views of a place, and there are "
+                f"{v.global_views} global and {v.local_views} local ones of {v.dates} dates; set views.global_views to 2."
+            )
 
     def _check_footprint(self, sensor: SensorInput):
         ratio = self.model.token_gsd_m / sensor.spec.gsd_m

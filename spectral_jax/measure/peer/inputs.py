@@ -81,7 +81,7 @@ def order(batch: Batch) -> tuple[str, ...]:
 def drawn(cfg: Config, keys: tuple[str, ...], step: int) -> tuple[Plan, jax.Array]:
     """What step number `step` draws: its views, and SIGReg's unit directions [D P].
 
-    The keys are those of `train.step.update` and `objective.jepa.loss`; that they are is seen where the losses are compared.
+    The keys are those of `train.step.update` and `objective.joint.loss`; that they are is seen where the losses are compared.
     """
     plan_key, direction_key = jax.random.split(jax.random.fold_in(jax.random.key(RUN_KEY), step))
     plan = draw_plan(plan_key, keys, rows(cfg.data.batch_size, None), cfg)

@@ -9,6 +9,7 @@ In the order in which they may import one another:
   branch: one sensor's branch, and the local stages of many sensors in one program
   fuse: the sensors' tokens of a cell to one token
   projector: where the joint-embedding objective is measured
+  level_heads: where levels of the encoder are trained by themselves
   spectral_heads: hidden bands, bio-optical indices, and the spectrum of a later date
   encode: the public functions: pure functions of the parameters
   readout: every level's map, and a vector of each for a whole patch

@@ -4,7 +4,7 @@ Tokenizers differ, as sensors have other bands and pixels. Behind them every bra
 shape, so `local_stages` runs any number of slots (a sensor in a view) through one program, each with its own branch's weights.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -116,7 +116,7 @@ def view_tokens(params: dict, key: str, pixels: jax.Array, valid: jax.Array, cfg
     return one_by_one(one, (pixels, valid), again=False)
 
 
-def local_stages(params: dict, keys, tokens: jax.Array, valid: jax.Array, sensor, offset, cfg: Config):
+def local_stages(params: dict, keys, tokens: jax.Array, valid: jax.Array, sensor, offset, cfg: Config, keep: Callable):
     """Position and the local stages of T slots, each with the weights of its own sensor's branch.
 
     Args:
@@ -127,9 +127,10 @@ def local_stages(params: dict, keys, tokens: jax.Array, valid: jax.Array, sensor
       sensor: int32 [T], positions in `keys`; may be traced.
       offset: int32 [T 2], row and column of a slot's first token in the full patch.
       cfg: the config.
+      keep: of a slot's `BranchOutput`, what the caller wants of it.
 
     Returns:
-      Stage-2 tokens [T B R/2 Q/2 2D] and their validity [T B R/2 Q/2].
+      What `keep` gives, stacked over slots.
     """
     sensors = [cfg.sensor(key) for key in keys]
     known = names(sensors)
@@ -141,7 +142,7 @@ def local_stages(params: dict, keys, tokens: jax.Array, valid: jax.Array, sensor
         own = jax.tree.map(lambda leaf: leaf[number], weights)
         position = position_of(params["position"], *tokens.shape[1:3], offset)
         out: Any = module.apply({"params": own}, tokens, valid, position, method="stages")
-        return out.stage2, out.valid2
+        return keep(out)
 
     slots = (tokens, valid, numbers(sensors, known)[sensor], offset)
     return one_by_one(one, slots, again=cfg.model.remat == "branches")

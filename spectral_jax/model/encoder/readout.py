@@ -17,6 +17,7 @@ from spectral_jax.model.layers import mean_of_valid
 # Names of `summaries`, fine to coarse, and what the objective trains.
 NAMES = ("stage1", "stage2", "fused", "stage3", "pooled")
 POOLED = NAMES[-1]
+OF_VIEWS = ("fused", "stage3", POOLED)  # levels that hold all sensors; the others have a map for each
 # Below the variance of what bfloat16 tells apart from a constant; it keeps the gradient of a deviation finite.
 _LEAST_VARIANCE = 1e-6
 
