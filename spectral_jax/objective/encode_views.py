@@ -79,7 +79,7 @@ def encoded(params: dict, seen: Seen, plan: views.Plan, cfg: Config, levels: tup
     keys = tuple(seen.globals)
     tokens = {}
     for k in keys:
-        run = partial(branch.view_tokens, params, k, cfg=cfg)
+        run = partial(_view_tokens, params, k, cfg=cfg, pixels_too="pixels" in levels)
         tokens[k] = _together(run, seen.globals[k], seen.locals.get(k))
     shown = slots.of_globals({k: t[0] for k, t in tokens.items()}, plan, cfg)
     local = slots.of_locals(keys, {k: t[1] for k, t in tokens.items() if t[1]}, plan, cfg) if seen.locals else None
@@ -96,15 +96,29 @@ def encoded(params: dict, seen: Seen, plan: views.Plan, cfg: Config, levels: tup
         parts.append((*(x[:, None] for x in out[1].stage2), sensors[local.sensor][:, None]))
     of_views, filled = pooled_views(params, parts, cfg, tuple(name for name in levels if name in readout.OF_VIEWS))
     filled, known = filled.astype(jnp.float32), slots.facts(keys, shown, plan, cfg)
-    of_slots: dict[str, tuple[jax.Array, jax.Array]] = jax.tree.map(
-        lambda *x: jnp.concatenate(x), *(x.levels for x in out if x)
-    )
+    both = [x.levels | {"pixels": of.pixels} for x, of in zip(out, (shown, local), strict=True) if x and of]
+    of_slots: dict[str, tuple[jax.Array, jax.Array]] = jax.tree.map(lambda *x: jnp.concatenate(x), *both)
     found = {
         name: Vectors(of_views[name], filled, known[1]) if name in readout.OF_VIEWS else Vectors(*of_slots[name], known[0])
         for name in levels
     }
     whole_maps = _maps(out, known[0], plan, cfg) if maps else []
-    return Encoded(of_views[readout.POOLED], filled, found, whole_maps, {k: t[0] for k, t in tokens.items()})
+    return Encoded(of_views[readout.POOLED], filled, found, whole_maps, {k: t[0][:2] for k, t in tokens.items()})
+
+
+def _view_tokens(params: dict, key: str, pixels, valid, cfg: Config, pixels_too: bool) -> tuple[jax.Array, ...]:
+    """Tokens of a sensor in some views, their validity and, with `pixels_too`, the vectors of its pixels; 0 without a stem."""
+    if not pixels_too:
+        return branch.view_tokens(params, key, pixels, valid, cfg)
+    if cfg.sensor(key).tokenizer == "stem":
+        return branch.view_tokens(params, key, pixels, valid, cfg, lambda x, seen: _vector(readout.Level(x, seen)))
+    out, lead = branch.view_tokens(params, key, pixels, valid, cfg), pixels.shape[:2]
+    return (*out, jnp.zeros((*lead, 2 * cfg.model.stem_width)), jnp.zeros(lead))
+
+
+def _vector(level: readout.Level) -> tuple[jax.Array, jax.Array]:
+    """The vector of a map, and whether it holds anything, float32 [B]."""
+    return readout.summary(level), level.valid.any(axis=(1, 2)).astype(jnp.float32)
 
 
 class _Kept(typing.NamedTuple):
@@ -117,11 +131,7 @@ class _Kept(typing.NamedTuple):
 
 def _kept(out: BranchOutput, levels: tuple[str, ...], maps: str) -> _Kept:
     by_name = {"stage1": readout.Level(out.stage1, out.valid1), "stage2": readout.Level(out.stage2, out.valid2)}
-    vectors = {
-        name: (readout.summary(level), level.valid.any(axis=(1, 2)).astype(jnp.float32))
-        for name, level in by_name.items()
-        if name in levels
-    }
+    vectors = {name: _vector(level) for name, level in by_name.items() if name in levels}
     return _Kept((out.stage2, out.valid2), vectors, [by_name[maps]] if maps else [])
 
 
@@ -136,7 +146,8 @@ def _maps(out: tuple, known: slots.Facts, plan: views.Plan, cfg: Config) -> list
 
 
 def _at(these: slots.Slots, offset) -> tuple:
-    return (*these, jnp.zeros((len(these.tokens), 2), jnp.int32) if offset is None else offset)
+    offset = jnp.zeros((len(these.tokens), 2), jnp.int32) if offset is None else offset
+    return these.tokens, these.valid, these.sensor, offset
 
 
 def _together(function, first, second):

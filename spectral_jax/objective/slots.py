@@ -18,10 +18,11 @@ class Slots(typing.NamedTuple):
     tokens: jax.Array  # [T B R Q D]
     valid: jax.Array  # [T B R Q]
     sensor: jax.Array  # int32 [T], positions among the sensors of the batch
+    pixels: tuple[jax.Array, ...]  # of the stem's pixels: vectors [T B D], and float32 [T B], which hold anything; or empty
 
 
 def of_globals(tokens: dict[str, tuple], plan: views.Plan, cfg: Config) -> Slots:
-    """A slot for every sensor that a global view shows, view by view."""
+    """A slot for every sensor that a global view shows, view by view; of a sensor's tokens [V B ...] and what is with them."""
     count, of_all = cfg.views.global_views, [jnp.stack(x) for x in zip(*tokens.values(), strict=True)]  # [S V B ...]
     if len(tokens) <= cfg.views.global_sensors:
         shown = jnp.asarray(np.tile(np.arange(len(tokens), dtype=np.int32), (count, 1)))
@@ -29,8 +30,8 @@ def of_globals(tokens: dict[str, tuple], plan: views.Plan, cfg: Config) -> Slots
     else:
         shown = plan.shown_sensors
         chosen = [x[shown, jnp.arange(count)[:, None]] for x in of_all]
-    out, valid = (x.reshape(-1, *x.shape[2:]) for x in chosen)
-    return Slots(out, valid, shown.reshape(-1))
+    out, valid, *pixels = (x.reshape(-1, *x.shape[2:]) for x in chosen)
+    return Slots(out, valid, shown.reshape(-1), tuple(pixels))
 
 
 def of_locals(keys: tuple[str, ...], tokens: dict[str, tuple], plan: views.Plan, cfg: Config) -> Slots:
@@ -44,13 +45,8 @@ def of_locals(keys: tuple[str, ...], tokens: dict[str, tuple], plan: views.Plan,
             continue
         choice = jnp.searchsorted(jnp.asarray(part.sensors, jnp.int32), plan.sensor[rows])
         out.append([jnp.stack(x)[choice, jnp.arange(part.views)] for x in zip(*own, strict=True)])
-    return Slots(*_joined(out), plan.sensor)
-
-
-def _joined(parts) -> tuple[jax.Array, jax.Array]:
-    """Tokens and validity of several lots of views, one after another."""
-    tokens, valid = (jnp.concatenate(x) for x in zip(*parts, strict=True))
-    return tokens, valid
+    joined, valid, *pixels = (jnp.concatenate(x) for x in zip(*out, strict=True))
+    return Slots(joined, valid, plan.sensor, tuple(pixels))
 
 
 class Facts(typing.NamedTuple):

@@ -74,7 +74,8 @@ def rows_of(parts: tuple[Stratum, ...]) -> dict[int, np.ndarray]:
 
 
 def _tokens_a_cell(sensor: SensorInput, cfg: Config) -> int:
-    groups = {"linear": 1, "grouped": sensor.spec.groups, "wavelength": len(cfg.model.wavelength_edges_nm) + 1}
+    stem = round(cfg.model.token_gsd_m / max(cfg.model.stem_gsd_m, sensor.spec.gsd_m)) ** 2
+    groups = {"linear": 1, "grouped": sensor.spec.groups, "wavelength": len(cfg.model.wavelength_edges_nm) + 1, "stem": stem}
     return groups[sensor.tokenizer]
 
 

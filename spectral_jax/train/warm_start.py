@@ -38,6 +38,11 @@ def _check_sensors(cfg: Config, other: Config, folder: Path) -> None:
         # Weights generated from wavelengths fit other bands; all others belong to the bands that they were learned for.
         if sensor.key not in before or sensor.tokenizer == "wavelength":
             continue
+        if sensor.whitening != before[sensor.key].whitening:
+            raise ValueError(
+                f"train.start_from: {folder} was trained with another whitening of sensor {sensor.key}: "
+                f"{before[sensor.key].whitening}, and this run has {sensor.whitening}. Its weights belong to that one; take it."
+            )
         different = differences(sensor.spec, before[sensor.key].spec)
         if different:
             raise ValueError(

@@ -5,6 +5,7 @@ In the order in which they may import one another:
   spectral_kernel: spectral tokens of a cell to one, as one kernel
   tokenize: pixels to stage-1 tokens
   wavelength: convolution weights made from a band's centre and width
+  stem: a network of every pixel's whitened spectrum, and a linear skip past other tokenizers
   hiera: Hiera's stages on tokens kept window by window
   branch: one sensor's branch, and the local stages of many sensors in one program
   fuse: the sensors' tokens of a cell to one token

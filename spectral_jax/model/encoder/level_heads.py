@@ -39,6 +39,8 @@ def vector_width(level: str, cfg: Config) -> int:
     """Numbers of a level's vector of `readout.summaries` for one sensor, or for one view."""
     if level == "pooled":
         return cfg.model.widths[2]
+    if level == "pixels":
+        return 2 * cfg.model.stem_width
     return 2 * cfg.model.widths[_PER_STAGE[level]]
 
 

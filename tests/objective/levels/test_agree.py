@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from made import tiny_run
+from made import tiny_run, tiny_stem
 from reference import numpy_jepa
 
+from spectral_jax.batch import Batch, SensorData
 from spectral_jax.config import Levels, Objective, Views
 from spectral_jax.objective import encode_views, joint, pictures, sigreg
 from spectral_jax.objective.levels import agree
@@ -99,3 +100,36 @@ def test_each_part_reaches_what_it_trains_and_nothing_else(rng, key):
     assert reached == {"encoder": True, "projector": False, "levels": True}
     assert all(np.isfinite(g).all() for g in jax.tree.leaves(grads))
     assert all(np.asarray(g).any() for g in jax.tree.leaves(grads["levels"]))
+
+
+@pytest.mark.slow
+def test_vectors_of_pixels_are_those_of_the_stem(tmp_path, rng, key):
+    """Of sensors that have one; the others hold nothing there, and are no pair."""
+    from spectral_jax.model.encoder import encode, readout
+
+    cfg = tiny_stem.config(tmp_path, keys=("HSI", "MSI"))
+    plain = dataclasses.replace(cfg.sensors[1], tokenizer="linear", whitening=None)
+    cfg = dataclasses.replace(
+        cfg, sensors=(cfg.sensors[0], plain), views=Views(local_views=1), objective=Objective(jepa=0.0, contrast=1.0),
+        levels=Levels(names=("pixels", "stage1")),
+    )  # fmt: skip
+    params = state.init_params(jax.random.key(0), cfg)
+    sensors = {
+        s.key: SensorData(
+            rng.uniform(0, 0.6, (4, cfg.patch_px(s.key), cfg.patch_px(s.key), len(s.spec.used))).astype(np.float32),
+            np.ones(4, bool), np.zeros(4, np.float32),
+        )
+        for s in cfg.sensors
+    }  # fmt: skip
+    seen, plan = pictures.show(Batch(sensors), key, cfg)
+    out = encode_views.encoded(params["encoder"], seen, plan, cfg, cfg.levels.names)
+    found = out.levels["pixels"]
+    local = int(np.asarray(plan.sensor)[0] == 0)
+    np.testing.assert_array_equal(found.filled[:, 0], [1, 0, 1, 0, local])
+    view = seen.globals["HSI"]
+    alone = encode.encode_branch(params["encoder"], "HSI", view.pixels[1], view.valid[1], cfg)
+    expected = readout.summary(readout.Level(alone.pixels, alone.valid_pixels))
+    np.testing.assert_allclose(found.vectors[2], expected, atol=2e-5)
+    value, metrics = joint.loss(params, params, Batch(sensors), key, cfg)
+    assert np.isfinite(value)
+    assert metrics["pixels_contrast"] > 0
