@@ -46,7 +46,7 @@ def main(argv: list[str]):
             moments = whitening.measure(sensor.spec, sensor.key, batches, side)
             table = whitening.fit(moments, COMPONENTS.value)
             origin = f"{sensor.spec.name}: {moments.number} cells of {side} x {side} pixels ({kind}) in {read}, scaled to 0..1."
-            whitening.write(Path(OUT.value), sensor.spec, table, side, origin)
+            whitening.write(Path(OUT.value), sensor.spec, moments, table, side, origin)
             use = f"whitening.whitened(sensor, {OUT.value!r}, {cfg.model.stem_gsd_m:g})"
         else:
             mean, std, count = band_statistics.measure(sensor.spec, sensor.key, batches)

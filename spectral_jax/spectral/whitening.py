@@ -28,7 +28,7 @@ LEAST_VARIANCE = 2e-3
 LEAST_DEVIATION = 1e-6
 MEASURED_BY = "tools/band_statistics.py --whitening"
 STATISTICS = ("mean", "deviation")
-_COLUMNS = ("name", "centre_nm", "statistic", "cell_px")
+_COLUMNS = ("name", "centre_nm", "statistic", "cell_px", "mean", "std")
 
 
 class Table(NamedTuple):
@@ -49,6 +49,11 @@ class Moments(NamedTuple):
     def covariance(self) -> np.ndarray:
         """[N N], over all cells."""
         return self.products / self.number
+
+    @property
+    def std(self) -> np.ndarray:
+        """Standard deviations [N]."""
+        return np.sqrt(np.maximum(np.diag(self.products), 0.0) / self.number)
 
 
 def cell_px(spec: SensorSpec, stem_gsd_m: float) -> int:
@@ -129,14 +134,13 @@ def fit(moments: Moments, components: int) -> Table:
     Raises:
       ValueError: no number varies.
     """
-    deviation = np.sqrt(np.maximum(np.diag(moments.covariance), 0.0))
-    varies = deviation > LEAST_DEVIATION
+    varies = moments.std > LEAST_DEVIATION
     if not varies.any():
         raise ValueError(
             f"whitening: expected cells that differ, and all {moments.number} are alike in each of their {len(varies)} "
             "numbers; read more of the store."
         )
-    rate = np.where(varies, 1.0 / np.where(varies, deviation, 1.0), 0.0)
+    rate = np.where(varies, 1.0 / np.where(varies, moments.std, 1.0), 0.0)
     variance, vectors = np.linalg.eigh(moments.covariance * rate[:, None] * rate[None])
     vectors = vectors[:, ::-1][:, :components]
     variance = np.maximum(variance[::-1][:components], 0.0)
@@ -145,17 +149,21 @@ def fit(moments: Moments, components: int) -> Table:
     return Table(kernel, -moments.mean @ kernel)
 
 
-def write(path: Path, spec: SensorSpec, table: Table, cell_px: int, origin: str) -> None:
-    """Writes the CSV that `read` reads: the offset, then a row a number of the cell; `origin` is one line or several."""
+def write(path: Path, spec: SensorSpec, moments: Moments, table: Table, cell_px: int, origin: str) -> None:
+    """Writes the CSV that `read` reads: the offset, then a row a number of the cell; `origin` is one line or several.
+
+    With `mean` and `std` beside the weights, the variances of the components can be had from the file too: weights times `std`
+    are eigenvectors over the root of variance + 2e-3.
+    """
     rows = [(band, statistic) for statistic in STATISTICS[: table.kernel.shape[0] // len(spec.used)] for band in spec.used]
     with path.open("w", newline="", encoding="utf-8") as file:
         file.writelines(f"# {line}\n" for line in origin.splitlines())
         out = csv.writer(file, lineterminator="\n")
         out.writerow([*_COLUMNS, *(f"w{k + 1}" for k in range(table.kernel.shape[1]))])
-        out.writerow(["offset", "", "", cell_px, *(f"{x:.6g}" for x in table.offset)])
-        for (band, statistic), weights in zip(rows, table.kernel, strict=True):
+        out.writerow(["offset", "", "", cell_px, "", "", *(f"{x:.6g}" for x in table.offset)])
+        for (band, statistic), mean, std, weights in zip(rows, moments.mean, moments.std, table.kernel, strict=True):
             centre = "" if band.centre_nm is None else f"{band.centre_nm:g}"
-            out.writerow([band.name, centre, statistic, cell_px, *(f"{x:.6g}" for x in weights)])
+            out.writerow([band.name, centre, statistic, cell_px, *(f"{x:.6g}" for x in (mean, std, *weights))])
 
 
 def read(spec: SensorSpec, name: str, cell_px: int) -> Table:

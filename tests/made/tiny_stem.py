@@ -32,9 +32,9 @@ def table(folder: Path, spec: SensorSpec, stem_gsd_m: float = 30.0, components: 
     side = whitening.cell_px(spec, stem_gsd_m)
     size = whitening.inputs(spec, side)
     none = whitening.Moments(0, np.zeros(size), np.zeros((size, size)))
-    made = whitening.fit(whitening.merged(none, cells(500, size, seed)), components)
+    moments = whitening.merged(none, cells(500, size, seed))
     path = folder / f"{spec.name}_{side}_{seed}.csv"
-    whitening.write(path, spec, made, side, "made up")
+    whitening.write(path, spec, moments, whitening.fit(moments, components), side, "made up")
     return str(path)
 
 

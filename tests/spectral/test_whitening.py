@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from made import tiny_run, tiny_stem
 
-from spectral_jax import configure
+from spectral_jax import configure, spec_files
 from spectral_jax.batch import Batch, SensorData, decode
 from spectral_jax.config import SensorInput
 from spectral_jax.data.loader import Loader
+from spectral_jax.sensors import SensorSpec
 from spectral_jax.spectral import band_statistics, whitening
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "band_statistics.py"
@@ -125,6 +126,34 @@ def test_a_sensor_carries_the_name_and_the_digest_of_its_whitening(tmp_path):
     assert hash(again) == hash(cfg)
     changed = configure.override(cfg, "--config.model.stem_cells=deviation", "--config.model.skip=true")
     assert (changed.sensors, changed.model.stem_cells, changed.model.skip) == (cfg.sensors, "deviation", True)
+
+
+@pytest.mark.parametrize(
+    ("sensor", "table", "components"),
+    [
+        ("enmap_l2a", "enmap_simulated", 48),
+        ("emit_l2a", "emit_simulated", 48),
+        ("desis_l2a", "desis_simulated", 48),
+        ("sentinel2a_l2a", "sentinel2_simulated", 24),
+        ("landsat8_oli", "landsat_simulated", 7),
+        ("landsat_st", "landsat_temperature_simulated", 1),
+        ("sentinel1_grd", "sentinel1_simulated", 4),
+    ],
+)
+def test_the_tables_of_simulated_scenes_fit_their_sensors(sensor, table, components):
+    spec = dataclasses.replace(SensorSpec.load(sensor), mean=(), std=())
+    found = whitening.read(spec, table, whitening.cell_px(spec, 30.0))
+    assert found.offset.shape == (components,)
+    path = spec_files.folder("whitening") / f"{table}.csv"
+    assert path.read_text().startswith(f"# {sensor}, SIMULATED: ")
+    mean, std = (np.array([float(row[name]) for row in spec_files.read_table(path)[1:]]) for name in ("mean", "std"))
+    np.testing.assert_allclose(mean @ found.kernel + found.offset, 0.0, atol=1e-2)
+    weights = found.kernel * std[:, None]  # eigenvectors of a correlation, over the root of their variance + 2e-3
+    products = weights.T @ weights
+    variance = 1 / np.diag(products) - 2e-3
+    np.testing.assert_allclose(products, np.diag(np.diag(products)), atol=1e-3 * products.max())
+    assert (np.diff(variance) < 1e-4).all()
+    assert 0.997 * len(std) < variance.sum() < 1.0001 * len(std)
 
 
 def test_bad_tables_are_refused(tmp_path):
