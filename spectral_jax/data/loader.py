@@ -146,14 +146,17 @@ class Loader:
             assert truth is not None  # a store with names of parameters has them in every group
             yield batch, truth[rows]
 
-    def each_location(self) -> Iterator[tuple[str, np.ndarray, Batch]]:
+    def each_location(self, date: int = 0) -> Iterator[tuple[str, np.ndarray, Batch]]:
         """Every usable location once: the group's name, rows [b] of it, and their batch.
 
-        The first valid date of each sensor and the upper left crop are taken; the last batch of a group may be smaller.
+        The upper left crop is taken, and the last batch of a group may be smaller.
+
+        Args:
+          date: which of the valid dates of each sensor, from 0; where a location has fewer it is counted round.
         """
         for name, usable in self.usable.items():
             for rows in np.split(usable, range(self._share, len(usable), self._share)):
-                draws = {key: np.zeros(len(rows), np.uint64) for key in self.bands[name]}
+                draws = {key: np.full(len(rows), date, np.uint64) for key in self.bands[name]}
                 yield name, rows, self._read(name, rows, draws, np.zeros((len(rows), 2), int))
 
     def group_name(self, i: int) -> str:
