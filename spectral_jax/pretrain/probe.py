@@ -53,15 +53,15 @@ def probe(params: dict, cfg: Config, loader: Loader) -> dict[str, ProbeResult]:
     return out
 
 
-def embed_locations(params: dict, cfg: Config, loader: Loader) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Vectors [N D] of every level and ground parameters [N K], each location once, one date a sensor.
+def embed_locations(params: dict, cfg: Config, loader: Loader, date: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Vectors [N D] of every level and ground parameters [N K], each location once, valid date number `date` of each sensor.
 
     Locations that none of `cfg.probe.sensors` saw are left out.
     """
     keys = cfg.probe.sensors or tuple(sensor.key for sensor in cfg.sensors)
     embed = jax.jit(functools.partial(_embed, cfg=cfg, keys=keys))
     vectors, truths = [], []
-    for batch, truth in loader.survey():
+    for batch, truth in loader.survey(date):
         shown = {k: v for k, v in batch.sensors.items() if k in keys}
         if shown:
             seen = np.any([data.present for data in shown.values()], axis=0)

@@ -79,20 +79,20 @@ def by_recipe(runs: Sequence[Run]) -> list[Candidate]:
     return out
 
 
-def trained(run: Run, unseen: Places, key: str) -> dict[str, np.ndarray]:
-    """Features [N D] of the places by level, with the parameters of a run's newest checkpoint."""
-    return levels(api.load(run.folder)[1], run.cfg, unseen, key)
+def trained(run: Run, unseen: Places, key: str, date: int = 0) -> dict[str, np.ndarray]:
+    """Features [N D] of the places by level at valid date `date`, with the parameters of a run's newest checkpoint."""
+    return levels(api.load(run.folder)[1], run.cfg, unseen, key, date)
 
 
-def untrained(run: Run, unseen: Places, key: str) -> dict[str, np.ndarray]:
+def untrained(run: Run, unseen: Places, key: str, date: int = 0) -> dict[str, np.ndarray]:
     """The same with the parameters that the run began with: fresh ones of its seed."""
-    return levels(api.init(jax.random.key(run.cfg.train.seed), run.cfg), run.cfg, unseen, key)
+    return levels(api.init(jax.random.key(run.cfg.train.seed), run.cfg), run.cfg, unseen, key, date)
 
 
-def levels(params: dict, cfg: Config, unseen: Places, key: str) -> dict[str, np.ndarray]:
+def levels(params: dict, cfg: Config, unseen: Places, key: str, date: int) -> dict[str, np.ndarray]:
     """Features [N D] of the places by level of the readout."""
     shown = dataclasses.replace(cfg, probe=dataclasses.replace(cfg.probe, sensors=(key,)))
-    return embed_locations(params, shown, unseen.loader(shown))[0]
+    return embed_locations(params, shown, unseen.loader(shown), date)[0]
 
 
 def _recipe(cfg: Config) -> str:

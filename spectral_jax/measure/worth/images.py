@@ -50,8 +50,8 @@ def of_pixels(values: np.ndarray, valid: np.ndarray) -> Images:
     logs = np.log(np.maximum(values, LEAST))
     kept = np.unique(np.linspace(0, values.shape[1] - 1, min(MOST_PIXELS, values.shape[1])).round().astype(int))
     return Images(
-        *_moments(values, valid),
-        *_moments(logs, valid),
+        *moments(values, valid),
+        *moments(logs, valid),
         values[:, kept].astype(np.float32),
         np.ascontiguousarray(valid[:, kept]),
     )
@@ -88,7 +88,8 @@ def of_training(cfg: Config, path, key: str) -> tuple[Images, Images]:
     return first, second
 
 
-def _moments(values: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def moments(values: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation over the valid of P pixels, values [N P C], each float64 [N C]; 0 where none is valid."""
     weight = valid[..., None].astype(np.float64)
     count = np.maximum(weight.sum(axis=1), 1.0)
     mean = (values * weight).sum(axis=1) / count

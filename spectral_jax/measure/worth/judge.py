@@ -57,15 +57,13 @@ class Judge:
 
     Attributes:
       question: what is asked.
-      draws: of it.
     """
 
     def __init__(self, question: Question, workdir: Path, say: Callable[[str], None] = print):
         self.question = question
-        self.draws = scores.draw(question)
         self._workdir, self._say = workdir, say
         self._rivals: dict[str, dict[str, Scores]] = {}
-        self._images: dict[Path, images.Images] = {}
+        self._images: dict[Path, tuple[images.Images, images.Images]] = {}
 
     def judge(self, candidate: Candidate) -> Judged:
         """Scores every level of every run of a candidate, and all rivals.
@@ -80,11 +78,13 @@ class Judge:
         for run in candidate.runs:
             self._say(f"Judging {candidate.name}, training seed {run.cfg.train.seed}.")
             places = self._places(run)
-            found, fresh = candidates.trained(run, places, key), candidates.untrained(run, places, key)
-            widths = {level: x.shape[1] for level, x in found.items()}
+            found, fresh = (
+                [of(run, places, key, date) for date in (0, 1)] for of in (candidates.trained, candidates.untrained)
+            )
+            widths = {level: x.shape[1] for level, x in found[0].items()}
             fits = [level for level, width in widths.items() if width <= MOST_NUMBERS]
-            own.append({level: self._score(found[level], places) for level in fits})
-            twin = {f"untrained {level}": self._score(fresh[level], places) for level in fits}
+            own.append({level: self._score(found[0][level], found[1][level], places) for level in fits})
+            twin = {f"untrained {level}": self._score(fresh[0][level], fresh[1][level], places) for level in fits}
             against.append(self._of_store(run, places) | twin)
         return Judged(candidate.name, candidate.seeds, widths, _stacked(own), _stacked(against))
 
@@ -102,15 +102,22 @@ class Judge:
         same = f"{_content(run.cfg, run.store, key)} {places.path}"
         if same not in self._rivals:
             if places.path not in self._images:
-                self._images[places.path] = images.of_places(places.loader(_alone(run.cfg, key)), key)
+                loader = places.loader(_alone(run.cfg, key))
+                self._images[places.path] = images.of_places(loader, key, 0), images.of_places(loader, key, 1)
+            seen, later = self._images[places.path]
             first, second = images.of_training(run.cfg, run.store, key)
             self._say(f"Fitting rivals to two dates of {len(first.mean)} places of {run.store}.")
-            made = rivals.features(first, second, self._images[places.path])
-            self._rivals[same] = {name: self._score(x, places) for name, x in made.items()}
+            made = rivals.fitted(first, second)
+            self._rivals[same] = {name: self._score(of(seen), of(later), places) for name, of in made.items()}
         return self._rivals[same]
 
-    def _score(self, x: np.ndarray, places: unseen.Places) -> Scores:
-        return {probe: scores.score(x, truth, self.draws, self.question.labels) for probe, truth in places.truth.items()}
+    def _score(self, first: np.ndarray, second: np.ndarray, places: unseen.Places) -> Scores:
+        """Of features at the first date for the place, and of their change to the second for the day."""
+        asked, out = {unseen.PLACE: first, unseen.DAY: first - second}, {}
+        for probe, x in asked.items():
+            draws = scores.draw(self.question, places.usable[probe])
+            out[probe] = scores.score(x, places.truth[probe], draws, self.question.labels)
+        return out
 
 
 def _alone(cfg: Config, key: str) -> Config:

@@ -1,49 +1,56 @@
 """Features that need no encoder: what a candidate must beat. What is fitted is fitted to the candidate's own training store."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from spectral_jax.measure.worth.agreement import Linear, agreeing, whitening
-from spectral_jax.measure.worth.images import Images
+from spectral_jax.measure.worth.agreement import FLOOR, Linear, agreeing, whitening
+from spectral_jax.measure.worth.images import Images, moments
 
-RANDOM_FEATURES = 512  # with EnMAP's 202 bands 714 numbers, under the limit of a readout
-RANDOM_COMPONENTS = 16  # principal components of pixels that random features see
+# Chosen at places of the selection seed, for the rivals' sake. With the mean of EnMAP's 202 bands their mean and deviation are
+# 808 numbers, the limit of a readout.
+RANDOM_FEATURES = 303
+RANDOM_COMPONENTS = 48  # principal components of pixels that random features see
+RANDOM_FLOOR = 1.0  # of the whitening of so many features for so few places
 _BLOCK = 256  # places at a time, for memory
+Feature = Callable[[Images], np.ndarray]  # images of N places to [N D]
 
 
-def features(first: Images, second: Images, unseen: Images) -> dict[str, np.ndarray]:
-    """Features [N D] of N places by rival.
+def fitted(first: Images, second: Images) -> dict[str, Feature]:
+    """Features by rival.
 
     Args:
       first: a date of the training places, and `second` another one of the same places.
       second: see there.
-      unseen: the N places.
     """
-    white = whitening(_pixels(first, second), components=32)
-    leading = Linear(white.centre, white.matrix[:, :RANDOM_COMPONENTS])
-    waves = _waves(leading.matrix.shape[1], RANDOM_FEATURES)
-    random = [averaged(images, leading, *waves) for images in (first, second, unseen)]
-    both = [np.concatenate([x.mean, x.deviation], axis=1) for x in (first, second, unseen)]
-    on_means = agreeing(first.mean, second.mean, count=16, components=48)
-    on_both = agreeing(both[0], both[1], count=32, components=96)
-    on_random = agreeing(random[0], random[1], count=64, components=128)
-    logs = np.concatenate([unseen.log_mean, unseen.log_deviation], axis=1)
+    white = whitening(_pixels(first, second), RANDOM_COMPONENTS)
+    waves = _waves(white.matrix.shape[1], RANDOM_FEATURES)
+
+    def random(images: Images) -> np.ndarray:
+        return np.concatenate([random_moments(images, white, *waves), images.mean], axis=1)
+
+    def agreed(of: Feature, count: int, components: int, floor: float = FLOOR) -> Feature:
+        code = agreeing(of(first), of(second), count, components, floor)
+        return lambda images: code(of(images))
+
     return {
-        "bands": unseen.mean,
-        "bands, mean and deviation": both[2],
-        "bands and logs, mean and deviation": np.concatenate([both[2], logs], axis=1),
-        "PCA 16": white(unseen.mean)[:, :16],
-        "PCA 32": white(unseen.mean)[:, :32],
-        "random features and bands": np.concatenate([random[2], unseen.mean], axis=1),
-        "agreeing directions of means, 16": on_means(unseen.mean),
-        "agreeing directions of mean and deviation, 32": on_both(both[2]),
-        "agreeing directions of random features, 64": on_random(random[2]),
+        "bands": _bands,
+        "bands, mean and deviation": _both,
+        "bands and logs, mean and deviation": _logs,
+        "PCA 16": lambda images: white(images.mean)[:, :16],
+        "PCA 32": lambda images: white(images.mean)[:, :32],
+        "random features and bands": random,
+        "agreeing directions of bands, 16": agreed(_bands, 16, 48),
+        "agreeing directions of mean and deviation, 32": agreed(_both, 32, 96),
+        "agreeing directions of bands and logs, 64": agreed(_logs, 64, 128),
+        "agreeing directions of random features, 32": agreed(random, 32, 256, RANDOM_FLOOR),
     }
 
 
-def averaged(images: Images, white: Linear, frequencies: np.ndarray, phases: np.ndarray) -> np.ndarray:
-    """Random Fourier features of whitened pixels, averaged over the valid pixels of each place [N M].
+def random_moments(images: Images, white: Linear, frequencies: np.ndarray, phases: np.ndarray) -> np.ndarray:
+    """Random Fourier features of whitened pixels: mean and deviation over the valid pixels of each place [N 2M].
 
-    sqrt(2) cos(w x + b), whose products approximate a Gaussian kernel (Rahimi and Recht 2007).
+    cos(w x + b), whose products approximate a Gaussian kernel (Rahimi and Recht 2007).
 
     Args:
       images: of N places.
@@ -54,10 +61,21 @@ def averaged(images: Images, white: Linear, frequencies: np.ndarray, phases: np.
     out = []
     for start in range(0, len(images.pixels), _BLOCK):
         block = slice(start, start + _BLOCK)
-        weight = images.valid[block].astype(np.float32)
         waves = np.cos(white(images.pixels[block]).astype(np.float32) @ frequencies + phases)
-        out.append(np.einsum("npm,np->nm", waves, weight) / np.maximum(weight.sum(axis=1), 1.0)[:, None])
-    return np.sqrt(2.0) * np.concatenate(out).astype(np.float64)
+        out.append(np.concatenate(moments(waves, images.valid[block]), axis=1))
+    return np.concatenate(out)
+
+
+def _bands(images: Images) -> np.ndarray:
+    return images.mean
+
+
+def _both(images: Images) -> np.ndarray:
+    return np.concatenate([images.mean, images.deviation], axis=1)
+
+
+def _logs(images: Images) -> np.ndarray:
+    return np.concatenate([images.mean, images.deviation, images.log_mean, images.log_deviation], axis=1)
 
 
 def _waves(components: int, count: int) -> tuple[np.ndarray, np.ndarray]:

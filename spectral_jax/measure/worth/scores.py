@@ -13,24 +13,26 @@ class Draws:
     """Which labels are used; the same for every set of features.
 
     Attributes:
-      labelled: L, the first places are labelled, and the others unseen.
-      rows: number of labels below L -> rows of them, int [R n].
+      labelled: rows of the places that may be labelled, int [L].
+      rows: number of labels -> some of those rows, int [R n]; not for all labels.
       parts: R parts of the unseen places, rows of each; with all labels these are the draws.
     """
 
-    labelled: int
+    labelled: np.ndarray
     rows: dict[int, np.ndarray]
     parts: tuple[np.ndarray, ...]
 
 
-def draw(question: Question) -> Draws:
-    """The draws of a question: a pure function of its seed and counts."""
-    few = [n for n in question.labels if n < question.labelled]
+def draw(question: Question, usable: np.ndarray) -> Draws:
+    """The draws of a question, a pure function of its seed and counts, among the places whose truth is known, bool [N]."""
+    labelled = np.flatnonzero(usable[: question.labelled])
+    unseen = question.labelled + np.flatnonzero(usable[question.labelled :])
     rows = {}
-    for n in few:
-        rng = np.random.default_rng([question.seed, n])
-        rows[n] = np.stack([rng.permutation(question.labelled)[:n] for _ in range(question.draws)])
-    return Draws(question.labelled, rows, tuple(np.array_split(np.arange(question.unseen), question.draws)))
+    for n in question.labels:
+        if n < question.labelled:
+            rng = np.random.default_rng([question.seed, n])
+            rows[n] = np.stack([rng.permutation(labelled)[:n] for _ in range(question.draws)])
+    return Draws(labelled, rows, tuple(np.array_split(unseen, question.draws)))
 
 
 def score(x: np.ndarray, truth: np.ndarray, draws: Draws, labels: tuple[int, ...]) -> dict[int, np.ndarray]:
@@ -41,7 +43,7 @@ def score(x: np.ndarray, truth: np.ndarray, draws: Draws, labels: tuple[int, ...
     so that the mean over equal parts is R2 of them all.
 
     Args:
-      x: features [N D], labelled places first.
+      x: features [N D].
       truth: [N K].
       draws: of `draw`.
       labels: numbers of labels.
@@ -56,14 +58,15 @@ def score(x: np.ndarray, truth: np.ndarray, draws: Draws, labels: tuple[int, ...
         raise ValueError(
             f"features: {(~np.isfinite(x)).any(axis=1).sum()} of {len(x)} places hold numbers that are not finite."
         )
-    known, unseen = x[: draws.labelled], x[draws.labelled :]
-    right, asked = truth[: draws.labelled], truth[draws.labelled :]
+    unseen = np.concatenate(draws.parts)
     out = {}
     for n in labels:
         if n in draws.rows:
-            found = [ridge.r2(asked, ridge.predict(known[r], right[r], unseen, shared=True)).mean() for r in draws.rows[n]]
-            out[n] = np.array(found)
+            predicted = (ridge.predict(x[rows], truth[rows], x[unseen], shared=True) for rows in draws.rows[n])
+            out[n] = np.array([ridge.r2(truth[unseen], found).mean() for found in predicted])
         else:
-            error = (asked - ridge.predict(known, right, unseen)) ** 2 / asked.var(axis=0)
-            out[n] = np.array([1.0 - error[part].mean() for part in draws.parts])
+            error = (truth[unseen] - ridge.predict(x[draws.labelled], truth[draws.labelled], x[unseen])) ** 2
+            error = (error / truth[unseen].var(axis=0)).mean(axis=1)
+            ends = np.cumsum([len(part) for part in draws.parts])[:-1]
+            out[n] = np.array([1.0 - part.mean() for part in np.split(error, ends)])
     return out

@@ -18,10 +18,10 @@ from spectral_jax.simulate.scenes.store import write_store
 
 DATES = 4  # as the quickstart's store; the first valid one is shown
 PLACE, DAY = "place", "day"
-# What the simulator draws for a date and an optical sensor sees: greenness of the season (0 to 1); soil moisture around the
-# mean of the place (m3/m3); log of the factor on the water's pigments; reflectance of the water's surface; distance of the sun
-# from the zenith (degrees); wind (0 to 1), which stirs sediment. Air temperature and what the atmosphere leaves are left out.
-DAY_PARAMETERS = ("season", "soil_moisture_anomaly", "bloom_log", "glint", "sun_zenith_deg", "wind")
+# What the simulator draws for a date and leaves a trace in reflectance: greenness of the season (0 to 1); soil moisture
+# (m3/m3); log of the factor on the water's pigments; the distance of the sun from the zenith (degrees). Wind and glint leave
+# next to none (R2 of bands < 0.04), air temperature none. Probed are changes between two dates: the place itself falls out.
+DAY_PARAMETERS = ("season_change", "soil_moisture_change", "bloom_log_change", "sun_zenith_deg_change")
 NAMES = {PLACE: GROUND_PARAMETERS, DAY: DAY_PARAMETERS}
 
 
@@ -31,11 +31,14 @@ class Places:
 
     Attributes:
       path: their store, which holds the one sensor.
-      truth: "place" -> ground parameters float64 [N 11], "day" -> `DAY_PARAMETERS` of the date that is shown [N 6].
+      truth: "place" -> ground parameters float64 [N 11]; "day" -> `DAY_PARAMETERS`, first minus second valid date [N 4], 0
+        where there is no second.
+      usable: "place" and "day" -> bool [N], where there is that truth.
     """
 
     path: Path
     truth: dict[str, np.ndarray]
+    usable: dict[str, np.ndarray]
 
     def loader(self, cfg: Config) -> Loader:
         """Reads them as a run sees them.
@@ -87,7 +90,7 @@ def places(question: Question, cfg: Config, workdir: Path, say: Callable[[str], 
         made = Synthetic(locations=question.places, dates=DATES, seed=question.seed, groups=(group,))
         write_store(path, made, {question.sensor: spec}, footprint_m)
         say(f"Simulated in {time.monotonic() - began:.0f} s.")
-    return Places(path, _truth(open_store(path), group, question, footprint_m, workdir / f"{name}.npy"))
+    return _known(path, group, question, footprint_m, workdir / f"{name}.npy")
 
 
 def check_unseen(question: Question, store: Store) -> None:
@@ -98,26 +101,23 @@ def check_unseen(question: Question, store: Store) -> None:
         )
 
 
-def _truth(store: Store, name: str, question: Question, footprint_m: float, kept: Path) -> dict[str, np.ndarray]:
-    group = store.groups[name]
-    ground = group.truth()
+def _known(path: Path, name: str, question: Question, footprint_m: float, kept: Path) -> Places:
+    group = open_store(path).groups[name]
+    ground, valid = group.truth(), group.valid(question.sensor)
     assert ground is not None  # a simulated store holds it
+    twice = valid.sum(axis=1) > 1
     if not kept.exists():
-        first = np.argmax(group.valid(question.sensor), axis=1)
-        days = [day_of(question.seed, name, row, footprint_m, DATES, date) for row, date in enumerate(first.tolist())]
-        np.save(kept, np.stack(days))
-    return {PLACE: ground.astype(np.float64), DAY: np.load(kept)}
+        changes = np.zeros((len(valid), len(DAY_PARAMETERS)))
+        for row in np.flatnonzero(twice).tolist():
+            first, second = np.flatnonzero(valid[row])[:2]
+            days = days_of(question.seed, name, row, footprint_m, DATES)
+            changes[row] = days[first] - days[second]
+        np.save(kept, changes)
+    usable = {PLACE: np.ones(len(valid), bool), DAY: twice}
+    return Places(path, {PLACE: ground.astype(np.float64), DAY: np.load(kept)}, usable)
 
 
-def day_of(seed: int, group: str, row: int, footprint_m: float, dates: int, date: int) -> np.ndarray:
-    """`DAY_PARAMETERS` of one date of a simulated location [6]; arguments as `simulate_location`, and the date's number."""
-    _, site, _, states = draw_ground(seed, group, row, footprint_m, dates)
-    found = (
-        states.season,
-        states.moisture - site.moisture,
-        np.log(states.bloom),
-        states.glint,
-        states.sun_zenith_deg,
-        states.wind,
-    )
-    return np.array([values[date] for values in found])
+def days_of(seed: int, group: str, row: int, footprint_m: float, dates: int) -> np.ndarray:
+    """What `DAY_PARAMETERS` are changes of, for every date of a simulated location [T 4]; arguments as `simulate_location`."""
+    states = draw_ground(seed, group, row, footprint_m, dates).states
+    return np.stack([states.season, states.moisture, np.log(states.bloom), states.sun_zenith_deg], axis=1)

@@ -15,7 +15,7 @@ class Table(NamedTuple):
 
     title: str
     head: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
 
     def plain(self) -> str:
         """Columns in line."""
@@ -41,7 +41,7 @@ def tables(judged: Judged, question: Question) -> list[Table]:
             (name, *(f"{found[probe][n].mean():.3f}" for n in question.labels))
             for name, found in [*judged.rivals.items(), *((_named(judged, level), x) for level, x in judged.levels.items())]
         ]
-        what = f"{len(names)} {'ground parameters of the place' if probe == PLACE else 'parameters of the day'}"
+        what = f"{len(names)} {'ground parameters of the place' if probe == PLACE else 'changes of the day'}"
         where = f"{question.unseen} unseen SIMULATED places, {question.sensor} alone"
         out.append(Table(f"{judged.name}, {seeds}: mean R2 over {what}, {where}", ("features", *head), rows))
         leads = [
