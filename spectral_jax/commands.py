@@ -17,6 +17,8 @@ SCRIPTS = {
     "convert-weights": "tools/convert_weights.py",
     "band-statistics": "tools/band_statistics.py",
     "climatology": "tools/climatology.py",
+    "worth": "tools/worth.py",
+    "ablate": "tools/ablate.py",
     "rank-tasks": "tools/rank_tasks.py",
     "water-realism": "tools/water_realism.py",
     "benchmark": "tools/benchmark.py",

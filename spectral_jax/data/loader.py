@@ -131,29 +131,35 @@ class Loader:
                 "absl.app.run(main), or call absl.flags.FLAGS.mark_as_parsed() first, or set data.workers=0."
             ) from error
 
-    def survey(self) -> Iterator[tuple[Batch, np.ndarray]]:
+    def survey(self, date: int = 0) -> Iterator[tuple[Batch, np.ndarray]]:
         """Every usable location once, group by group, with its ground parameters float32 [b K].
 
-        The first valid date of each sensor and the upper left crop are taken; the last batch of a group may be smaller.
+        The upper left crop is taken, and the last batch of a group may be smaller.
+
+        Args:
+          date: see `each_location`.
 
         Raises:
           ValueError: the store has no ground parameters.
         """
         if not self.truth_names:
             raise ValueError(f"store {self.store.path}: it has no ground parameters; only simulated stores have them.")
-        for name, rows, batch in self.each_location():
+        for name, rows, batch in self.each_location(date):
             truth = self.store.groups[name].truth()
             assert truth is not None  # a store with names of parameters has them in every group
             yield batch, truth[rows]
 
-    def each_location(self) -> Iterator[tuple[str, np.ndarray, Batch]]:
+    def each_location(self, date: int = 0) -> Iterator[tuple[str, np.ndarray, Batch]]:
         """Every usable location once: the group's name, rows [b] of it, and their batch.
 
-        The first valid date of each sensor and the upper left crop are taken; the last batch of a group may be smaller.
+        The upper left crop is taken, and the last batch of a group may be smaller.
+
+        Args:
+          date: which of the valid dates of each sensor, from 0; where a location has fewer it is counted round.
         """
         for name, usable in self.usable.items():
             for rows in np.split(usable, range(self._share, len(usable), self._share)):
-                draws = {key: np.zeros(len(rows), np.uint64) for key in self.bands[name]}
+                draws = {key: np.full(len(rows), date, np.uint64) for key in self.bands[name]}
                 yield name, rows, self._read(name, rows, draws, np.zeros((len(rows), 2), int))
 
     def group_name(self, i: int) -> str:

@@ -10,9 +10,7 @@ from spectral_jax.batch import Batch
 from spectral_jax.config import Config
 from spectral_jax.data.loader import Loader
 from spectral_jax.model.encoder import encode, readout
-from spectral_jax.sentences import needs
-
-ALPHAS = tuple(10.0**p for p in range(-3, 6))
+from spectral_jax.pretrain import ridge
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,31 +46,22 @@ def probe(params: dict, cfg: Config, loader: Loader) -> dict[str, ProbeResult]:
     """
     vectors, truth = embed_locations(params, cfg, loader)
     train, test = _split(len(truth), cfg)
-    return {level: ProbeResult(loader.truth_names, _scores(x, truth, train, test)) for level, x in vectors.items()}
+    out = {}
+    for level, x in vectors.items():
+        found = ridge.r2(truth[test], ridge.predict(x[train], truth[train], x[test]))
+        out[level] = ProbeResult(loader.truth_names, tuple(found.tolist()))
+    return out
 
 
-def _scores(vectors: np.ndarray, truth: np.ndarray, train: np.ndarray, test: np.ndarray) -> tuple[float, ...]:
-    with needs("scikit-learn", "eval", "the linear probe"):
-        from sklearn.linear_model import RidgeCV
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-
-    out = []
-    for column in truth.T:
-        model = make_pipeline(StandardScaler(), RidgeCV(ALPHAS)).fit(vectors[train], column[train])
-        out.append(float(model.score(vectors[test], column[test])))
-    return tuple(out)
-
-
-def embed_locations(params: dict, cfg: Config, loader: Loader) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Vectors [N D] of every level and ground parameters [N K], each location once, one date a sensor.
+def embed_locations(params: dict, cfg: Config, loader: Loader, date: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Vectors [N D] of every level and ground parameters [N K], each location once, valid date number `date` of each sensor.
 
     Locations that none of `cfg.probe.sensors` saw are left out.
     """
     keys = cfg.probe.sensors or tuple(sensor.key for sensor in cfg.sensors)
     embed = jax.jit(functools.partial(_embed, cfg=cfg, keys=keys))
     vectors, truths = [], []
-    for batch, truth in loader.survey():
+    for batch, truth in loader.survey(date):
         shown = {k: v for k, v in batch.sensors.items() if k in keys}
         if shown:
             seen = np.any([data.present for data in shown.values()], axis=0)

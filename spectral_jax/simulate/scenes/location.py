@@ -2,13 +2,14 @@
 
 import dataclasses
 import zlib
+from typing import NamedTuple
 
 import numpy as np
 
 from spectral_jax.sensors import SensorSpec
 from spectral_jax.simulate import place
 from spectral_jax.simulate.scenes import layout, radar_thermal, sensing
-from spectral_jax.simulate.scenes.site import Site, draw_site, draw_states, endmember_spectra
+from spectral_jax.simulate.scenes.site import Site, States, draw_site, draw_states, endmember_spectra
 
 # Fractions of the patch (1); leaf area at its peak, mean over vegetation (m2/m2); leaf chlorophyll at its peak (ug/cm2);
 # equivalent water thickness of leaves (cm); mean soil moisture (m3/m3); dry soil brightness (1); log10 of water's mean
@@ -54,6 +55,15 @@ class Location:
     ground: np.ndarray
 
 
+class Drawn(NamedTuple):
+    """A location before any sensor looks at it; `rng` is where its draws go on."""
+
+    rng: np.random.Generator
+    site: Site
+    ground: np.ndarray  # endmember fractions on the 10 m grid [side side E]
+    states: States
+
+
 def simulate_location(
     seed: int, group: str, index: int, sensors: dict[str, SensorSpec], footprint_m: float, dates: int = 4
 ) -> Location:
@@ -70,15 +80,9 @@ def simulate_location(
     Raises:
       ValueError: the footprint is not a whole number of ground cells or pixels.
     """
-    rng = np.random.default_rng([seed, zlib.crc32(group.encode()), index])
-    side = round(footprint_m / layout.GROUND_M)
-    if side < 4 or abs(side * layout.GROUND_M - footprint_m) > 1e-6:
-        raise ValueError(f"footprint_m: expected a multiple of {layout.GROUND_M:g} m from 40 m on, got {footprint_m:g} m.")
-    site = draw_site(rng)
-    ground = layout.abundances(rng, site, side)
-    states = draw_states(rng, site, dates)
+    rng, site, ground, states = draw_ground(seed, group, index, footprint_m, dates)
     spectra = endmember_spectra(site, states)
-    hill = layout.noise_fields(rng, 1, side, [0.3 * footprint_m])[0]
+    hill = layout.noise_fields(rng, 1, len(ground), [0.3 * footprint_m])[0]
     incidence = np.full(dates, rng.uniform(31.0, 45.0))  # of one relative orbit, as time series of a place have
     power = radar_thermal.backscatter(site, states, incidence)
     kelvin = radar_thermal.temperature_k(site, states)
@@ -109,6 +113,17 @@ def simulate_location(
     return Location(
         pixels, valid, times, _truth(site, ground), (site.longitude, site.latitude), epsg, geotransform, ground
     )  # fmt: skip
+
+
+def draw_ground(seed: int, group: str, index: int, footprint_m: float, dates: int) -> Drawn:
+    """What a location is before any sensor looks at it; arguments and errors as `simulate_location`."""
+    rng = np.random.default_rng([seed, zlib.crc32(group.encode()), index])
+    side = round(footprint_m / layout.GROUND_M)
+    if side < 4 or abs(side * layout.GROUND_M - footprint_m) > 1e-6:
+        raise ValueError(f"footprint_m: expected a multiple of {layout.GROUND_M:g} m from 40 m on, got {footprint_m:g} m.")
+    site = draw_site(rng)
+    ground = layout.abundances(rng, site, side)
+    return Drawn(rng, site, ground, draw_states(rng, site, dates))
 
 
 def _ensure_optical(rng, valid: dict[str, np.ndarray], sensors: dict[str, SensorSpec], dates: int):
