@@ -32,8 +32,8 @@ def tokenizer(name: str):
 
 # Row -> overrides as on the command line, functions of a config, or both in order.
 ROWS = {
-    "grouped, one date": (),
-    "grouped, two dates": ("views.dates=2",),
-    "linear, two dates": ("views.dates=2", tokenizer("linear")),
-    "wavelength, two dates": ("views.dates=2", tokenizer("wavelength")),
+    "grouped one date": (),
+    "grouped two dates": ("views.dates=2",),
+    "linear two dates": ("views.dates=2", tokenizer("linear")),
+    "wavelength two dates": ("views.dates=2", tokenizer("wavelength")),
 }

@@ -71,8 +71,8 @@ def test_the_ablation_of_the_quickstart_has_rows_that_differ():
     found = rows.read(root / "experiments" / "ablations" / "quickstart.py")
     kinds = {name: (cfg.views.dates, *(s.tokenizer for s in cfg.sensors)) for name, cfg in found.rows.items()}
     assert kinds == {
-        "grouped, one date": (1, "grouped", "linear", "linear"),
-        "grouped, two dates": (2, "grouped", "linear", "linear"),
-        "linear, two dates": (2, "linear", "linear", "linear"),
-        "wavelength, two dates": (2, "wavelength", "wavelength", "linear"),
+        "grouped one date": (1, "grouped", "linear", "linear"),
+        "grouped two dates": (2, "grouped", "linear", "linear"),
+        "linear two dates": (2, "linear", "linear", "linear"),
+        "wavelength two dates": (2, "wavelength", "wavelength", "linear"),
     }
