@@ -15,7 +15,7 @@ from spectral_jax import launch
 
 ABLATION = launch.DEFINE_place("ablation", None, "File with BASE, ROWS and BUDGET.", required=True)
 WORKDIR = launch.DEFINE_place("workdir", None, "Folder for the runs and the comparison.", "folder", required=True)
-ONLY = flags.DEFINE_list("only", [], "Rows to take beside the first, by name; names with commas between ; instead.")
+ONLY = flags.DEFINE_list("only", [], "Rows to take beside the first, by name.")
 SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Training seeds.")
 BUDGET = flags.DEFINE_string("budget", None, 'CPU seconds a row and seed, or "steps"; without it that of the file.')
 PLACES = flags.DEFINE_integer("places", 3000, "Unseen places, beside 480 that may be labelled.")
@@ -33,6 +33,8 @@ def job(overrides: list[str]) -> None:
     if not SEEDS.value or not all(text.strip().isdigit() for text in SEEDS.value):
         raise ValueError(f"--seeds: expected whole numbers, got {','.join(SEEDS.value)}.")
     ablation = rows.read(Path(ABLATION.value))
+    if ONLY.value:
+        ablation = ablation.only([name.strip() for name in ONLY.value])
     if BUDGET.value:
         ablation = dataclasses.replace(ablation, budget=rows.budget(BUDGET.value))
     question = Question(seed=SELECTION_SEED, unseen=PLACES.value)

@@ -2,8 +2,8 @@
 
     python tools/ablate.py --ablation=experiments/ablations/quickstart.py --workdir=DIR
 
-Every row trains for `BUDGET` CPU seconds, compiling not counted, with each seed, and is compared with the first. Rows follow the
-order in which the prototypes tried them (docs/encoder.md): dates, whitening and stem, objective, what is trained.
+Every row trains for `BUDGET` CPU seconds, compiling not counted, with each seed, and is compared with the first. Rows follow
+the order in which the prototypes tried them (docs/encoder.md): dates, whitening and stem, objective, what is trained.
 """
 
 import dataclasses
@@ -47,12 +47,12 @@ ROWS = {
     "grouped tokens and linear skip": (tokenizer("grouped"), "model.skip=true"),
     "linear tokens": (tokenizer("linear"),),
     "SIGReg instead of InfoNCE": ("objective.agreement=1", "objective.contrast=0", "levels.hidden=0", "levels.out=32"),
-    "InfoNCE, linear heads": ("levels.hidden=0",),
+    "InfoNCE by linear heads": ("levels.hidden=0",),
     "with cells": ("objective.dense=0.3",),
     "with bands": ("objective.reconstruction=0.3",),
     "pixels alone": ONE_LEVEL["pixels"],
     "stage 1 alone": ONE_LEVEL["stage1"],
     "pooled alone": ONE_LEVEL["pooled"],
-    "pooled alone, against a teacher": (as_published,),
-    "the same, grouped tokens, one date": (tokenizer("grouped"), as_published, "views.dates=1"),
+    "pooled alone against a teacher": (as_published,),
+    "as published": (tokenizer("grouped"), as_published, "views.dates=1"),
 }

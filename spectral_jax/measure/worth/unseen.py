@@ -90,7 +90,7 @@ def places(question: Question, cfg: Config, workdir: Path, say: Callable[[str], 
         made = Synthetic(locations=question.places, dates=DATES, seed=question.seed, groups=(group,))
         write_store(path, made, {question.sensor: spec}, footprint_m)
         say(f"Simulated in {time.monotonic() - began:.0f} s.")
-    return _known(path, group, question, footprint_m, workdir / f"{name}.npy")
+    return _known(path, group, question, footprint_m, workdir / f"{name}_day.npy")
 
 
 def check_unseen(question: Question, store: Store) -> None:

@@ -74,5 +74,5 @@ def test_the_ablation_of_the_quickstart_has_rows_that_differ():
     found = rows.read(root / "experiments" / "ablations" / "quickstart.py").rows
     assert next(iter(found)) == "quickstart"
     assert len({dataclasses.replace(cfg, name="") for cfg in found.values()}) == len(found)
-    published = found["the same, grouped tokens, one date"]
+    published = found["as published"]
     assert (published.views.dates, published.objective, published.sensors[0].tokenizer) == (1, Objective(), "grouped")
