@@ -27,6 +27,8 @@ OTHER_WORDS = {
 # What may differ between the run that saved and the run that continues without changing what is computed.
 FREE = ("train.log_every", "train.save_every", "train.keep", "train.fsdp", "train.path", "train.start_from", "model.remat",
         "model.kernel", "data.store", "data.workers", "data.prefetch", "data.cache_bytes", "probe.", "name")  # fmt: skip
+# Where a table lies: its digest says which it is.
+FREE_ENDS = (".whitening.table",)
 # What files of earlier versions, which lack these fields, mean.
 BEFORE = {"Views": {"draw": "independent"}}
 # What a run may change on its way although what is computed from there on differs, and why. It is kept with its step.
@@ -136,7 +138,12 @@ def changed(first: Config, second: Config) -> list[str]:
 
 def another_run(first: Config, second: Config) -> list[str]:
     """What `changed` finds beside the fields of `FREE` and `CHANGEABLE`: empty when one run may continue the other."""
-    return [text for text in changed(first, second) if not text.startswith(FREE) and text.split(":")[0] not in CHANGEABLE]
+    found = {text.split(":")[0]: text for text in changed(first, second)}
+    return [
+        text
+        for name, text in found.items()
+        if not name.startswith(FREE) and not name.endswith(FREE_ENDS) and name not in CHANGEABLE
+    ]
 
 
 def changed_on_the_way(first: Config, second: Config) -> dict[str, list]:

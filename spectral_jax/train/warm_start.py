@@ -38,10 +38,11 @@ def _check_sensors(cfg: Config, other: Config, folder: Path) -> None:
         # Weights generated from wavelengths fit other bands; all others belong to the bands that they were learned for.
         if sensor.key not in before or sensor.tokenizer == "wavelength":
             continue
-        if sensor.whitening != before[sensor.key].whitening:
+        here, there = (x.whitening and x.whitening.digest for x in (sensor, before[sensor.key]))
+        if here != there:
             raise ValueError(
-                f"train.start_from: {folder} was trained with another whitening of sensor {sensor.key}: "
-                f"{before[sensor.key].whitening}, and this run has {sensor.whitening}. Its weights belong to that one; take it."
+                f"train.start_from: {folder} was trained with another whitening of sensor {sensor.key}: digest {there}, and "
+                f"this run has {here}. Its weights belong to that one; take the table that it was trained with."
             )
         different = differences(sensor.spec, before[sensor.key].spec)
         if different:

@@ -124,6 +124,10 @@ def test_a_sensor_carries_the_name_and_the_digest_of_its_whitening(tmp_path):
     again = configure.from_json(configure.to_json(cfg))
     assert again == cfg
     assert hash(again) == hash(cfg)
+    elsewhere = dataclasses.replace(cfg.sensors[0].whitening, table="elsewhere.csv")
+    moved = dataclasses.replace(cfg, sensors=(dataclasses.replace(cfg.sensors[0], whitening=elsewhere), *cfg.sensors[1:]))
+    assert len(configure.changed(cfg, moved)) == 1
+    assert configure.another_run(cfg, moved) == []  # the digest says which table it is
     changed = configure.override(cfg, "--config.model.stem_cells=deviation", "--config.model.skip=true")
     assert (changed.sensors, changed.model.stem_cells, changed.model.skip) == (cfg.sensors, "deviation", True)
 
