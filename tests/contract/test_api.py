@@ -11,6 +11,7 @@ from made import tiny_run
 
 import spectral_jax
 from spectral_jax import configure
+from spectral_jax.adapt.monthly.comparison import MonthlyComparison
 from spectral_jax.adapt.settings import Comparison
 from spectral_jax.microcystin.settings import Microcystin
 
@@ -31,12 +32,13 @@ def params(cfg):
 def test_every_config_file_makes_an_encoder_and_survives_json(file):
     cfg = configure.read(str(file), kind=object)
     assert configure.from_json(configure.to_json(cfg), kind=type(cfg)) == cfg
-    if isinstance(cfg, Comparison):
+    if isinstance(cfg, Comparison | MonthlyComparison):
         return  # its encoders depend on a task's bands; tests/test_adapting.py makes them
     if isinstance(cfg, Microcystin):
         cfg = cfg.pretrain or pytest.skip("this fine-tuning uses no encoder")
     shapes = jax.eval_shape(lambda key: spectral_jax.init(key, cfg), jax.random.key(0))
-    assert set(shapes) == {"encoder", "projector"} | ({"spectm"} if cfg.objective.spectm else set())
+    heads = {"spectm": cfg.objective.spectm, "levels": cfg.objective.levels}
+    assert set(shapes) == {"encoder", "projector"} | {name for name, wanted in heads.items() if wanted}
 
 
 @pytest.fixture(scope="module")

@@ -27,11 +27,11 @@ def asked(monkeypatch):
 
 
 def test_rows_seeds_and_budget_are_those_of_the_flags(ablate, asked, tmp_path):
-    given = dict(ablation=FILE, workdir=str(tmp_path), only=["linear two dates"], seeds=["3", "4"], budget="7.5")
+    given = dict(ablation=FILE, workdir=str(tmp_path), only=["linear tokens"], seeds=["3", "4"], budget="7.5")
     with flagsaver.flagsaver(**given):
         assert ablate["main"](["ablate"]) == 0
     ((ablation, workdir, seeds, question),) = asked
-    assert list(ablation.rows) == ["grouped one date", "linear two dates"]
+    assert list(ablation.rows) == ["quickstart", "linear tokens"]
     assert ablation.budget == 7.5
     assert (workdir, seeds, question.unseen) == (tmp_path, [3, 4], 3000)
 
