@@ -3,6 +3,8 @@
 python experiments/adapt.py --workdir=DIR                                            # simulated, under three minutes
 python experiments/adapt.py --config=experiments/configs/adapt_enmap_potsdam.py \
         --config.data.root=DATA/enmap_potsdam --workdir=DIR
+python experiments/adapt.py --config=experiments/configs/adapt_fuel_moisture.py \
+        --config.data.root=DATA/fuel_moisture --config.weights.presto=DIR --workdir=DIR    # Presto's published evaluation
 """
 
 import shlex
@@ -25,10 +27,14 @@ def job(overrides: list[str]) -> None:
     """One comparison."""
     if not WORKDIR.value:
         raise ValueError("--workdir=DIR is needed: the folder that gets the results and the page.")
+    from spectral_jax.adapt.monthly.compare import compare
+    from spectral_jax.adapt.monthly.comparison import MonthlyComparison
     from spectral_jax.adapt.run import adapt
     from spectral_jax.adapt.settings import Comparison
 
-    adapt(configure.read(CONFIG.value, overrides, Comparison), Path(WORKDIR.value), shlex.join(["python", *sys.argv]))
+    cfg = configure.read(CONFIG.value, overrides, (Comparison, MonthlyComparison))
+    run = compare if isinstance(cfg, MonthlyComparison) else adapt
+    run(cfg, Path(WORKDIR.value), shlex.join(["python", *sys.argv]))
 
 
 main = launch.script("adapt", job, "data.root=DIR")

@@ -27,6 +27,7 @@ import jax
 from spectral_jax import batch_check
 from spectral_jax.batch import Batch
 from spectral_jax.config import Config
+from spectral_jax.model import given
 from spectral_jax.model.encoder import encode
 from spectral_jax.model.encoder.encode import Encoded
 from spectral_jax.train import checkpoint, state
@@ -72,8 +73,11 @@ def load(path: str | Path) -> tuple[Config, dict]:
 
     Raises:
       CheckpointError: there is no finished checkpoint, it cannot be read, or it is not as it was saved.
+      ValueError: its whitenings are not those of its config.
     """
     folder = checkpoint.find(path)
     checkpoint.verify(folder)
     cfg = checkpoint.read_config(folder)
-    return cfg, checkpoint.load_params(folder, jax.eval_shape(lambda: init(jax.random.key(0), cfg)))
+    params = checkpoint.load_params(folder, jax.eval_shape(lambda: init(jax.random.key(0), cfg)))
+    given.check(params["encoder"], cfg)
+    return cfg, params

@@ -11,9 +11,10 @@ from spectral_jax.ranges import ANY, COUNT, NOT_NEGATIVE, POSITIVE, SEED, SHARE,
 from spectral_jax.sensors import SensorSpec
 from spectral_jax.sentences import unknown
 
-TOKENIZERS = ("linear", "grouped", "wavelength")
+TOKENIZERS = ("linear", "grouped", "wavelength", "stem")
 DTYPES = ("float32", "bfloat16")
-# Names of spectral/masks.py and spectral/indices.py, which stand after this module.
+# Names of model/encoder/readout.py, spectral/masks.py and spectral/indices.py, which stand after this module.
+LEVELS = ("pixels", "stage1", "stage2", "fused", "stage3", "pooled")
 MASKS = ("targeted", "random", "block")
 INDICES = (
     "ss681",
@@ -46,14 +47,28 @@ def _one_of(what: str, value: str, allowed: tuple[str, ...]):
 
 
 @dataclasses.dataclass(frozen=True)
+class Whitening:
+    """Which fixed whitening a sensor is seen through; `spectral.whitening.whitened` fills it in from the table."""
+
+    table: str  # of data_specs/whitening, or the path of a CSV file; read where parameters are made, and nowhere else
+    components: int  # numbers that it makes of a cell
+    digest: str  # of the numbers that the parameters then hold
+
+    def __post_init__(self):
+        ranges.check(self, "whitening.", {"components": COUNT})
+
+
+@dataclasses.dataclass(frozen=True)
 class SensorInput:
     """One sensor of a run."""
 
     key: str  # array name in the store and in Batch.sensors, such as ENMAP
     spec: SensorSpec
-    tokenizer: str = "linear"  # linear: one convolution; grouped: spectral tokens; wavelength: generated weights
+    # linear: one convolution; grouped: spectral tokens; wavelength: generated weights; stem: a network of every pixel
+    tokenizer: str = "linear"
     branch: str = ""  # parameters of the local stages; empty: the key, or "optical" for the wavelength tokenizer
     local_views: bool = True  # may a local view show this sensor; never for radar and temperature (docs/sources.md, views)
+    whitening: Whitening | None = None  # of the stem tokenizer, and of the grouped one's skip (`model.skip`)
 
     def __post_init__(self):
         _one_of(f"tokenizer of sensor {self.key}", self.tokenizer, TOKENIZERS)
@@ -66,6 +81,17 @@ class SensorInput:
             raise ValueError(
                 f"sensor {self.key}: the grouped tokenizer needs token_edges_nm, and {self.spec.name} has none; add them "
                 "to its file in data_specs/sensors or take tokenizer='linear' or 'wavelength'."
+            )
+        if self.tokenizer == "stem" and self.whitening is None:
+            raise ValueError(
+                f"sensor {self.key}: the stem tokenizer needs a whitening of {self.spec.name}, and there is none; measure it "
+                f"with tools/band_statistics.py --whitening --sensor={self.key} --out=FILE.csv and take it with "
+                "spectral.whitening.whitened(sensor, 'FILE.csv')."
+            )
+        if self.tokenizer not in ("stem", "grouped") and self.whitening is not None:
+            raise ValueError(
+                f"sensor {self.key}: the {self.tokenizer} tokenizer takes no whitening, and {self.whitening.table!r} is given; "
+                "leave it out, or take tokenizer='stem' or 'grouped'."
             )
         if not self.branch:
             object.__setattr__(self, "branch", "optical" if self.tokenizer == "wavelength" else self.key)
@@ -91,6 +117,12 @@ class Model:
     wavelength_edges_nm: tuple[float, ...] = (
         450.0, 510.0, 570.0, 630.0, 690.0, 750.0, 830.0, 910.0, 1000.0, 1150.0, 1320.0, 1600.0, 1850.0, 2150.0,
     )  # fmt: skip
+    stem_gsd_m: float = 30.0  # side of the cells of the stem tokenizer; of a sensor of larger pixels, these are the cells
+    stem_hidden: int = 128
+    stem_depth: int = 2  # residual blocks
+    stem_width: int = 64  # numbers of a cell that the stem gives
+    stem_cells: str = "mean"  # mean | deviation: what a token is made of: the mean of its cells, or mean and deviation
+    skip: bool = False  # grouped and wavelength: a token's mean spectrum through one linear layer is added to the token
     projector_hidden: int = 2048
     projector_out: int = 128
     dtype: str = "float32"  # of the computation; parameters and reductions stay float32
@@ -104,7 +136,7 @@ class Model:
         table = dict.fromkeys((f.name for f in dataclasses.fields(self)), COUNT) | {
             "footprint_m": Range(0.1, 1e6), "token_gsd_m": Range(0.01, 1e5), "init_std": POSITIVE,
             "wavelength_edges_nm": Range(100.0, 1e6),
-            "spectral_depth": Range(0),
+            "spectral_depth": Range(0), "stem_gsd_m": Range(0.01, 1e5), "stem_depth": Range(0),
         }  # fmt: skip
         ranges.check(self, "model.", table)
         if list(self.wavelength_edges_nm) != sorted(set(self.wavelength_edges_nm)):
@@ -112,6 +144,7 @@ class Model:
                 f"model.wavelength_edges_nm: expected wavelengths that increase, nm, got {self.wavelength_edges_nm}."
             )
         _one_of("model.dtype", self.dtype, DTYPES)
+        _one_of("model.stem_cells", self.stem_cells, ("mean", "deviation"))
         _one_of("model.remat", self.remat, ("none", "blocks", "branches"))
         _one_of("model.kernel", self.kernel, ("auto", "xla", "pallas", "interpret"))
         unit = self.token_gsd_m * self.mask_unit
@@ -266,14 +299,52 @@ class Jepa:
 class Objective:
     """Weights of the objectives of a run; one of weight 0 is not computed."""
 
-    jepa: float = 1.0
+    jepa: float = 1.0  # SpectralEarth-FM's, on the pooled embedding, with a teacher
     spectm: float = 0.0
+    # On each of `levels.names`, without a teacher (docs/encoder.md has what each gives alone):
+    agreement: float = 0.0  # invariance and SIGReg, as LeJEPA, arXiv 2511.08544
+    contrast: float = 0.0  # InfoNCE, arXiv 1807.03748
+    dense: float = 0.0  # agreement of single cells in the maps of `levels.dense`
+    reconstruction: float = 0.0  # bands of a cell from its token
 
     def __post_init__(self):
-        ranges.check(self, "objective.", {"jepa": NOT_NEGATIVE, "spectm": NOT_NEGATIVE})
-        if self.jepa + self.spectm == 0:
+        weights = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        ranges.check(self, "objective.", dict.fromkeys(weights, NOT_NEGATIVE))
+        if not any(weights.values()):
+            said = ", ".join(f"{name} {value}" for name, value in weights.items())
+            raise ValueError(f"objective: expected weights of 0 or more, one of them above 0, got {said}.")
+
+    @property
+    def levels(self) -> bool:
+        """Whether anything trains levels of the encoder by themselves."""
+        return any((self.agreement, self.contrast, self.dense, self.reconstruction))
+
+
+@dataclasses.dataclass(frozen=True)
+class Levels:
+    """Which levels of the encoder are trained by themselves, and by what heads."""
+
+    names: tuple[str, ...] = ("stage1", "stage2", "stage3")
+    shares: tuple[float, ...] = ()  # what each counts, in parts of their sum; empty: all alike
+    hidden: int = 0  # of a head: one layer with BatchNorm before the linear one; 0: linear alone
+    out: int = 32  # numbers a head gives
+    temperature: float = 0.1  # of InfoNCE
+    dense: str = "stage1"  # maps whose cells agree: stage1 or stage2
+    cells: int = 8  # positions of the patch, drawn a step, at which they do
+
+    def __post_init__(self):
+        table = {
+            "shares": POSITIVE, "hidden": Range(0), "out": COUNT, "temperature": POSITIVE, "cells": COUNT,
+        }  # fmt: skip
+        ranges.check(self, "levels.", table)
+        for name in self.names:
+            if name not in LEVELS:
+                raise unknown("levels.names", "level", name, LEVELS)
+        _one_of("levels.dense", self.dense, ("stage1", "stage2"))
+        if not self.names or len(set(self.names)) != len(self.names) or len(self.shares) not in (0, len(self.names)):
             raise ValueError(
-                f"objective: expected weights of 0 or more, one of them above 0, got jepa {self.jepa}, spectm {self.spectm}."
+                f"levels: expected names, each once, and one share a name or none, got names {self.names} and shares "
+                f"{self.shares}."
             )
 
 
@@ -375,6 +446,7 @@ class Config:
     views: Views = Views()
     jepa: Jepa = Jepa()
     objective: Objective = Objective()
+    levels: Levels = Levels()
     spectm: SpecTM = SpecTM()
     optim: Optim = Optim()
     train: Train = Train()
@@ -391,6 +463,7 @@ class Config:
                 f"config {self.name}: spectm.ahead predicts a later date; set data.lead_days, such as 6,10, or "
                 "spectm.ahead to 0."
             )
+        self._check_levels()
         if self.views.local_mode == "native":
             side = self.views.native_tokens
             if side % self.model.mask_unit or side > self.model.grid:
@@ -399,6 +472,20 @@ class Config:
                     f"{self.model.grid} tokens, got {side}."
                 )
 
+    def _check_levels(self):
+        v = self.views
+        if "pixels" in self.levels.names and self.objective.levels and not any(s.tokenizer == "stem" for s in self.sensors):
+            raise ValueError(
+                f"config {self.name}: levels.names has pixels, which only the stem tokenizer gives, and no sensor has it; "
+                "take tokenizer='stem' or leave that level out."
+            )
+        alone = v.global_views < 2 if v.dates == 2 else v.global_views + v.local_views < 2
+        if (self.objective.agreement or self.objective.contrast or self.objective.dense) and alone:
+            raise ValueError(
+                f"config {self.name}: objective.agreement, contrast and dense compare views of a place, and there are "
+                f"{v.global_views} global and {v.local_views} local ones of {v.dates} dates; set views.global_views to 2."
+            )
+
     def _check_footprint(self, sensor: SensorInput):
         ratio = self.model.token_gsd_m / sensor.spec.gsd_m
         if abs(ratio - round(ratio)) > 1e-6 or round(ratio) < 1:
@@ -406,6 +493,23 @@ class Config:
                 f"model.token_gsd_m: {self.model.token_gsd_m:g} m is not a whole number of {sensor.key} pixels of "
                 f"{sensor.spec.gsd_m:g} m; every sensor must give the same token grid."
             )
+        if sensor.whitening is not None:
+            self._check_cells(sensor)
+
+    def _check_cells(self, sensor: SensorInput):
+        """A token is a whole number of the cells of the stem, and a cell a whole number of pixels."""
+        m, pixel = self.model, sensor.spec.gsd_m
+        cell = max(m.stem_gsd_m, pixel)
+        for name, side, part, what in (
+            ("stem_gsd_m", cell, pixel, f"{sensor.key} pixels"),
+            ("token_gsd_m", m.token_gsd_m, cell, f"cells of the stem of {sensor.key}"),
+        ):
+            ratio = side / part
+            if abs(ratio - round(ratio)) > 1e-6 or round(ratio) < 1:
+                raise ValueError(
+                    f"model.{name}: {side:g} m is not a whole number of {what} of {part:g} m; take a multiple, and a "
+                    f"stem_gsd_m of which token_gsd_m = {m.token_gsd_m:g} m is one."
+                )
 
     def sensor(self, key: str) -> SensorInput:
         """The sensor called `key`; a ValueError names the others."""

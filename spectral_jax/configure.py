@@ -27,6 +27,8 @@ OTHER_WORDS = {
 # What may differ between the run that saved and the run that continues without changing what is computed.
 FREE = ("train.log_every", "train.save_every", "train.keep", "train.fsdp", "train.path", "train.start_from", "model.remat",
         "model.kernel", "data.store", "data.workers", "data.prefetch", "data.cache_bytes", "probe.", "name")  # fmt: skip
+# Where a table lies: its digest says which it is.
+FREE_ENDS = (".whitening.table",)
 # What files of earlier versions, which lack these fields, mean.
 BEFORE = {"Views": {"draw": "independent"}}
 # What a run may change on its way although what is computed from there on differs, and why. It is kept with its step.
@@ -40,13 +42,13 @@ CHANGEABLE = {
 }
 
 
-def read(path: str, overrides: list[str] | tuple[str, ...] = (), kind: type = Config) -> Any:
+def read(path: str, overrides: list[str] | tuple[str, ...] = (), kind: type | tuple[type, ...] = Config) -> Any:
     """Reads a config file and applies overrides.
 
     Args:
       path: a Python file with a function `config()`, or the JSON that a run wrote.
       overrides: `--config.optim.lr=3e-4` and the like.
-      kind: the dataclass that the job takes.
+      kind: the dataclass that the job takes, or several; of a JSON the first that has all of its fields.
 
     Returns:
       The checked config.
@@ -55,7 +57,7 @@ def read(path: str, overrides: list[str] | tuple[str, ...] = (), kind: type = Co
       FileNotFoundError: no such file; the sentence lists the configs beside it.
       ValueError: an unknown name (with the closest ones), a wrong type, or a value that a check refuses.
     """
-    file = Path(path)
+    file, kinds = Path(path), kind if isinstance(kind, tuple) else (kind,)
     if re.match(r"^[a-z_]+(\.[a-z_]+)+=", path):
         raise ValueError(f"--config: {path} is no file; an override has the form {PREFIX}{path}, beside --config=FILE.")
     if not file.is_file():
@@ -63,16 +65,17 @@ def read(path: str, overrides: list[str] | tuple[str, ...] = (), kind: type = Co
         near = closest(file.name, beside, 3)
         raise FileNotFoundError(f"--config: {path} does not exist; beside it are {near or 'none'}.")
     if file.suffix == ".json":
-        cfg = from_json(file.read_text(), where=path, kind=kind)
+        text = file.read_text()
+        cfg = from_json(text, where=path, kind=_kind_of(text, kinds))
     else:
         function = runpy.run_path(str(file)).get("config")
         if not callable(function):
             raise ValueError(f"--config: {path} has no function config() -> Config; add one, as in experiments/configs.")
         cfg = function()
-    if not isinstance(cfg, kind):
+    if not isinstance(cfg, kinds):
         raise ValueError(
-            f"--config: {path} makes a {type(cfg).__name__}, and this command takes a {kind.__name__}; it is a config "
-            "of another job."
+            f"--config: {path} makes a {type(cfg).__name__}, and this command takes a "
+            f"{' or a '.join(one.__name__ for one in kinds)}; it is a config of another job."
         )
     return override(cfg, *overrides)
 
@@ -135,12 +138,26 @@ def changed(first: Config, second: Config) -> list[str]:
 
 def another_run(first: Config, second: Config) -> list[str]:
     """What `changed` finds beside the fields of `FREE` and `CHANGEABLE`: empty when one run may continue the other."""
-    return [text for text in changed(first, second) if not text.startswith(FREE) and text.split(":")[0] not in CHANGEABLE]
+    found = {text.split(":")[0]: text for text in changed(first, second)}
+    return [
+        text
+        for name, text in found.items()
+        if not name.startswith(FREE) and not name.endswith(FREE_ENDS) and name not in CHANGEABLE
+    ]
 
 
 def changed_on_the_way(first: Config, second: Config) -> dict[str, list]:
     """The fields of `CHANGEABLE` in which two configs differ, by dotted name, with both values."""
     return {name: list(pair) for name, pair in _changed(_encode(first), _encode(second), "").items() if name in CHANGEABLE}
+
+
+def _kind_of(text: str, kinds: tuple[type, ...]) -> type:
+    """Which of the dataclasses a JSON is: the first that has all of its fields; else the first, which says what is wrong."""
+    try:
+        names = set(json.loads(text))
+    except (json.JSONDecodeError, TypeError, RecursionError):
+        return kinds[0]
+    return next((one for one in kinds if names <= {field.name for field in dataclasses.fields(one)}), kinds[0])
 
 
 def _add(changes: dict, node, path: list[str], value: str, whole: str) -> None:

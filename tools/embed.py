@@ -16,7 +16,9 @@ IMAGE = launch.DEFINE_place("image", None, "GeoTIFF whose patches are embedded, 
 SENSOR = flags.DEFINE_string("sensor", None, "Key of the image's sensor in the run's config, such as ENMAP.")
 OFFSET = flags.DEFINE_string("offset", None, "Sentinel-2: number to subtract (0 or 1000); found where not given.")
 LEVEL = flags.DEFINE_string(
-    "level", "pooled", "What is kept of a patch: pooled, or mean and deviation of stage1, stage2, fused, stage3."
+    "level",
+    "pooled",
+    "What is kept of a patch: pooled, or mean and deviation of pixels (of a stem), stage1, stage2, fused, stage3.",
 )
 OUT = launch.DEFINE_place("out", "embeddings.npz", "File to write.", "file")
 flags.adopt_module_key_flags(launch)

@@ -75,24 +75,21 @@ def _components(maps: np.ndarray) -> np.ndarray:
 
 
 def curves(run: Path):
-    """Loss, effective rank and the linear probe's ground: what shows that an encoder learns and does not collapse."""
+    """InfoNCE and effective rank of every level that is trained: what shows that an encoder learns and does not collapse."""
     from spectral_jax.pages import style
 
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     step = [row["step"] for row in rows]
+    levels = [name.removesuffix("_contrast") for name in rows[0] if name.endswith("_contrast")]
     figure = style.new_figure(10.0, 3.0, simulated=True)
-    panels = (
-        ("loss", "", (("loss", "all"), ("invariance", "invariance"))),
-        ("distance from a Gaussian (SIGReg)", "", (("sigreg", ""),)),
-        ("effective rank of the embedding", "", (("embedding_rank", ""),)),
-    )
-    for axes, (title, unit, names) in zip(figure.subplots(1, 3), panels, strict=True):
-        for (name, label), colour in zip(names, (style.BLUE, style.VERMILION), strict=False):
-            axes.plot(step, [row[name] for row in rows], color=colour, linewidth=1.4, label=label)
+    colours = (style.BLUE, style.VERMILION, style.ORANGE, style.SKY, style.PINK, style.GREY)
+    panels = (("InfoNCE between views of a place", "nats", "contrast"), ("effective rank of the vectors", "", "rank"))
+    for axes, (title, unit, kind) in zip(figure.subplots(1, 2), panels, strict=True):
+        for level, colour in zip(levels, colours, strict=False):
+            axes.plot(step, [row[f"{level}_{kind}"] for row in rows], color=colour, linewidth=1.4, label=level)
         style.tidy(axes, title, "step", unit)
         axes.set_ylim(0.0, None)
-        if len(names) > 1:
-            axes.legend(fontsize=style.SMALL_PT, frameon=False)
+        axes.legend(fontsize=style.SMALL_PT, frameon=False)
     return figure
 
 

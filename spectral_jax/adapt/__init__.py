@@ -12,5 +12,6 @@ In the order in which they may import one another:
   fit: a line of the table, fitted
   words: what a comparison says on the terminal and at the head of its page
   page: the page of a comparison
+  monthly: encoders of monthly series on tables of points, as Presto's evaluation compares them
   run: a comparison from config to page
 """

@@ -40,12 +40,12 @@ def parse(row: str, protocol: Protocol) -> Line:
 
     Args:
       row: "encoder/adaptation", or with a third part: a published protocol, or one of `PROBES`.
-      protocol: of rows without a third part.
+      protocol: of rows without a third part; those of another version of its study have its changes.
 
     Raises:
       ValueError: an unknown encoder, adaptation, protocol or probe.
     """
-    parts = row.split("/")
+    parts = row.split("/", 2)  # names of protocols may have a further one
     if len(parts) not in (2, 3):
         raise ValueError(
             f"rows: expected encoder/adaptation, such as terramind/srf, or encoder/adaptation/protocol, got {row!r}."
@@ -60,4 +60,4 @@ def parse(row: str, protocol: Protocol) -> Line:
         raise unknown("rows", "protocol or probe", parts[2], ways, most=len(ways))
     if parts[2] in PROBES:
         return Line(row, parts[0], adaptation, protocol, parts[2])
-    return Line(row, parts[0], adaptation, protocols.published(parts[2]), "")
+    return Line(row, parts[0], adaptation, protocols.version(parts[2], protocol), "")

@@ -20,6 +20,8 @@ NAMES = {
     "f1_micro": "F1, micro", "map": "mean average precision", "r2_mean": "R², mean over targets",
     "hyperview_score": "HYPERVIEW score (lower is better)",
 }  # fmt: skip
+# Metrics, or what their names begin with, of which the lowest is best.
+LOWER_IS_BETTER = ("hyperview_score", "rmse_per_target")
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -76,7 +78,12 @@ def _headline(report: dict) -> list[str]:
 def _results(report: dict) -> str:
     summary, columns = report["statistics"], report["columns"][:MOST_COLUMNS]
     cells = {(r["row"], r["metric"]): r for r in summary["rows"]}
-    best = {m: max((r["mean"] for r in summary["rows"] if r["metric"] == m), default=None) for m in columns}
+    best = {
+        m: (min if m.startswith(LOWER_IS_BETTER) else max)(
+            (r["mean"] for r in summary["rows"] if r["metric"] == m), default=None
+        )
+        for m in columns
+    }
     weights = {r["row"]: r["weights"] for r in report["results"]}
     # One protocol for all rows needs no column.
     about = ("encoder", "adaptation", "protocol") if len(report["how"]) > 1 else ("encoder", "adaptation")
@@ -86,16 +93,22 @@ def _results(report: dict) -> str:
         for metric in columns:
             found = cells.get((row["row"], metric))
             text = tables.spell(found).replace("+-", "±")
-            line.append(Best(text) if found and found["mean"] == best[metric] and metric != "hyperview_score" else text)
+            line.append(Best(text) if found and found["mean"] == best[metric] else text)
         interval = html.NOTHING if row["low"] is None else f"{number(row['low'])} to {number(row['high'])}"
         names = [Words(row[k]) for k in about]
         rows.append([*names, *line, interval, str(len(row["seeds"])), Words(weights[row["row"]])])
-    head = [*about, *(NAMES[m] for m in columns), f"95 % interval of {columns[0]}", "seeds", "weights"]
+    head = [*about, *map(_named, columns), f"95 % interval of {columns[0]}", "seeds", "weights"]
     varied = " and the split" if report["split_varies"] else ""
     return html.table(head, rows, f"{report['task']}, test part; {'; '.join(report['how'])}") + html.note(
         f"± is the standard deviation over seeds; a seed changes initial numbers, the order of batches{varied}. results.json "
         "has every metric. Macro IoU leaves out classes that are neither in the labels nor in the predictions of a test part."
     )
+
+
+def _named(metric: str) -> str:
+    """A metric as a heading; of one target its name: `rmse_per_target/severity`."""
+    first, _, target = metric.partition("/")
+    return f"RMSE, {target} (lower is better)" if first == "rmse_per_target" else NAMES[metric]
 
 
 def _comparisons(report: dict) -> str:
@@ -107,7 +120,7 @@ def _comparisons(report: dict) -> str:
     ]  # fmt: skip
     if not rows:
         return html.absent("Left out: at least two rows and two seeds are needed to compare.")
-    table = html.table(["first", "second", "first less second", "95 % interval", "p", "seeds"], rows, NAMES[metric])
+    table = html.table(["first", "second", "first less second", "95 % interval", "p", "seeds"], rows, _named(metric))
     return table + html.note(
         f"Paired t-tests, seed by seed, on the same splits. {len(rows)} comparisons are shown and p is not corrected for that: "
         f"of so many without any difference, {0.05 * len(rows):.1f} would fall below 0.05. Where the split changes with the "

@@ -10,13 +10,14 @@ import numpy as np
 
 from spectral_jax import configure
 from spectral_jax.adapt import page, words
-from spectral_jax.adapt.fit import baseline, line, prepared
+from spectral_jax.adapt.fit import baseline, line, prepared, study_statistics
 from spectral_jax.adapt.fit.prepared import Prepared
 from spectral_jax.adapt.lines import Line
 from spectral_jax.adapt.parts import blocks, leakage, splits
 from spectral_jax.adapt.parts.blocks import Split
 from spectral_jax.adapt.parts.part import Part
 from spectral_jax.adapt.parts.source import Source, source_of
+from spectral_jax.adapt.protocols import AS_PUBLISHED
 from spectral_jax.adapt.score import tables
 from spectral_jax.adapt.settings import Comparison
 from spectral_jax.spectral.project import Projection
@@ -51,6 +52,11 @@ def adapt(cfg: Comparison, workdir: Path, command: str = "") -> dict:
     parts = _parts(cfg, data, source, drawn)
     workdir.mkdir(parents=True, exist_ok=True)
     report = _about(cfg, data, source, ready, drawn, command)
+    report["notes"] += [
+        study_statistics.told(row.name, encoder.start, parts[0][0])
+        for row, encoder in ready.items()
+        if row.protocol.statistics == AS_PUBLISHED and encoder.start is not None
+    ]
     _write(workdir, "config.json", json.loads(configure.to_json(cfg)))  # type: ignore[arg-type]  # takes any config
     _write(workdir, "leakage.json", report["leakage"])
     _write(workdir, "coverage.json", report["coverage"])

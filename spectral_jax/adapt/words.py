@@ -7,7 +7,7 @@ from spectral_jax.adapt import bands, protocols
 from spectral_jax.adapt.fit.prepared import RANDOM
 from spectral_jax.adapt.lines import Line
 from spectral_jax.adapt.parts.source import Source
-from spectral_jax.adapt.score import tables
+from spectral_jax.adapt.score import tables, versions
 from spectral_jax.tasks.samples import TaskData
 
 # Metrics of the table, so that it fits a terminal and a page; results.json has all.
@@ -49,18 +49,20 @@ def verdicts(lines: Sequence[Line], report: dict) -> list[str]:
 
     Args:
       lines: of the comparison.
-      report: with `columns` (the first is compared), `statistics`, and `baseline`, the baseline's row or an empty string.
+      report: with `columns` (the first is compared), `results`, `statistics`, and `baseline`, the baseline's row or an empty
+        string.
     """
     names = [line.name for line in lines]
     whole = [line.name for line in lines if line.adaptation == bands.NONE]
-    groups: list[tuple] = [(whole, [n for n in names if n not in whole])]
+    groups: list[tuple] = [(whole, [n for n in names if n not in whole])] if whole else []
     for line in lines:
         # Where one encoder is trained alike in both groups, nothing but the bands differs.
         same = [o.name for o in lines if (o.encoder, o.how) == (line.encoder, line.how) and o.adaptation != bands.NONE]
         groups += [([line.name], same)] if line.name in whole and same else []
     if report["baseline"]:
         groups.append(([report["baseline"]], names, ("baseline without an encoder", "best encoder")))
-    return [tables.verdict(report["statistics"], report["columns"][0], *group) for group in groups]
+    said = [tables.verdict(report["statistics"], report["columns"][0], *group) for group in groups]
+    return said + versions.sentences(lines, report["results"], report["columns"][0])
 
 
 def summary(report: dict, page: Path) -> str:

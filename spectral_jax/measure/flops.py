@@ -9,9 +9,11 @@ values of each (`model.attention.QueryPool`).
 import dataclasses
 from collections.abc import Sequence
 
-from spectral_jax.config import Config, Model
+from spectral_jax.config import Config, Model, SensorInput
+from spectral_jax.model.encoder.branch import SKIPPED
 from spectral_jax.model.encoder.spectral_kernel import sizes
 from spectral_jax.model.encoder.tokenize import kernel_px
+from spectral_jax.spectral import whitening
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,11 +117,36 @@ def _tokenizer(cfg: Config, key: str) -> float:
     Of the wavelength tokenizer its weights are left out: they are made once a step, not once a sample.
     """
     m, sensor = cfg.model, cfg.sensor(key)
+    if sensor.tokenizer == "stem":
+        return _stem(cfg, sensor)
+    skip = _skip(sensor, m) if m.skip and sensor.tokenizer in SKIPPED else 0.0
     pixels = len(sensor.spec.used) * kernel_px(cfg.token_px(key)) ** 2
     if sensor.tokenizer == "linear":
         return pixels * m.width
     groups = sensor.spec.groups if sensor.tokenizer == "grouped" else len(m.wavelength_edges_nm) + 1
-    return pixels * m.spectral_width + sizes.flops(m, groups, cells=1)[0] / 2
+    return pixels * m.spectral_width + sizes.flops(m, groups, cells=1)[0] / 2 + skip
+
+
+def _stem(cfg: Config, sensor: SensorInput) -> float:
+    m, spec = cfg.model, sensor.spec
+    assert sensor.whitening is not None  # `SensorInput` refuses it otherwise
+    side, known = whitening.cell_px(spec, m.stem_gsd_m), sensor.whitening.components
+    cell = whitening.inputs(spec, side) * known + m.stem_hidden * (known + 2 * m.stem_depth * m.stem_hidden + m.stem_width)
+    cells = (cfg.token_px(sensor.key) // side) ** 2
+    taken = m.stem_width * (2 if m.stem_cells == "deviation" else 1)
+    return cells * cell + (0 if taken == m.stem_width == m.width else taken * m.width)
+
+
+def _skip(sensor: SensorInput, m: Model) -> float:
+    """Of the linear skip, whose means over pixels are no products."""
+    bands = len(sensor.spec.used)
+    if sensor.tokenizer == "wavelength":
+        windows = len(m.wavelength_edges_nm) + 1
+        return bands * windows + 2 * windows * m.width
+    if sensor.whitening is None:
+        return bands * m.width
+    known = sensor.whitening.components
+    return known * (whitening.inputs(sensor.spec, whitening.cell_px(sensor.spec, m.stem_gsd_m)) + m.width)
 
 
 def _local_stages(m: Model, tokens: int) -> float:

@@ -114,10 +114,7 @@ def _parts(cfg: Config, now: state.State, batch: Batch, keys: tuple[str, ...], c
     decoded = {sensor.key: decode(batch.sensors[sensor.key], sensor.spec) for sensor in sensors}
 
     def tokenize(params, decoded):
-        return [
-            branch.TOKENIZERS[s.tokenizer](s.spec, m).apply({"params": params[s.branch]["tokenize"]}, *decoded[s.key])[0]
-            for s in sensors
-        ]
+        return [branch.Branch(s, cfg).apply({"params": params[s.branch]}, *decoded[s.key], method="tokens")[0] for s in sensors]
 
     def stages(params, tokens):
         out = []

@@ -14,8 +14,14 @@ from jax.extend import core
 DRAWN_STD = 0.02
 _BOUND = 100.0
 
-# What `init_std` does not set: ones, Xavier weights, and the network that makes the wavelength tokenizer's weights.
-OWN_SPREAD = re.compile(r"/scale$|/pool/qkv/kernel$|/generate/(hidden\d|weight)/kernel$")
+# What is given and never trained: the whitening of spectra. Updates, weight decay and the teacher's average leave it alone.
+FROZEN = re.compile(r"/whitening/(kernel|offset)$")
+# What `init_std` does not set: ones, Xavier weights, the network that makes the wavelength tokenizer's weights, what a stem is
+# made of and the skip (by the number of their inputs), and what is given.
+OWN_SPREAD = re.compile(
+    rf"/scale$|/pool/qkv/kernel$|/generate/(hidden\d|weight)/kernel$|/tokenize/(stem/.*|merge)/kernel$|/skip/linear/kernel$"
+    rf"|{FROZEN.pattern}"
+)
 
 
 def TRUNCATED(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32) -> jax.Array:
@@ -41,6 +47,16 @@ def zero_bias(fan_in: int) -> Callable:
 def torch_bias(fan_in: int) -> Callable:
     """The initializer of PyTorch's biases, of linear layers and convolutions alike: uniform within +-1/sqrt(fan in)."""
     return lambda key, shape, dtype: jax.random.uniform(key, shape, dtype, -(fan_in**-0.5), fan_in**-0.5)
+
+
+def fan_in(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32) -> jax.Array:
+    """The initializer of layers that take what has variance 1 to what has: deviation one by the root of the inputs."""
+    return TRUNCATED(key, shape, dtype) * jnp.asarray(1.0 / (DRAWN_STD * math.sqrt(shape[-2])), dtype)
+
+
+def frozen(path) -> bool:
+    """Whether the leaf at a path of `jax.tree_util` is one of `FROZEN`."""
+    return FROZEN.search("/" + jax.tree_util.keystr(path, simple=True, separator="/")) is not None
 
 
 def respread(params: dict, init_std: float) -> dict:

@@ -1,4 +1,4 @@
-"""All views of a batch to pooled embeddings: the views of a sensor together, and all sensors through the same programs.
+"""All views of a batch to embeddings: the views of a sensor together, and all sensors through the same programs.
 
 Which sensor a view shows is drawn, and programs are not: every sensor's tokens are made for the views that may show it, and of
 those the ones that a view does show go on, each with its own branch's weights, through one program for all sensors.
@@ -9,82 +9,49 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from spectral_jax.config import Config
-from spectral_jax.model.encoder import branch
+from spectral_jax.model.encoder import branch, readout
+from spectral_jax.model.encoder.branch import BranchOutput
 from spectral_jax.model.encoder.pooled import pooled_views
-from spectral_jax.model.layers import one_by_one
-from spectral_jax.objective import views
-from spectral_jax.objective.strata import Stratum, strata, views_of
+from spectral_jax.objective import slots, views
+from spectral_jax.objective.pictures import Seen
 
 
-class Pictures(typing.NamedTuple):
-    """Views of one sensor: pixels [V B H W C], normalised, and validity [V B H W]."""
+class Vectors(typing.NamedTuple):
+    """One level of the encoder as T slots show it: each a sensor in a view or, for levels of all sensors, each a view."""
 
-    pixels: jax.Array
-    valid: jax.Array
+    vectors: jax.Array  # float32 [T B D], of `readout.summaries`
+    filled: jax.Array  # float32 [T B], 1 where a slot holds anything
+    facts: slots.Facts
 
 
-class Seen(typing.NamedTuple):
-    """What the views of a step show.
+class Maps(typing.NamedTuple):
+    """Tokens of a stage in T slots, and how each slot's view was cut."""
+
+    tokens: jax.Array  # [T B R Q D]
+    valid: jax.Array  # bool [T B R Q]
+    weight: jax.Array  # float32 [T]
+    cut: views.Cut  # leaves [T ...]
+    native: bool
+
+
+class Encoded(typing.NamedTuple):
+    """What the encoder makes of the views of a step.
 
     Attributes:
-      globals: of every sensor of the batch, in all global views.
-      locals: sensor key -> of the local views that may show it.
-      offset: int32 [L 2], where a native local view starts, tokens; None for views that are resized.
+      pooled: float32 [V + L, B, D], global views first.
+      filled: float32 [V + L, B], which hold anything.
+      levels: those asked for.
+      maps: of the stage asked for, in global and then in local views.
+      tokens: sensor key -> tokens of the tokenizer in the global views, [V B R Q D], and their validity.
     """
 
-    globals: dict[str, Pictures]
-    locals: dict[str, Pictures]
-    offset: jax.Array | None
-
-
-def make(decoded: dict[str, tuple], plan: views.Plan, cfg: Config, other: dict[str, tuple] | None = None) -> Seen:
-    """Cuts all views of a batch.
-
-    Args:
-      decoded: sensor key -> pixels [B H W C], normalised, and validity [B H W].
-      plan: of `views.draw_plan`.
-      cfg: the run.
-      other: the same at another date; views then alternate: of each sensor the first view shows
-        `decoded`, the second `other`, and so on, global and local views by themselves. None: all show `decoded`.
-    """
-    globals_: dict[str, Pictures] = {}
-    locals_: dict[str, Pictures] = {}
-    dtype = jnp.dtype(cfg.model.dtype)
-    rows_of = _rows_of(strata(tuple(decoded), cfg))
-    native = cfg.views.local_mode == "native"
-    for i, key in enumerate(decoded):
-        dates = (decoded[key],) if other is None else (decoded[key], other[key])
-
-        def resized(cut, date, dates=dates, i=i):
-            out, seen = views.resized(*_at_date(dates, date), cut, i)
-            return out.astype(dtype), seen
-
-        def cropped(cut, date, dates=dates, i=i, key=key):
-            out, seen = views.native(*_at_date(dates, date), cut, i, cfg, cfg.token_px(key))
-            return out.astype(dtype), seen
-
-        shown = (plan.global_cuts, _alternating(cfg.views.global_views))
-        globals_[key] = Pictures(*one_by_one(resized, shown, again=False))
-        if i in rows_of:
-            cuts = jax.tree.map(lambda leaf, rows=rows_of[i]: leaf[rows], plan.local_cuts)
-            shown = (cuts, _alternating(len(rows_of[i])))
-            locals_[key] = Pictures(*one_by_one(cropped if native else resized, shown, again=False))
-    return Seen(globals_, locals_, views.native_offset(plan.local_cuts, cfg) if native else None)
-
-
-def _alternating(count: int) -> jax.Array:
-    """0, 1, 0, 1 ..., int32 [count]: which date each view shows."""
-    return jnp.arange(count, dtype=jnp.int32) % 2
-
-
-def _at_date(dates: tuple[tuple, ...], date: jax.Array) -> tuple:
-    """Pixels and validity at a date, of one or two."""
-    if len(dates) == 1:
-        return dates[0]
-    return jax.tree.map(lambda first, second: jnp.where(date == 0, first, second), *dates)
+    pooled: jax.Array
+    filled: jax.Array
+    levels: dict[str, Vectors]
+    maps: list[Maps]
+    tokens: dict[str, tuple[jax.Array, jax.Array]]
 
 
 def pooled_globals(params: dict, seen: Seen, plan: views.Plan, cfg: Config):
@@ -93,84 +60,94 @@ def pooled_globals(params: dict, seen: Seen, plan: views.Plan, cfg: Config):
 
 
 def pooled(params: dict, seen: Seen, plan: views.Plan, cfg: Config) -> tuple[jax.Array, jax.Array]:
-    """Pooled embeddings of all views of a batch.
+    """Pooled embeddings float32 [V + L, B, D] of all views, global views first, and which hold anything, float32 [V + L, B]."""
+    out = encoded(params, seen, plan, cfg)
+    return out.pooled, out.filled
+
+
+def encoded(params: dict, seen: Seen, plan: views.Plan, cfg: Config, levels: tuple[str, ...] = (), maps: str = "") -> Encoded:
+    """All views of a batch through the encoder.
 
     Args:
       params: the encoder's.
-      seen: of `make`.
+      seen: of `pictures.make`.
       plan: the same as there.
       cfg: the run.
-
-    Returns:
-      float32 [V + L, B, D], global views first, and which hold anything, float32 [V + L, B].
+      levels: names of `readout.NAMES` whose vectors are wanted.
+      maps: "stage1" or "stage2", whose tokens are wanted; empty: neither.
     """
     keys = tuple(seen.globals)
     tokens = {}
     for k in keys:
-        run = partial(branch.view_tokens, params, k, cfg=cfg)
+        run = partial(_view_tokens, params, k, cfg=cfg, pixels_too="pixels" in levels)
         tokens[k] = _together(run, seen.globals[k], seen.locals.get(k))
-    shown = _global_slots({k: t[0] for k, t in tokens.items()}, plan, cfg)
-    local = _local_slots(keys, {k: t[1] for k, t in tokens.items() if t[1]}, plan, cfg) if seen.locals else None
+    shown = slots.of_globals({k: t[0] for k, t in tokens.items()}, plan, cfg)
+    local = slots.of_locals(keys, {k: t[1] for k, t in tokens.items() if t[1]}, plan, cfg) if seen.locals else None
 
     def stages(tokens, valid, sensor, offset):
-        return branch.local_stages(params, keys, tokens, valid, sensor, offset, cfg)
+        keep = partial(_kept, levels=levels, maps=maps)
+        return branch.local_stages(params, keys, tokens, valid, sensor, offset, cfg, keep)
 
-    out, local_out = _together(stages, _at(shown, None), None if local is None else _at(local, seen.offset))
+    out = _together(stages, _at(shown, None), None if local is None else _at(local, seen.offset))
     sensors = jnp.asarray([cfg.sensors.index(cfg.sensor(k)) for k in keys], jnp.int32)
-    maps = (x.reshape(cfg.views.global_views, -1, *x.shape[1:]) for x in out)
-    parts = [(*maps, sensors[shown.sensor].reshape(cfg.views.global_views, -1))]
+    whole = (x.reshape(cfg.views.global_views, -1, *x.shape[1:]) for x in out[0].stage2)
+    parts = [(*whole, sensors[shown.sensor].reshape(cfg.views.global_views, -1))]
     if local is not None:
-        parts.append((*(x[:, None] for x in local_out), sensors[local.sensor][:, None]))
-    embedding, any_ = pooled_views(params, parts, cfg)
-    return embedding, any_.astype(jnp.float32)
+        parts.append((*(x[:, None] for x in out[1].stage2), sensors[local.sensor][:, None]))
+    of_views, filled = pooled_views(params, parts, cfg, tuple(name for name in levels if name in readout.OF_VIEWS))
+    filled, known = filled.astype(jnp.float32), slots.facts(keys, shown, plan, cfg)
+    both = [x.levels | {"pixels": of.pixels} for x, of in zip(out, (shown, local), strict=True) if x and of]
+    of_slots: dict[str, tuple[jax.Array, jax.Array]] = jax.tree.map(lambda *x: jnp.concatenate(x), *both)
+    found = {
+        name: Vectors(of_views[name], filled, known[1]) if name in readout.OF_VIEWS else Vectors(*of_slots[name], known[0])
+        for name in levels
+    }
+    whole_maps = _maps(out, known[0], plan, cfg) if maps else []
+    return Encoded(of_views[readout.POOLED], filled, found, whole_maps, {k: t[0][:2] for k, t in tokens.items()})
 
 
-class _Slots(typing.NamedTuple):
-    tokens: jax.Array  # [T B R Q D]
-    valid: jax.Array  # [T B R Q]
-    sensor: jax.Array  # int32 [T], positions among the sensors of the batch
+def _view_tokens(params: dict, key: str, pixels, valid, cfg: Config, pixels_too: bool) -> tuple[jax.Array, ...]:
+    """Tokens of a sensor in some views, their validity and, with `pixels_too`, the vectors of its pixels; 0 without a stem."""
+    if not pixels_too:
+        return branch.view_tokens(params, key, pixels, valid, cfg)
+    if cfg.sensor(key).tokenizer == "stem":
+        return branch.view_tokens(params, key, pixels, valid, cfg, lambda x, seen: _vector(readout.Level(x, seen)))
+    out, lead = branch.view_tokens(params, key, pixels, valid, cfg), pixels.shape[:2]
+    return (*out, jnp.zeros((*lead, 2 * cfg.model.stem_width)), jnp.zeros(lead))
 
 
-def _global_slots(tokens: dict[str, tuple], plan: views.Plan, cfg: Config) -> _Slots:
-    """A slot for every sensor that a global view shows, view by view."""
-    count, of_all = cfg.views.global_views, [jnp.stack(x) for x in zip(*tokens.values(), strict=True)]  # [S V B ...]
-    if len(tokens) <= cfg.views.global_sensors:
-        shown = jnp.asarray(np.tile(np.arange(len(tokens), dtype=np.int32), (count, 1)))
-        chosen = [jnp.swapaxes(x, 0, 1) for x in of_all]
-    else:
-        shown = plan.shown_sensors
-        chosen = [x[shown, jnp.arange(count)[:, None]] for x in of_all]
-    out, valid = (x.reshape(-1, *x.shape[2:]) for x in chosen)
-    return _Slots(out, valid, shown.reshape(-1))
+def _vector(level: readout.Level) -> tuple[jax.Array, jax.Array]:
+    """The vector of a map, and whether it holds anything, float32 [B]."""
+    return readout.summary(level), level.valid.any(axis=(1, 2)).astype(jnp.float32)
 
 
-def _local_slots(keys: tuple[str, ...], tokens: dict[str, tuple], plan: views.Plan, cfg: Config) -> _Slots:
-    """A slot for every local view, in order."""
-    parts = strata(keys, cfg)
-    rows_of, out = _rows_of(parts), []
-    for part, rows in zip(parts, views_of(parts), strict=True):
-        own = [[x[np.searchsorted(rows_of[i], rows)] for x in tokens[keys[i]]] for i in part.sensors]
-        if len(own) == 1:
-            out.append(own[0])
-            continue
-        choice = jnp.searchsorted(jnp.asarray(part.sensors, jnp.int32), plan.sensor[rows])
-        out.append([jnp.stack(x)[choice, jnp.arange(part.views)] for x in zip(*own, strict=True)])
-    return _Slots(*_joined(out), plan.sensor)
+class _Kept(typing.NamedTuple):
+    """What is kept of T slots' local stages."""
+
+    stage2: tuple[jax.Array, jax.Array]  # tokens [T B R/2 Q/2 2D] and validity
+    levels: dict[str, tuple[jax.Array, jax.Array]]  # vectors [T B D'] and whether they hold anything
+    maps: list[readout.Level]  # of the stage asked for; none or one
 
 
-def _joined(parts) -> tuple[jax.Array, jax.Array]:
-    """Tokens and validity of several lots of views, one after another."""
-    tokens, valid = (jnp.concatenate(x) for x in zip(*parts, strict=True))
-    return tokens, valid
+def _kept(out: BranchOutput, levels: tuple[str, ...], maps: str) -> _Kept:
+    by_name = {"stage1": readout.Level(out.stage1, out.valid1), "stage2": readout.Level(out.stage2, out.valid2)}
+    vectors = {name: _vector(level) for name, level in by_name.items() if name in levels}
+    return _Kept((out.stage2, out.valid2), vectors, [by_name[maps]] if maps else [])
 
 
-def _rows_of(parts: tuple[Stratum, ...]) -> dict[int, np.ndarray]:
-    """Position of a sensor -> numbers of the local views that may show it."""
-    return {i: rows for part, rows in zip(parts, views_of(parts), strict=True) for i in part.sensors}
+def _maps(out: tuple, known: slots.Facts, plan: views.Plan, cfg: Config) -> list[Maps]:
+    """Of the slots of global and of local views; every sensor of a view has its cut."""
+    (of_globals,), of_locals = out[0].maps, out[1].maps if out[1] else []
+    count = len(of_globals.tokens)
+    cut = jax.tree.map(lambda leaf: jnp.repeat(leaf, count // len(leaf), axis=0), plan.global_cuts)
+    native = cfg.views.local_mode == "native"
+    found = [Maps(of_globals.tokens, of_globals.valid, known.weight[:count], cut, native=False)]
+    return found + [Maps(x.tokens, x.valid, known.weight[count:], plan.local_cuts, native) for x in of_locals]
 
 
-def _at(slots: _Slots, offset) -> tuple:
-    return (*slots, jnp.zeros((len(slots.tokens), 2), jnp.int32) if offset is None else offset)
+def _at(these: slots.Slots, offset) -> tuple:
+    offset = jnp.zeros((len(these.tokens), 2), jnp.int32) if offset is None else offset
+    return these.tokens, these.valid, these.sensor, offset
 
 
 def _together(function, first, second):
@@ -181,4 +158,4 @@ def _together(function, first, second):
         return function(*first), function(*second)
     both = function(*(jnp.concatenate(pair) for pair in zip(first, second, strict=True)))
     split = len(first[0])
-    return tuple(x[:split] for x in both), tuple(x[split:] for x in both)
+    return jax.tree.map(lambda x: x[:split], both), jax.tree.map(lambda x: x[split:], both)

@@ -5,19 +5,41 @@ import jax
 from spectral_jax.batch import Batch
 from spectral_jax.config import Config
 from spectral_jax.means import Axis
-from spectral_jax.objective import jepa, spectm
+from spectral_jax.objective import encode_views, jepa, pictures, spectm
+from spectral_jax.objective.levels import agree
 
 
 def loss(params: dict, teacher: dict, batch: Batch, key: jax.Array, cfg: Config, axis: Axis = None):
-    """Loss over the global batch and its metrics; arguments as in `jepa.loss`."""
-    weights = cfg.objective
-    if not weights.spectm:
-        value, metrics = jepa.loss(params, teacher, batch, key, cfg, axis)
-        return weights.jepa * value, metrics | {"loss": jax.lax.stop_gradient(weights.jepa * value)}
-    value, metrics = spectm.loss(params, batch, jax.random.fold_in(key, 1), cfg, axis)
-    value = weights.spectm * value
-    if weights.jepa:
-        embedding, more = jepa.loss(params, teacher, batch, key, cfg, axis)
-        value = value + weights.jepa * embedding
-        metrics |= more  # the collapse alarms are those of the views
-    return value, metrics | {"loss": jax.lax.stop_gradient(value)}
+    """The objectives on one batch.
+
+    Args:
+      params: of the student: "encoder", and what the objectives need beside it (`train.state.init_params`).
+      teacher: the same of the teacher; no gradient flows to it.
+      batch: of B locations on this device (all of them under `jit`).
+      key: random key of the step, the same on every device.
+      cfg: the run.
+      axis: mesh axes of `shard_map`, or None.
+
+    Returns:
+      The loss over the global batch, and a dict of float32 scalars.
+    """
+    weights, values, metrics = cfg.objective, [], {}
+    if weights.spectm:
+        value, metrics = spectm.loss(params, batch, jax.random.fold_in(key, 1), cfg, axis)
+        values.append(weights.spectm * value)
+    if weights.jepa or weights.levels:
+        plan_key, direction_key = jax.random.split(key)
+        seen, plan = pictures.show(batch, plan_key, cfg, axis)
+        wanted = cfg.levels.names if weights.agreement or weights.contrast else ()
+        maps = cfg.levels.dense if weights.dense else ""
+        student = encode_views.encoded(params["encoder"], seen, plan, cfg, wanted, maps)
+        if weights.levels:
+            value, more = agree.loss(params["levels"], seen, student, jax.random.fold_in(key, 3), cfg, axis)
+            values.append(value)
+            metrics |= more
+        if weights.jepa:
+            value, more = jepa.loss(params, teacher, seen, plan, student, direction_key, cfg, axis)
+            values.append(weights.jepa * value)
+            metrics |= more  # the collapse alarms are those of the views
+    loss = sum(values[1:], values[0])
+    return loss, jax.lax.stop_gradient(metrics | {"loss": loss})

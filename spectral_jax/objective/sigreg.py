@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from spectral_jax.config import Config
 from spectral_jax.means import Axis, global_mean, total
 from spectral_jax.shapes import check
 
@@ -78,3 +79,9 @@ def sigreg(
     statistic = jax.vmap(lambda p, w: epps_pulley(p, w, count=count, t_max=t_max, axis=axis))(projected, weight)
     mean = statistic.mean(axis=-1)
     return mean.mean() if views is None else (mean * views).sum() / views.sum()
+
+
+def regularisation_weight(samples: jax.Array, cfg: Config) -> jax.Array:
+    """Lambda = o / (N + o): SIGReg grows with the global batch N, so its weight falls with it."""
+    o = cfg.jepa.lambda_numerator
+    return o / (samples + o)

@@ -68,8 +68,14 @@ def views_of(parts: tuple[Stratum, ...]) -> list[np.ndarray]:
     return [np.arange(end - part.views, end) for part, end in zip(parts, ends, strict=True)]
 
 
+def rows_of(parts: tuple[Stratum, ...]) -> dict[int, np.ndarray]:
+    """Position of a sensor -> numbers of the local views that may show it."""
+    return {i: rows for part, rows in zip(parts, views_of(parts), strict=True) for i in part.sensors}
+
+
 def _tokens_a_cell(sensor: SensorInput, cfg: Config) -> int:
-    groups = {"linear": 1, "grouped": sensor.spec.groups, "wavelength": len(cfg.model.wavelength_edges_nm) + 1}
+    stem = round(cfg.model.token_gsd_m / max(cfg.model.stem_gsd_m, sensor.spec.gsd_m)) ** 2
+    groups = {"linear": 1, "grouped": sensor.spec.groups, "wavelength": len(cfg.model.wavelength_edges_nm) + 1, "stem": stem}
     return groups[sensor.tokenizer]
 
 

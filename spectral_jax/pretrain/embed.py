@@ -103,12 +103,13 @@ def embed_image(
 
 def _embedding(cfg: Config, level: str, keys: list[str]) -> Callable:
     """Parameters and batch to the vectors [B D] of a level, and whether anything of each patch is valid [B]."""
-    if level not in readout.NAMES:
-        raise unknown("--level", "level", level, readout.NAMES)
+    names = readout.names(cfg, keys)
+    if level not in names:
+        raise unknown("--level", f"level of the sensors {', '.join(keys)}", level, names)
 
     def embed(params, batch):
         encoded = api.apply(params, batch, cfg)
-        return readout.summaries(encoded, keys)[level], encoded.valid.any(axis=1)
+        return readout.summaries(encoded, keys, cfg)[level], encoded.valid.any(axis=1)
 
     return jax.jit(embed)
 

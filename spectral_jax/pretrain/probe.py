@@ -68,13 +68,13 @@ def embed_locations(params: dict, cfg: Config, loader: Loader, date: int = 0) ->
             truths.append(truth[seen])
     if not vectors:
         raise ValueError(f"probe.sensors: no group of the store has any of {', '.join(cfg.probe.sensors)}.")
-    joined = {level: np.concatenate([x[level] for x in vectors]).astype(np.float64) for level in readout.NAMES}
+    joined = {level: np.concatenate([x[level] for x in vectors]).astype(np.float64) for level in readout.names(cfg, keys)}
     return joined, np.concatenate(truths).astype(np.float64)
 
 
 @functools.partial(jax.jit, static_argnames=("cfg", "keys"))
 def _embed(params, batch, cfg: Config, keys: tuple[str, ...]):
-    return readout.summaries(encode.encode(params["encoder"], batch, cfg), keys)
+    return readout.summaries(encode.encode(params["encoder"], batch, cfg), keys, cfg)
 
 
 def _split(count: int, cfg: Config) -> tuple[np.ndarray, np.ndarray]:

@@ -27,7 +27,7 @@ def standardised(spec: SensorSpec, name: str) -> SensorSpec:
     """
     path = spec_files.find("statistics", name, "band statistics", "table", suffix=".csv")
     rows = spec_files.read_table(path)
-    picked = [_row_of(band, rows, spec, path) for band in spec.used]
+    picked = [row_of(band, rows, spec, path) for band in spec.used]
     try:
         mean, std = (tuple(float(row[column]) for row in picked) for column in ("mean", "std"))
     except (KeyError, ValueError) as error:
@@ -67,7 +67,19 @@ def write(path: Path, spec: SensorSpec, mean: np.ndarray, std: np.ndarray, origi
             table.writerow([band.name, "" if band.centre_nm is None else f"{band.centre_nm:g}", f"{m:.5f}", f"{s:.5f}"])
 
 
-def _row_of(band: Band, rows: list[dict], spec: SensorSpec, path: Path) -> dict:
+def row_of(band: Band, rows: list[dict], spec: SensorSpec, path: Path, command: str = "tools/band_statistics.py") -> dict:
+    """The row of a table that is of a band: by wavelength, or by name where the band has none.
+
+    Args:
+      band: of `spec`.
+      rows: with `name` and `centre_nm`.
+      spec: the sensor.
+      path: of the table, for the sentence.
+      command: that measures such a table, for the sentence.
+
+    Raises:
+      ValueError: there is none.
+    """
     if band.centre_nm is None:
         near = [row for row in rows if row.get("name") == band.name]
     else:
@@ -77,6 +89,6 @@ def _row_of(band: Band, rows: list[dict], spec: SensorSpec, path: Path) -> dict:
         at = "" if band.centre_nm is None else f" at {band.centre_nm:g} nm"
         raise ValueError(
             f"{path}: no line for band {band.name}{at} of sensor {spec.name}; measure the statistics of this sensor with "
-            "tools/band_statistics.py."
+            f"{command}."
         )
     return near[0]

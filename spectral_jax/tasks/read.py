@@ -42,7 +42,7 @@ WHOLE = {
     "five_billion_pixels": patches.five_billion_pixels,
     "xview2": xview2.xview2,
     "spacenet7": spacenet7.spacenet7,
-    "fuel_moisture": tables.fuel_moisture,
+    "monthly_series": tables.monthly_series,
     "samson": tables.samson,
     "soil": tables.soil,
     "pastis": series_pastis.pastis,

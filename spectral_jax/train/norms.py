@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import optax
 
 from spectral_jax.config import Config
+from spectral_jax.model.initialise import frozen
 from spectral_jax.train.state import EPS, State, learning_rate
 
 
 def of(state: State, cfg: Config) -> dict[str, jax.Array]:
-    """Euclidean norms over all parameters of a state after an update.
+    """Euclidean norms over all trained parameters of a state after an update.
 
     Args:
       state: after at least one update.
@@ -24,14 +25,14 @@ def of(state: State, cfg: Config) -> dict[str, jax.Array]:
     """
     apart = jax.tree.map(jnp.subtract, state.params, state.teacher)
     return {
-        "param_norm": optax.tree.norm(state.params),
+        "param_norm": optax.tree.norm(_trained(state.params)),
         "update_norm": optax.tree.norm(last_update(state, cfg)),
         "teacher_distance": optax.tree.norm(apart),
     }
 
 
-def last_update(state: State, cfg: Config) -> dict:
-    """What the last update added to the parameters, by parameter, from the state after it alone.
+def last_update(state: State, cfg: Config) -> list[jax.Array]:
+    """What the last update added to the trained parameters, in their order, from the state after it alone.
 
     AdamW adds -r (a + w p), with rate r, weight decay w, a the ratio of the corrected moments, and p the parameters before. Of
     p' after, p' = p - r (a + w p), that is -r (a + w p') / (1 - r w).
@@ -48,4 +49,9 @@ def last_update(state: State, cfg: Config) -> dict:
         ratio = mean / first / (jnp.sqrt(square / second) + EPS)
         return -rate * (ratio + decay * p) / (1.0 - rate * decay)
 
-    return jax.tree.map(one, state.params, adam.mu, adam.nu)
+    return _trained(jax.tree.map(one, state.params, adam.mu, adam.nu))
+
+
+def _trained(tree) -> list[jax.Array]:
+    """The leaves without what is given and never moves, whose numbers are of another size than weights."""
+    return [leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree) if not frozen(path)]

@@ -23,7 +23,11 @@ REPLICA = "replica"  # whole on every device
 # First match wins. Paths are printed by `dump`; those of the optimizer and the teacher end as the parameters' do.
 RULES: tuple[tuple[str, str], ...] = (
     # First of all what is as wide as a spectrum has bands, which need not divide, and what is too small to split.
-    (r"(spectm/\w+/\w+/out/kernel|/(bias|scale|query|group|group_wide|hidden_band))$", REPLICA),
+    (
+        r"(spectm/\w+/\w+/out/kernel|levels/bands/\w+/kernel|/whitening/\w+|"
+        r"/(bias|scale|query|group|group_wide|hidden_band))$",
+        REPLICA,
+    ),
     (r"/kernel$", COLUMNS),
     (r"/position$", COLUMNS),
     (r"/fuse/sensor/\w+$", REPLICA),

@@ -2,21 +2,23 @@
 
 import json
 import math
+import re
 import sys
 import time
 from pathlib import Path
 
 from spectral_jax.sentences import needs
 
+# Title of a panel, and the metrics in it by a pattern of their names: levels trained by themselves have names of their own.
 PANELS = (
-    ("loss", ("loss",)),
-    ("parts of the loss", ("invariance", "reconstruction", "index", "ahead")),
-    ("SIGReg statistic", ("sigreg",)),
-    ("collapse alarms", ("embedding_std", "target_std")),
-    ("effective rank", ("embedding_rank",)),
-    ("norms", ("grad_norm", "update_norm", "teacher_distance")),
-    ("samples per second", ("samples_per_second",)),
-    ("share of time waiting for input", ("input_wait_fraction",)),
+    ("loss", "loss"),
+    ("parts of the loss", r"invariance|reconstruction|index|ahead|\w+_agreement|\w+_contrast|bands_error"),
+    ("SIGReg statistic", "sigreg"),
+    ("collapse alarms", r"\w+_std"),
+    ("effective rank", r"\w+_rank"),
+    ("norms", "grad_norm|update_norm|teacher_distance"),
+    ("samples per second", "samples_per_second"),
+    ("share of time waiting for input", "input_wait_fraction"),
 )
 
 
@@ -85,7 +87,9 @@ def draw_curves(workdir: Path) -> Path | None:
     figure = Figure(figsize=(14, 6), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(f"{workdir.name}: {len(rows)} logged steps", fontsize=10)
-    for axes, (title, names) in zip(figure.subplots(2, 4).flat, PANELS, strict=True):
+    known = list(dict.fromkeys(name for row in rows for name in row))
+    for axes, (title, pattern) in zip(figure.subplots(2, 4).flat, PANELS, strict=True):
+        names = [name for name in known if re.fullmatch(pattern, name)]
         for name in names:
             points = [(r["step"], r[name]) for r in rows if math.isfinite(r.get(name, math.nan))]
             if points:
@@ -113,9 +117,12 @@ class Progress:
         done = int(row["step"])
         left = (time.monotonic() - self._began - compiling) / max(1, done - self._start) * (self._steps - done)
         filled = 24 * done // self._steps
+        # Without the objective of the pooled embedding, the levels that are trained tell theirs.
+        ranks = [name for name in row if name.endswith("_rank")]
+        rank = row["embedding_rank" if "embedding_rank" in row else ranks[-1]] if ranks else math.nan
         text = (
             f"[{'#' * filled}{'.' * (24 - filled)}] step {done}/{self._steps}  loss {row['loss']:.4f}  "
-            f"rank {row['embedding_rank']:.1f}  {row['samples_per_second']:.0f} samples/s  "
+            f"rank {rank:.1f}  {row['samples_per_second']:.0f} samples/s  "
             f"waiting for input {100 * row['input_wait_fraction']:.0f} %  {_clock(left)} left"
         )
         end = "\r" if self._live and done < self._steps else "\n"

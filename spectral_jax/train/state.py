@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from spectral_jax.config import Config
-from spectral_jax.model.encoder import encode, projector, spectral_heads
+from spectral_jax.model.encoder import encode, level_heads, projector, spectral_heads
 
 EPS = 1e-8  # of AdamW, as in PyTorch and optax
 
@@ -31,11 +31,13 @@ class State:
 
 
 def init_params(key: jax.Array, cfg: Config) -> dict:
-    """Fresh `{"encoder", "projector"}` parameters, float32; with `"spectm"`, its heads, where that objective is asked for."""
+    """Fresh `{"encoder", "projector"}` parameters, float32; with `"spectm"` and `"levels"`, heads of objectives asked for."""
     encoder_key, projector_key = jax.random.split(key)
     params = {"encoder": encode.init_encoder(encoder_key, cfg), "projector": projector.init_projector(projector_key, cfg)}
     if cfg.objective.spectm:
         params["spectm"] = spectral_heads.init_heads(jax.random.fold_in(key, 2), cfg)
+    if cfg.objective.levels:
+        params["levels"] = level_heads.init_heads(jax.random.fold_in(key, 3), cfg)
     return params
 
 

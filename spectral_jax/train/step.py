@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ import optax
 from spectral_jax.batch import Batch, decode
 from spectral_jax.config import Config
 from spectral_jax.means import Axis
+from spectral_jax.model.initialise import frozen
 from spectral_jax.objective import joint
 from spectral_jax.train.state import State, ema_momentum, learning_rate, optimiser
 
@@ -54,9 +56,11 @@ def update(
     with jax.numpy_dtype_promotion("standard"):  # optax raises Python floats to integer powers
         updates, opt_state = optimiser(cfg).update(grads, state.opt_state, state.params)
         rate = learning_rate(cfg)(state.step)
-    params = optax.apply_updates(state.params, updates)
+    # Weight decay moves what has no gradient, and a rounded average of equal numbers may be another one: what is given stays.
+    fixed = partial(jax.tree_util.tree_map_with_path, lambda path, new, old: old if frozen(path) else new)
+    params = fixed(optax.apply_updates(state.params, updates), state.params)
     momentum = ema_momentum(state.step, cfg)
-    teacher = jax.tree.map(lambda t, p: momentum * t + (1.0 - momentum) * p, state.teacher, params)
+    teacher = fixed(jax.tree.map(lambda t, p: momentum * t + (1.0 - momentum) * p, state.teacher, params), state.teacher)
     valid, pixels = _valid_pixels(batch, cfg)
     metrics |= {
         "grad_norm": optax.tree.norm(grads),

@@ -38,6 +38,12 @@ def _check_sensors(cfg: Config, other: Config, folder: Path) -> None:
         # Weights generated from wavelengths fit other bands; all others belong to the bands that they were learned for.
         if sensor.key not in before or sensor.tokenizer == "wavelength":
             continue
+        here, there = (x.whitening and x.whitening.digest for x in (sensor, before[sensor.key]))
+        if here != there:
+            raise ValueError(
+                f"train.start_from: {folder} was trained with another whitening of sensor {sensor.key}: digest {there}, and "
+                f"this run has {here}. Its weights belong to that one; take the table that it was trained with."
+            )
         different = differences(sensor.spec, before[sensor.key].spec)
         if different:
             raise ValueError(

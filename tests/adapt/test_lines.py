@@ -6,7 +6,13 @@ import re
 import pytest
 
 from spectral_jax.adapt.lines import parse
-from spectral_jax.adapt.protocols import PANGAEA, SPECTRALEARTH_FM_FROZEN, TERRAMIND_STUDY
+from spectral_jax.adapt.protocols import (
+    PANGAEA,
+    SPECTRALEARTH_FM_FROZEN,
+    STUDY_AS_PUBLISHED,
+    STUDY_CORRECTED,
+    TERRAMIND_STUDY,
+)
 
 SHORT = dataclasses.replace(TERRAMIND_STUDY, epochs=3)
 
@@ -24,6 +30,16 @@ def test_a_third_part_is_a_protocol_as_published(protocol):
     line = parse(row, SHORT)
     assert line == (row, "spectralearth_resnet", "none", protocol, "")
     assert line.how == protocol.name
+
+
+def test_a_version_of_the_runs_study_has_the_runs_changes():
+    smaller = dataclasses.replace(STUDY_CORRECTED, epochs=3, head="linear", head_width=None)
+    line = parse("terramind/srf/terramind_study/as_published", smaller)
+    assert line.protocol == dataclasses.replace(smaller, name=STUDY_AS_PUBLISHED.name, statistics="task_as_published")
+    assert line.how == "terramind_study/as_published, changed"
+    assert parse("terramind/srf/pangaea", smaller).protocol == PANGAEA
+    assert parse("terramind/srf/terramind_study", smaller).protocol == TERRAMIND_STUDY
+    assert parse("terramind/srf/terramind_study/corrected", SHORT).protocol == STUDY_CORRECTED
 
 
 @pytest.mark.parametrize("probe", ["knn_probe", "linear_probe"])
@@ -48,7 +64,8 @@ def test_lines_can_be_keys_and_differ_by_how_they_are_fitted():
         ("dofa/none/knn", "rows: no protocol or probe is called 'knn'; the names are, closest first: knn_probe, "),
         ("dofa/none/", "rows: no protocol or probe is called ''"),
         ("dofa", "rows: expected encoder/adaptation, such as terramind/srf, or encoder/adaptation/protocol, got 'dofa'."),
-        ("dofa/none/pangaea/0", "got 'dofa/none/pangaea/0'."),
+        ("dofa/none/pangaea/0", "rows: no protocol or probe is called 'pangaea/0'; the names are, closest first: pangaea, "),
+        ("dofa/none/terramind_study/corected", "closest first: terramind_study/corrected, "),
     ],
 )  # fmt: skip
 def test_unknown_names_are_refused_with_the_closest_first(row, sentence):
@@ -59,5 +76,6 @@ def test_unknown_names_are_refused_with_the_closest_first(row, sentence):
 def test_a_sentence_names_everything_that_there_is():
     with pytest.raises(ValueError, match="no protocol or probe") as found:
         parse("dofa/none/x", SHORT)
-    names = {"terramind_study", "spectralearth_fm_frozen", "pangaea", "knn_probe", "linear_probe"}
-    assert set(re.findall(r"\w+", str(found.value).split("closest first:")[1])) == names
+    versions = {"terramind_study/as_published", "terramind_study/corrected"}
+    names = {"terramind_study", "spectralearth_fm_frozen", "pangaea", "knn_probe", "linear_probe"} | versions
+    assert set(re.findall(r"[\w/]+", str(found.value).split("closest first:")[1])) == names

@@ -10,7 +10,13 @@ from made.tiny_tasks import in_memory
 from spectral_jax.adapt import protocols
 from spectral_jax.adapt.fit.adapted import head_of, merging
 from spectral_jax.adapt.parts import label_fraction
-from spectral_jax.adapt.protocols import PANGAEA, SPECTRALEARTH_FM_FROZEN, TERRAMIND_STUDY
+from spectral_jax.adapt.protocols import (
+    PANGAEA,
+    SPECTRALEARTH_FM_FROZEN,
+    STUDY_AS_PUBLISHED,
+    STUDY_CORRECTED,
+    TERRAMIND_STUDY,
+)
 from spectral_jax.model.heads.temporal import TemporalConfig
 
 
@@ -19,6 +25,36 @@ def test_the_terramind_study_is_as_published():
     assert (p.epochs, p.patience, p.seeds, p.schedule, p.regression_schedule) == (100, 20, 10, "cosine", "plateau")
     assert (p.plateau_factor, p.plateau_patience, p.head, p.head_width, p.regression_width) == (0.5, 5, "fcn", 256, 256)
     assert not p.frozen
+
+
+def test_the_terramind_study_as_its_code_has_it():
+    p = STUDY_AS_PUBLISHED
+    assert (p.learning_rate, p.weight_decay, p.lowest_rate, p.epochs, p.patience, p.least_gain) == (
+        3e-5,
+        1e-4,
+        1e-5,
+        100,
+        15,
+        1e-4,
+    )
+    assert (p.head, p.head_width, p.dropout, p.batch, p.seeds, p.schedule, p.monitor) == (
+        "fcn",
+        256,
+        0.21,
+        16,
+        10,
+        "cosine",
+        "loss",
+    )
+    assert not p.frozen
+
+
+def test_two_versions_of_the_study_differ_in_their_statistics_alone():
+    fields = [f.name for f in dataclasses.fields(STUDY_CORRECTED)]
+    apart = {f for f in fields if getattr(STUDY_CORRECTED, f) != getattr(STUDY_AS_PUBLISHED, f)}
+    assert apart == {"name", "statistics"}
+    assert (STUDY_AS_PUBLISHED.statistics, STUDY_CORRECTED.statistics) == ("task_as_published", "task")
+    assert protocols.label(STUDY_AS_PUBLISHED) == "terramind_study/as_published"
 
 
 def test_spectralearth_fms_frozen_protocol_is_as_published():

@@ -31,7 +31,8 @@ def test_verdicts_are_of_bands_of_each_encoder_and_of_the_baseline():
     values = {"dofa/none": (0.8, 0.82, 0.81), "dofa/srf": (0.6, 0.63, 0.62), WITHOUT: (0.9, 0.92, 0.91)}
     results = [r for row, scores in values.items() for r in rows(row, scores)]
     compared = [lines.parse(row, TERRAMIND_STUDY) for row in ("dofa/none", "dofa/srf")]
-    report = {"columns": ["iou_macro"], "statistics": tables.statistics(results, ("iou_macro",)), "baseline": WITHOUT}
+    report = {"columns": ["iou_macro"], "results": results, "baseline": WITHOUT}
+    report["statistics"] = tables.statistics(results, ("iou_macro",))
     told = words.verdicts(compared, report)
     assert [" ".join(text.split(":")[0].split()[-6:]) for text in told[:2]] == ["the best on projected bands, dofa/srf"] * 2
     assert told[2].startswith(f"The baseline without an encoder, {WITHOUT}, beats the best encoder, dofa/none: iou_macro")

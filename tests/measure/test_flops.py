@@ -5,11 +5,11 @@ import jax
 import jax.extend
 import jax.numpy as jnp
 import pytest
-from made import tiny_run
+from made import tiny_run, tiny_stem
 
-from spectral_jax.config import Config, Views, model_size, spectralearth_sensors
+from spectral_jax.config import Config, SensorInput, Views, model_size, spectralearth_sensors
 from spectral_jax.measure import flops
-from spectral_jax.model.encoder import encode, hiera, projector
+from spectral_jax.model.encoder import branch, encode, hiera, projector
 
 KEYS = ("ENMAP", "S2", "S1")
 
@@ -134,6 +134,33 @@ def test_the_wavelength_tokenizer_counts_its_windows_as_groups():
     assert len(cfg.model.wavelength_edges_nm) + 1 == cfg.sensor("ENMAP").spec.groups == 15
     assert flops.view(cfg, ["ENMAP"]) == grouped
     assert flops.view(cfg, ["S2"]).tokenizer > 10 * flops.view(config(), ["S2"]).tokenizer
+
+
+@pytest.mark.parametrize(
+    ("key", "tokenizer", "model"),
+    [
+        ("HSI", "stem", {}),
+        ("MSI", "stem", {"stem_cells": "deviation"}),
+        ("SAR", "stem", {"stem_width": 16}),
+        ("HSI", "grouped", {"skip": True}),
+        ("HSI", "wavelength", {"skip": True}),
+    ],
+)
+def test_a_stem_and_a_skip_count_the_products_of_the_program(key, tokenizer, model, tmp_path):
+    cfg = tiny_stem.config(tmp_path, (key,), tokenizer="stem" if tokenizer == "stem" else "grouped", **model)
+    if tokenizer == "wavelength":
+        cfg = dataclasses.replace(cfg, sensors=(SensorInput(key, tiny_stem.SPECS[key], tokenizer),))
+    sensor, px = cfg.sensor(key), cfg.patch_px(key)
+
+    def tokens(params, x, valid):
+        return branch.Branch(sensor, cfg).apply({"params": params}, x, valid, method="tokens")
+
+    def counted(size):
+        shapes = ones(size, px, px, len(sensor.spec.used)), jax.ShapeDtypeStruct((size, px, px), bool)
+        init = jax.eval_shape(lambda *x: branch.Branch(sensor, cfg).init(jax.random.key(0), *x, method="tokens"), *shapes)
+        return products(tokens, init["params"], *shapes)
+
+    assert counted(2) - counted(1) == flops.view(cfg, [key]).tokenizer
 
 
 def test_a_backward_pass_is_two_forward_passes(params):

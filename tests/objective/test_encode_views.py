@@ -10,7 +10,7 @@ from made import tiny_run
 from spectral_jax.batch import decode
 from spectral_jax.config import Views
 from spectral_jax.model.encoder import encode
-from spectral_jax.objective import encode_views, views
+from spectral_jax.objective import encode_views, pictures, views
 from spectral_jax.train import state
 
 
@@ -64,7 +64,7 @@ def test_views_together_are_the_views_alone(case, rng):
     plan = views.draw_plan(jax.random.key(4), tuple(decoded), jax.numpy.arange(3), cfg)
 
     def together(params):
-        seen = encode_views.make(decoded, plan, cfg)
+        seen = pictures.make(decoded, plan, cfg)
         return encode_views.pooled(params, seen, plan, cfg), encode_views.pooled_globals(params, seen, plan, cfg)
 
     (found, filled), (globals_, _) = jax.jit(together)(params)
@@ -82,14 +82,14 @@ def test_views_alternate_between_two_dates(mode, rng):
     first, second = (tiny_run.batch(cfg, rng, size=2).sensors for _ in range(2))
     decoded, other = ({k: decode(d, cfg.sensor(k).spec) for k, d in sensors.items()} for sensors in (first, second))
     plan = views.draw_plan(jax.random.key(4), tuple(decoded), jax.numpy.arange(2), cfg)
-    make = jax.jit(lambda first, other: encode_views.make(first, plan, cfg, other))
+    make = jax.jit(lambda first, other: pictures.make(first, plan, cfg, other))
     both, *alone = make(decoded, other), make(decoded, None), make(other, None)
     for name in ("globals", "locals"):
-        for key, pictures in getattr(both, name).items():
-            for v in range(len(pictures.pixels)):
+        for key, found in getattr(both, name).items():
+            for v in range(len(found.pixels)):
                 expected = getattr(alone[v % 2], name)[key]
-                np.testing.assert_allclose(pictures.pixels[v], expected.pixels[v], atol=1e-6)  # two programs
-                np.testing.assert_array_equal(pictures.valid[v], expected.valid[v])
+                np.testing.assert_allclose(found.pixels[v], expected.pixels[v], atol=1e-6)  # two programs
+                np.testing.assert_array_equal(found.valid[v], expected.valid[v])
     assert len(both.locals["HSI"].pixels) > 1
     assert np.abs(alone[0].globals["HSI"].pixels[1] - alone[1].globals["HSI"].pixels[1]).max() > 0.1
 
@@ -106,7 +106,7 @@ def test_the_program_is_one_for_all_sensors_and_views():
         def run(params, cfg=cfg, batch=batch):
             decoded = {k: decode(d, cfg.sensor(k).spec) for k, d in batch.sensors.items()}
             plan = views.draw_plan(jax.random.key(4), tuple(decoded), jax.numpy.arange(2), cfg)
-            return encode_views.pooled(params, encode_views.make(decoded, plan, cfg), plan, cfg)
+            return encode_views.pooled(params, pictures.make(decoded, plan, cfg), plan, cfg)
 
         text = jax.jit(run).lower(params).as_text()
         assert "stablehlo.case" not in text

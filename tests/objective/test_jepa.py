@@ -13,7 +13,7 @@ from reference import numpy_jepa
 
 from spectral_jax.batch import Batch, decode
 from spectral_jax.config import Views
-from spectral_jax.objective import collapse, encode_views, jepa, sigreg, views
+from spectral_jax.objective import collapse, encode_views, joint, pictures, sigreg, views
 from spectral_jax.train import state
 
 
@@ -29,7 +29,7 @@ def params(cfg):
 
 @pytest.fixture(scope="module")
 def loss(cfg):
-    return jax.jit(jax.value_and_grad(partial(jepa.loss, cfg=cfg), argnums=(0, 1), has_aux=True))
+    return jax.jit(jax.value_and_grad(partial(joint.loss, cfg=cfg), argnums=(0, 1), has_aux=True))
 
 
 @pytest.mark.slow
@@ -50,11 +50,11 @@ def test_values_are_those_of_a_numpy_reference(local_views, rng):
     cfg = dataclasses.replace(cfg, sensors=tuple(dataclasses.replace(s, local_views=s.key != "SAR") for s in cfg.sensors))
     params, teacher = (state.init_params(jax.random.key(i), cfg) for i in range(2))
     batch, key = tiny_run.batch(cfg, rng), jax.random.key(3)
-    _, metrics = jax.jit(partial(jepa.loss, cfg=cfg))(params, teacher, batch, key)
+    _, metrics = jax.jit(partial(joint.loss, cfg=cfg))(params, teacher, batch, key)
 
     plan_key, direction_key = jax.random.split(key)
     plan = views.draw_plan(plan_key, tuple(batch.sensors), jnp.arange(8), cfg)
-    seen = encode_views.make({k: decode(d, cfg.sensor(k).spec) for k, d in batch.sensors.items()}, plan, cfg)
+    seen = pictures.make({k: decode(d, cfg.sensor(k).spec) for k, d in batch.sensors.items()}, plan, cfg)
     pooled, filled = (np.asarray(x, np.float64) for x in encode_views.pooled(params["encoder"], seen, plan, cfg))
     targets, _ = encode_views.pooled_globals(teacher["encoder"], seen, plan, cfg)
     counted = np.array({2: [1, 1, 1, 1], 3: [1, 1, 1.5, 0.75, 0.75]}[local_views])
@@ -98,7 +98,7 @@ def test_views_differ_from_step_to_step(cfg, params, loss, rng):
 
 @pytest.mark.parametrize(("batch_size", "expected"), [(240, 0.0273), (128, 0.05), (440, 0.0151)])
 def test_lambda_follows_the_global_batch(cfg, batch_size, expected):
-    np.testing.assert_allclose(jepa.regularisation_weight(jnp.float32(batch_size), cfg), expected, atol=5e-5)
+    np.testing.assert_allclose(sigreg.regularisation_weight(jnp.float32(batch_size), cfg), expected, atol=5e-5)
 
 
 def test_alarms_are_silent_for_spread_embeddings(rng):

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from made import tiny_stem
 
 from spectral_jax.config import Config, SensorInput, Views, model_size, spectralearth_sensors
 from spectral_jax.objective import views
@@ -88,3 +89,9 @@ def test_sensors_of_the_wavelength_tokenizer_cost_their_windows():
         cfg, sensors=tuple(SensorInput(s.key, s.spec, s.tokenizer, s.branch, s.local_views) for s in sensors)
     )
     assert strata(("S2", "LO"), dataclasses.replace(cfg, views=Views(local_views=3))) == (Stratum((0,), 2), Stratum((1,), 1))
+
+
+def test_a_stem_costs_its_cells(tmp_path):
+    cfg = tiny_stem.config(tmp_path, ("HSI", "MSI"))
+    linear = dataclasses.replace(cfg, sensors=(cfg.sensors[0], SensorInput("MSI", tiny_stem.MSI)), views=Views(local_views=3))
+    assert strata(("HSI", "MSI"), linear) == (Stratum((0,), 1), Stratum((1,), 2))  # four cells against one token

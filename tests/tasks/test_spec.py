@@ -32,7 +32,8 @@ PANGAEA = {
     "biomassters": (256, 12, 0, 15, "MSE"),
 }
 OTHERS = {
-    "oxhyperminerals_emit", "gaofen5_wuhan", "hyperview1", "enmap_potsdam", "fuel_moisture", "samson", "soil", "terramesh_lulc",
+    "oxhyperminerals_emit", "gaofen5_wuhan", "hyperview1", "enmap_potsdam", "fuel_moisture", "algae_blooms", "samson", "soil",
+    "terramesh_lulc",
 }  # fmt: skip
 
 
@@ -73,7 +74,7 @@ def test_every_task_names_its_sources_and_can_be_read_or_says_why_not(name, tmp_
 
 
 def test_an_unknown_task_is_refused_with_the_closest_first():
-    sentence = r"task: no task is called 'enmap_cdll'; the names are, closest first: enmap_cdl, .*28 in all"
+    sentence = r"task: no task is called 'enmap_cdll'; the names are, closest first: enmap_cdl, .*29 in all"
     with pytest.raises(ValueError, match=sentence):
         TaskSpec.load("enmap_cdll")
     with pytest.raises(FileNotFoundError, match=r"expected a file of a task, and elsewhere\.toml does not exist"):

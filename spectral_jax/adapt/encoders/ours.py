@@ -11,6 +11,7 @@ from spectral_jax.adapt.bands import NONE
 from spectral_jax.adapt.encoders.encoder import Bands, Encoder, Loaded, Maps, Pixels, Size
 from spectral_jax.config import Config, SensorInput, model_size
 from spectral_jax.model.encoder import encode
+from spectral_jax.model.initialise import frozen
 from spectral_jax.model.published.contract import unchanged
 from spectral_jax.sensors import CENTRE_TOLERANCE_NM, SensorSpec
 
@@ -32,9 +33,9 @@ def init(key: jax.Array, cfg: SensorConfig) -> dict:
 
 
 def trainable(params: dict, cfg: SensorConfig) -> dict:
-    """Every parameter trains."""
+    """Every parameter trains but what is given, such as whitenings."""
     del cfg
-    return jax.tree.map(lambda _: True, params)
+    return jax.tree_util.tree_map_with_path(lambda path, _: not frozen(path), params)
 
 
 def fresh(size: Size, bands: Bands) -> SensorConfig:

@@ -7,10 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from spectral_jax.adapt import bands
-from spectral_jax.adapt.fit import adapted, probe, supervised
+from spectral_jax.adapt.fit import adapted, probe, study_statistics, supervised
 from spectral_jax.adapt.fit.prepared import Prepared
 from spectral_jax.adapt.lines import Line
 from spectral_jax.adapt.parts.part import Part
+from spectral_jax.adapt.protocols import AS_PUBLISHED, OF_ENCODER
 
 # Spectra that a convolutional adapter's norms start from.
 SPECTRA = 512
@@ -48,8 +49,11 @@ def fit(line: Line, ready: Prepared, train: Part, val: Part, test: Part, seed: i
     params = adapted.init(jax.random.key(seed), model, ready.start, image_px, ready.params, spectra)
     matrix = ready.start.matrix if ready.start and model.adaptation in bands.FIXED else None
     buffers = supervised.buffers_of(model, params, matrix, train)
-    if ready.statistics is not None:
-        buffers |= {k: np.asarray(v, np.float32) for k, v in zip(("mean", "std"), ready.statistics, strict=True)}
+    statistics = ready.statistics if protocol.statistics == OF_ENCODER else None
+    if protocol.statistics == AS_PUBLISHED:
+        statistics = study_statistics.as_published(_fixed(line, matrix), model.adaptation, train)
+    if statistics is not None:
+        buffers |= {k: np.asarray(v, np.float32) for k, v in zip(("mean", "std"), statistics, strict=True)}
     if ready.params is None:
         count = min(len(train), protocol.batch)
         first = train.batch(np.random.default_rng(seed).permutation(len(train))[:count], count)
@@ -65,6 +69,16 @@ def fit(line: Line, ready: Prepared, train: Part, val: Part, test: Part, seed: i
         outputs = adapted.outputs_of(model, fitted.params, buffers, samples, protocol)
         maps = list(np.asarray(outputs).argmax(axis=-1)[samples.counts])
     return Scored(tally.metrics(), fitted.best_epoch, maps)
+
+
+def _fixed(line: Line, matrix: np.ndarray | None) -> np.ndarray:
+    """The matrix of an adaptation that has one."""
+    if matrix is None:
+        raise ValueError(
+            f"{line.name}: {line.protocol.name} has statistics of nearest and srf alone, as its study has no other adaptation; "
+            "take one of them, or another protocol."
+        )
+    return matrix
 
 
 def _spectra(train: Part, seed: int) -> np.ndarray:

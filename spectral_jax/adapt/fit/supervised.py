@@ -86,7 +86,7 @@ def fit(model: Adapted, params: dict, buffers: dict, train: Part, val: Part, pro
         row = {"epoch": epoch, "loss": float(np.mean(losses)), "val_loss": val_loss, "val_metric": metric}
         history.append(row | {"factor": float(state.factor)})
         better = -val_loss if protocol.monitor == "loss" else metric
-        if not best_epoch or better > best:
+        if not best_epoch or better > best + protocol.least_gain:
             best, best_epoch, kept, stale = better, epoch, state.params, 0
             continue
         stale += 1
@@ -227,7 +227,8 @@ def _share(schedule: str, step: jax.Array, total: jax.Array, protocol: Protocol)
     """What the schedule leaves of the learning rate at a step."""
     done = step.astype(jnp.float32) / total.astype(jnp.float32)
     if schedule == "cosine":
-        return 0.5 * (1.0 + jnp.cos(jnp.pi * done))
+        lowest = protocol.lowest_rate / protocol.learning_rate if protocol.learning_rate else 0.0
+        return lowest + (1.0 - lowest) * 0.5 * (1.0 + jnp.cos(jnp.pi * done))
     if schedule == "multistep":
         passed = sum((done >= share).astype(jnp.float32) for share in protocol.milestones)
         return jnp.float32(protocol.milestone_factor) ** passed

@@ -81,7 +81,7 @@ def order(batch: Batch) -> tuple[str, ...]:
 def drawn(cfg: Config, keys: tuple[str, ...], step: int) -> tuple[Plan, jax.Array]:
     """What step number `step` draws: its views, and SIGReg's unit directions [D P].
 
-    The keys are those of `train.step.update` and `objective.jepa.loss`; that they are is seen where the losses are compared.
+    The keys are those of `train.step.update` and `objective.joint.loss`; that they are is seen where the losses are compared.
     """
     plan_key, direction_key = jax.random.split(jax.random.fold_in(jax.random.key(RUN_KEY), step))
     plan = draw_plan(plan_key, keys, rows(cfg.data.batch_size, None), cfg)
@@ -137,7 +137,8 @@ def by_path(tree) -> dict[str, np.ndarray]:
 
 def _unlike(cfg: Config) -> list[str]:
     m, v = cfg.model, cfg.views
-    wrong = [f"sensor {s.key} has the wavelength tokenizer" for s in cfg.sensors if s.tokenizer == "wavelength"]
+    wrong = [f"sensor {s.key} has the {s.tokenizer} tokenizer" for s in cfg.sensors if s.tokenizer in ("wavelength", "stem")]
+    wrong += ["model.skip is on"] * m.skip
     wrong += [f"sensor {s.key} has the branch {s.branch}" for s in cfg.sensors if s.branch != s.key]
     wrong += [f"model.mask_unit is {m.mask_unit}, not 4"] * (m.mask_unit != 4)
     wrong += [f"model.dtype is {m.dtype}"] * (m.dtype != "float32")

@@ -20,6 +20,7 @@ from spectral_jax.microcystin.predictor.ensemble import LIMIT, Interval
 from spectral_jax.microcystin.problem import Problem
 from spectral_jax.microcystin.study import embedding
 from spectral_jax.microcystin.study.baselines import FitPredict
+from spectral_jax.model.initialise import frozen
 from spectral_jax.sentences import unknown
 
 # Parts of the encoder that move: those behind the sensors' branches, or everything.
@@ -99,10 +100,11 @@ def negative_log_likelihood(mean, sigma, y, below):
 def _fit(encoder, head, pixels, valid, y, below, share, key, *, cfg: Config, sensor: str, depth: str, recipe: Recipe):
     """Trains, and predicts every row: mean [N] and sigma."""
     moving = DEPTHS[depth]
-    labels = {
-        "encoder": {name: "moves" if moving is None or name in moving else "stays" for name in encoder},
-        "head": "moves",
-    }
+
+    def label(path, _) -> str:
+        return "moves" if (moving is None or path[0].key in moving) and not frozen(path) else "stays"
+
+    labels = {"encoder": jax.tree_util.tree_map_with_path(label, encoder), "head": jax.tree.map(lambda _: "moves", head)}
     optimiser = optax.multi_transform(
         {"moves": optax.adamw(recipe.learning_rate, weight_decay=recipe.weight_decay), "stays": optax.set_to_zero()}, labels
     )

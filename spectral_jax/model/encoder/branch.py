@@ -4,20 +4,24 @@ Tokenizers differ, as sensors have other bands and pixels. Behind them every bra
 shape, so `local_stages` runs any number of slots (a sensor in a view) through one program, each with its own branch's weights.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from spectral_jax.config import Config, SensorInput
+from spectral_jax.config import Config, Model, SensorInput
 from spectral_jax.model.encoder.hiera import Stage, to_grid, to_windows
+from spectral_jax.model.encoder.stem import SpectralSkip, StemTokenizer
 from spectral_jax.model.encoder.tokenize import GroupedTokenizer, LinearTokenizer
 from spectral_jax.model.encoder.wavelength import WavelengthTokenizer
 from spectral_jax.model.layers import dtype_of, one_by_one
 
 TOKENIZERS = {"linear": LinearTokenizer, "grouped": GroupedTokenizer, "wavelength": WavelengthTokenizer}
+# Tokenizers that `model.skip` adds a linear skip to.
+SKIPPED = ("grouped", "wavelength")
 
 
 class BranchOutput(NamedTuple):
@@ -27,6 +31,8 @@ class BranchOutput(NamedTuple):
     stage2: jax.Array  # [B R/2 Q/2 2D]
     valid1: jax.Array  # bool [B R Q]
     valid2: jax.Array  # bool [B R/2 Q/2]
+    pixels: jax.Array | None = None  # [B h w P], the stem's numbers of every cell; None of tokenizers without one
+    valid_pixels: jax.Array | None = None  # bool [B h w]
 
 
 class Branch(nn.Module):
@@ -39,14 +45,27 @@ class Branch(nn.Module):
         """Makes the parts; their names are those of the attributes."""
         m = self.cfg.model
         options = dict(mlp_ratio=m.mlp_ratio, dtype=dtype_of(m.dtype), remat=m.remat == "blocks")
-        self.tokenize = TOKENIZERS[self.sensor.tokenizer](self.sensor.spec, m)
+        self.tokenize = _tokenizer(self.sensor, m)
+        self.skip = SpectralSkip(self.sensor, m) if m.skip and self.sensor.tokenizer in SKIPPED else None
         self.stage1 = Stage(m.width, m.heads, m.depths[0], pool=False, **options)
         self.stage2 = Stage(2 * m.width, 2 * m.heads, m.depths[1], pool=True, **options)
 
     def tokens(self, pixels, valid):
         """Pixels [B H W C], valid bool [B H W] to tokens [B R Q D] and their validity [B R Q]."""
-        pixels = jnp.where(valid[..., None], pixels, jnp.zeros((), pixels.dtype))
-        return self.tokenize(pixels, valid)
+        pixels = keep(pixels, valid)
+        tokens, seen = self.tokenize(pixels, valid)
+        return (tokens if self.skip is None else tokens + self.skip(pixels, valid)), seen
+
+    def pixel_tokens(self, pixels, valid):
+        """Pixels [B H W C], valid bool [B H W] to the stem's numbers of every cell [B h w P] and their validity [B h w].
+
+        Of a sensor with the stem tokenizer; invalid cells hold 0, and `cells` makes tokens of stage 1 of them.
+        """
+        return self.tokenize.pixel_tokens(pixels, valid)
+
+    def cells(self, pixels, valid):
+        """What `pixel_tokens` gives to tokens [B R Q D] and their validity [B R Q]."""
+        return self.tokenize.cells(pixels, valid)
 
     def stages(self, tokens, valid, position) -> BranchOutput:
         """Tokens [B R Q D], valid bool [B R Q], position [R Q D] to `BranchOutput`."""
@@ -61,8 +80,12 @@ class Branch(nn.Module):
 
     def __call__(self, pixels, valid, position) -> BranchOutput:
         """Pixels [B H W C], valid bool [B H W], position [R Q D] to `BranchOutput`."""
-        tokens, valid = self.tokens(pixels, valid)
-        return self.stages(tokens, valid, position)
+        if self.sensor.tokenizer != "stem":
+            tokens, seen = self.tokens(pixels, valid)
+            return self.stages(tokens, seen, position)
+        pixels, seen = self.pixel_tokens(pixels, valid)
+        tokens, shown = self.cells(pixels, seen)
+        return self.stages(tokens, shown, position)._replace(pixels=pixels, valid_pixels=seen)
 
 
 class Branches(nn.Module):
@@ -75,6 +98,13 @@ class Branches(nn.Module):
         """Runs the branch of `sensor`."""
         branch = nn.remat(Branch) if self.cfg.model.remat == "branches" else Branch
         return branch(sensor, self.cfg, name=sensor.branch)(pixels, valid, position)
+
+
+def _tokenizer(sensor: SensorInput, model: Model) -> nn.Module:
+    if sensor.tokenizer == "stem":
+        assert sensor.whitening is not None  # `SensorInput` refuses it otherwise
+        return StemTokenizer(sensor.spec, model, sensor.whitening.components)
+    return TOKENIZERS[sensor.tokenizer](sensor.spec, model)
 
 
 def keep(x: jax.Array, valid: jax.Array) -> jax.Array:
@@ -92,7 +122,9 @@ def numbers(sensors: Sequence[SensorInput], among: tuple[str, ...]) -> jax.Array
     return jnp.asarray([among.index(s.branch) for s in sensors], jnp.int32)
 
 
-def view_tokens(params: dict, key: str, pixels: jax.Array, valid: jax.Array, cfg: Config) -> tuple[jax.Array, jax.Array]:
+def view_tokens(
+    params: dict, key: str, pixels: jax.Array, valid: jax.Array, cfg: Config, look: Callable | None = None
+) -> tuple[jax.Array, ...]:
     """The tokenizer of one sensor on several views, one after another: what a view needs then stays in the cache of a CPU.
 
     Args:
@@ -101,22 +133,28 @@ def view_tokens(params: dict, key: str, pixels: jax.Array, valid: jax.Array, cfg
       pixels: [V B H W C], normalised.
       valid: bool [V B H W].
       cfg: the config.
+      look: of the stem's numbers of every cell [B h w P] and their validity [B h w], a tuple that the caller wants beside the
+        tokens; only of a sensor with the stem tokenizer.
 
     Returns:
-      Tokens [V B R Q D] without position, and their validity [V B R Q].
+      Tokens [V B R Q D] without position, their validity [V B R Q], and what `look` gives, stacked over views.
     """
     sensor = cfg.sensor(key)
-    own = {"tokenize": params["branches"][sensor.branch]["tokenize"]}
+    whole = params["branches"][sensor.branch]
+    own = {part: whole[part] for part in ("tokenize", "skip") if part in whole}
 
     def one(pixels, valid):
-        out: Any = Branch(sensor, cfg).apply({"params": own}, pixels, valid, method="tokens")
-        return out
+        run = partial(Branch(sensor, cfg).apply, {"params": own})
+        if look is None:
+            return run(pixels, valid, method="tokens")
+        inside, seen = run(keep(pixels, valid), valid, method="pixel_tokens")
+        return (*run(inside, seen, method="cells"), *look(inside, seen))
 
     # What is long in a tokenizer is computed again anyway, in shares of its cells.
     return one_by_one(one, (pixels, valid), again=False)
 
 
-def local_stages(params: dict, keys, tokens: jax.Array, valid: jax.Array, sensor, offset, cfg: Config):
+def local_stages(params: dict, keys, tokens: jax.Array, valid: jax.Array, sensor, offset, cfg: Config, keep: Callable):
     """Position and the local stages of T slots, each with the weights of its own sensor's branch.
 
     Args:
@@ -127,9 +165,10 @@ def local_stages(params: dict, keys, tokens: jax.Array, valid: jax.Array, sensor
       sensor: int32 [T], positions in `keys`; may be traced.
       offset: int32 [T 2], row and column of a slot's first token in the full patch.
       cfg: the config.
+      keep: of a slot's `BranchOutput`, what the caller wants of it.
 
     Returns:
-      Stage-2 tokens [T B R/2 Q/2 2D] and their validity [T B R/2 Q/2].
+      What `keep` gives, stacked over slots.
     """
     sensors = [cfg.sensor(key) for key in keys]
     known = names(sensors)
@@ -141,7 +180,7 @@ def local_stages(params: dict, keys, tokens: jax.Array, valid: jax.Array, sensor
         own = jax.tree.map(lambda leaf: leaf[number], weights)
         position = position_of(params["position"], *tokens.shape[1:3], offset)
         out: Any = module.apply({"params": own}, tokens, valid, position, method="stages")
-        return out.stage2, out.valid2
+        return keep(out)
 
     slots = (tokens, valid, numbers(sensors, known)[sensor], offset)
     return one_by_one(one, slots, again=cfg.model.remat == "branches")

@@ -16,7 +16,7 @@ from flax import linen as nn
 
 from spectral_jax.batch import Batch, decode
 from spectral_jax.config import Config, SensorInput
-from spectral_jax.model import initialise, layers
+from spectral_jax.model import given, initialise, layers
 from spectral_jax.model.encoder import branch
 from spectral_jax.model.encoder.branch import BranchOutput, keep
 from spectral_jax.model.encoder.fuse import Fuse
@@ -39,6 +39,8 @@ class Encoded(NamedTuple):
     valid_fused: jax.Array  # bool [B R/2 Q/2]
     valid1: dict[str, jax.Array]  # sensor key -> bool [B R Q]; empty from `encode_shared`
     valid2: dict[str, jax.Array]  # sensor key -> bool [B R/2 Q/2]; empty from `encode_shared`
+    pixels: dict[str, jax.Array]  # sensor key -> [B h w P], of sensors with the stem tokenizer; empty from `encode_shared`
+    valid_pixels: dict[str, jax.Array]  # sensor key -> bool [B h w], of the same sensors
 
 
 class Encoder(nn.Module):
@@ -82,7 +84,8 @@ class Encoder(nn.Module):
         x, kept = (to_grid(y, rows // 2, columns // 2).reshape(b, -1, *y.shape[4:]) for y in (x, kept))
         x = keep(self.norm(x), kept)
         count = jnp.maximum(jnp.sum(kept, axis=1, dtype=jnp.float32), 1.0)
-        return Encoded({}, {}, fused, x, kept, jnp.sum(x.astype(jnp.float32), axis=1) / count[:, None], valid, {}, {})
+        pooled = jnp.sum(x.astype(jnp.float32), axis=1) / count[:, None]
+        return Encoded({}, {}, fused, x, kept, pooled, valid, {}, {}, {}, {})
 
     def shared(self, tokens, mask, number) -> Encoded:
         """See `encode_shared`; `number` is int32 [B M], numbers in `branch.names`."""
@@ -100,13 +103,14 @@ class Encoder(nn.Module):
 
 
 def init_encoder(key: jax.Array, cfg: Config) -> dict:
-    """Parameters of the encoder, float32; no data needed.
+    """Parameters of the encoder, float32; no data needed but the tables of its whitenings, and none of them for shapes alone.
 
     Raises:
-      ValueError: sensors that share a branch cannot share its tokenizer.
+      ValueError: sensors that share a branch cannot share its tokenizer, or a whitening is not the one that the config was made
+        with.
     """
     _check_branches(cfg)
-    return _init(key, cfg)
+    return given.fill(_init(key, cfg), cfg)
 
 
 def encode_branch(
@@ -140,7 +144,7 @@ def encode_branch(
     """
     sensor = cfg.sensor(key)
     if spec is not None:
-        sensor = SensorInput(key, spec, sensor.tokenizer, sensor.branch, sensor.local_views)
+        sensor = dataclasses.replace(sensor, spec=spec)
     sizes = check(pixels, "B H W C", f"pixels of {key}", {"C": len(sensor.spec.used)})
     check(valid, "B H W", f"valid of {key}", sizes)
     _check_side(key, sensor.spec, sizes, cfg)
@@ -205,8 +209,11 @@ def encode(params: dict, batch: Batch, cfg: Config) -> Encoded:
     tokens = jnp.stack([o.stage2 for o in outputs.values()], axis=1)
     mask = jnp.stack([o.valid2 for o in outputs.values()], axis=1)
     encoded = encode_shared(params, tokens, mask, tuple(outputs), cfg)
-    stage1, stage2, valid1, valid2 = (dict(zip(outputs, field, strict=True)) for field in zip(*outputs.values(), strict=True))
-    return encoded._replace(stage1=stage1, stage2=stage2, valid1=valid1, valid2=valid2)
+    fields = (dict(zip(outputs, field, strict=True)) for field in zip(*outputs.values(), strict=True))
+    maps: dict[str, Any] = {
+        name: {key: x for key, x in of.items() if x is not None} for name, of in zip(BranchOutput._fields, fields, strict=True)
+    }
+    return encoded._replace(**maps)
 
 
 def branch_numbers(cfg: Config) -> jax.Array:
@@ -243,6 +250,11 @@ def _check_branches(cfg: Config):
                 f"config {cfg.name}: sensors {other.key} and {sensor.key} share branch {sensor.branch!r}, but their tokenizers "
                 f"differ: {other.tokenizer} with (bands, groups, pixels per token) {_kernel(other, cfg)} against "
                 f"{sensor.tokenizer} with {_kernel(sensor, cfg)}; give them branches of their own, or tokenizer='wavelength'."
+            )
+        if sensor.whitening != other.whitening:
+            raise ValueError(
+                f"config {cfg.name}: sensors {other.key} and {sensor.key} share branch {sensor.branch!r}, and their whitenings "
+                f"differ: {other.whitening} against {sensor.whitening}; give them branches of their own, or one whitening."
             )
 
 

@@ -6,10 +6,13 @@ import jax
 import jax.numpy as jnp
 
 from spectral_jax.config import Config
+from spectral_jax.model.encoder import readout
 from spectral_jax.model.encoder.encode import Encoder, branch_numbers
 
 
-def pooled_views(params: dict, parts: list[tuple], cfg: Config) -> tuple[jax.Array, jax.Array]:
+def pooled_views(
+    params: dict, parts: list[tuple], cfg: Config, levels: tuple[str, ...] = ()
+) -> tuple[dict[str, jax.Array], jax.Array]:
     """Fusion, stage 3, LayerNorm and mean of views.
 
     Args:
@@ -17,9 +20,11 @@ def pooled_views(params: dict, parts: list[tuple], cfg: Config) -> tuple[jax.Arr
       parts: views that show equally many sensors and have maps of one size together: stage-2 tokens [V M B R Q D], which count
         [V M B R Q], and the sensors int32 [V M], positions in `cfg.sensors`, which may be traced.
       cfg: the config.
+      levels: names of `readout.OF_VIEWS` whose vectors are wanted beside the pooled embedding.
 
     Returns:
-      Pooled embeddings float32 [V B D] of all views of all parts, in order, and which hold anything, bool [V B].
+      Vectors float32 [V B D] of all views of all parts, in order, by name, "pooled" among them; and which views hold anything,
+      bool [V B].
     """
     encoder = Encoder(cfg)
 
@@ -28,7 +33,9 @@ def pooled_views(params: dict, parts: list[tuple], cfg: Config) -> tuple[jax.Arr
 
     def finish(fused, valid):
         encoded: Any = encoder.apply({"params": params}, fused, valid, method="finish")
-        return encoded.pooled, encoded.valid.any(axis=-1)
+        maps = readout.levels(encoded)
+        vectors = {name: readout.summary(maps[name]) for name in levels if name != readout.POOLED}
+        return vectors | {readout.POOLED: encoded.pooled}, encoded.valid.any(axis=-1)
 
     by_size: dict[tuple, list] = {}
     for tokens, mask, sensors in parts:
@@ -37,8 +44,8 @@ def pooled_views(params: dict, parts: list[tuple], cfg: Config) -> tuple[jax.Arr
         x = _of_views(fuse, (tokens, mask, number), cfg)
         by_size.setdefault(x[0].shape[1:], []).append(x)
     out = [_of_views(finish, tuple(map(jnp.concatenate, zip(*same, strict=True))), cfg) for same in by_size.values()]
-    embedding, filled = map(jnp.concatenate, zip(*out, strict=True))
-    return embedding, filled
+    joined: tuple[dict[str, jax.Array], jax.Array] = jax.tree.map(lambda *x: jnp.concatenate(x), *out)
+    return joined
 
 
 def _of_views(function, arrays, cfg: Config):

@@ -1,4 +1,4 @@
-"""Tasks whose samples are spectra or small arrays in a few files: fuel moisture, soil, HYPERVIEW patches, Samson."""
+"""Tasks whose samples are spectra or small arrays in a few files: monthly series, soil, HYPERVIEW patches, Samson."""
 
 import csv
 from collections.abc import Sequence
@@ -10,35 +10,47 @@ from spectral_jax.tasks.readers import rasters
 from spectral_jax.tasks.samples import Channel, FileSequence, Georeference, TaskData
 from spectral_jax.tasks.spec import TaskSpec
 
-# Channels of the fuel moisture array, counted from 0: NIR, red, and the place of NDVI.
+# Channels of the array of a monthly series, counted from 0: NIR, red, and the place of NDVI; and degrees.
 NIR, RED, NDVI = 8, 4, 17
+WGS84 = 4326
 
 
-def fuel_moisture(spec: TaskSpec, folder: Path, parts: Sequence[str]) -> TaskData:
-    """Live fuel moisture: 3 months of 18 channels a sample, [N 1 1 54]; a site is on one side of the published split.
+def monthly_series(spec: TaskSpec, folder: Path, parts: Sequence[str]) -> TaskData:
+    """T months of 18 channels and a class of Dynamic World at points, [N 1 1 T*19], as Presto's evaluation publishes them.
 
-    Channel 17 is wrong as stored ((B7 - B3) / (B7 + B3)) and is computed anew, (B8 - B4) / (B8 + B4). A site is the sample's
-    scene and block.
+    The file's 18th channel is wrong as stored ((B7 - B3) / (B7 + B3)) and is computed anew, (B8 - B4) / (B8 + B4). What groups
+    samples is their scene and block. Options: `block` (array of the groups' names), `val_box` (south, north, west, east in
+    degrees: training samples strictly inside are the published validation part).
 
     Raises:
       FileNotFoundError: an array is missing.
-      ValueError: arrays of different length, or a site on both sides.
+      ValueError: arrays of different length or shape, months out of 0 to 11, coordinates that are none, or a group on both
+        sides of the published split.
     """
-    names = ("s1_s2_era5_srtm", "target", "is_test", "site", "latlon", "month")
+    names = ("s1_s2_era5_srtm", "dynamic_world", "target", "is_test", spec.option("block"), "latlon", "month")
     arrays = {n: np.load(rasters.existing(folder / f"{n}.npy", spec, "an array")) for n in names}
     lengths = {n: len(a) for n, a in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"{folder}: expected arrays of one length, got {lengths}; fetch them again, all from one version.")
+    cube, cover, latlon, groups = (arrays[n] for n in ("s1_s2_era5_srtm", "dynamic_world", "latlon", spec.option("block")))
+    _expect_monthly(arrays, spec, folder)
     test = arrays["is_test"].astype(bool)
-    both = sorted(set(arrays["site"][test]) & set(arrays["site"][~test]))
+    both = sorted(set(groups[test]) & set(groups[~test]))
     if both:
-        raise ValueError(f"{folder}: site {both[0]} has training and test samples; the split of is_test.npy keeps sites apart.")
-    cube = arrays["s1_s2_era5_srtm"].astype(np.float32)
-    nir, red = (arrays["s1_s2_era5_srtm"][..., i] for i in (NIR, RED))
+        raise ValueError(
+            f"{folder}: {spec.option('block')} {both[0]} has training and test samples; the split of is_test.npy keeps them "
+            "apart."
+        )
+    split = np.where(test, "test", "train").astype(object)
+    south, north, west, east = spec.option("val_box", (np.inf,) * 4)
+    lat, lon = latlon.T
+    split[~test & (lat > south) & (lat < north) & (lon > west) & (lon < east)] = "val"
+    nir, red = cube[..., NIR], cube[..., RED]
     total = nir + red
-    cube[..., NDVI] = np.where(total == 0, np.nan, (nir - red) / np.where(total == 0, 1.0, total))
-    count, dates = cube.shape[:2]
-    images = cube.reshape(count, 1, 1, -1)
+    stored = np.concatenate([cube, cover[..., None]], axis=-1).astype(np.float32)
+    stored[..., NDVI] = np.where(total == 0, np.nan, (nir - red) / np.where(total == 0, 1.0, total))
+    count, dates = stored.shape[:2]
+    images = stored.reshape(count, 1, 1, -1)
     channels = [c for date in range(dates) for group in spec.channels for c in rasters.known_channels(group, group.count, date)]
     data = TaskData(
         task=spec,
@@ -47,14 +59,37 @@ def fuel_moisture(spec: TaskSpec, folder: Path, parts: Sequence[str]) -> TaskDat
         labels=arrays["target"].astype(np.float32)[:, None],
         channels=tuple(channels),
         names=tuple(f"{i:04d}" for i in range(count)),
-        scene=tuple(map(str, arrays["site"])),
-        block=tuple(map(str, arrays["site"])),
-        split=tuple(np.where(test, "test", "train").tolist()),
-        georeference=tuple(Georeference((0.0, 0.0, float(x), 0.0, 0.0, float(y)), 4326, 0, 0) for y, x in arrays["latlon"]),
+        scene=tuple(map(str, groups)),
+        block=tuple(map(str, groups)),
+        split=tuple(split.tolist()),
+        georeference=tuple(Georeference((0.0, 0.0, float(x), 0.0, 0.0, float(y)), WGS84, 0, 0) for y, x in latlon),
         months=arrays["month"].astype(int) + 1,
         notes=("NDVI was computed anew from B8 and B4.",),
     )
     return data.select([i for i, part in enumerate(data.split) if part in parts])
+
+
+def _expect_monthly(arrays: dict[str, np.ndarray], spec: TaskSpec, folder: Path) -> None:
+    """Refuses arrays that are no monthly series of the task: their shapes, months and coordinates."""
+    count = len(arrays["target"])
+    inner = sum(group.count for group in spec.channels) - 1
+    wanted = {"s1_s2_era5_srtm": (count, spec.dates, inner), "latlon": (count, 2)}
+    for name, shape in (wanted | dict.fromkeys(("dynamic_world", "month"), (count, spec.dates))).items():
+        if arrays[name].shape != shape:
+            raise ValueError(
+                f"{folder / name}.npy: expected {list(shape)} of the {spec.dates} months of {spec.name}, got "
+                f"{list(arrays[name].shape)}; fetch it again, or correct dates in {spec.path}."
+            )
+    for name, good, what in (
+        ("month", np.isin(arrays["month"], np.arange(12)), "months from 0 (January) to 11 (December)"),
+        ("latlon", np.abs(arrays["latlon"]) <= (90.0, 180.0), "latitude and longitude in degrees, latitude first,"),
+    ):
+        if not good.all():
+            row = int(np.flatnonzero(~good.reshape(count, -1).all(axis=1))[0])
+            raise ValueError(
+                f"{folder / name}.npy: expected {what} of every sample, got {arrays[name][row].tolist()} for sample {row}; "
+                "correct the file."
+            )
 
 
 def soil(spec: TaskSpec, folder: Path, parts: Sequence[str]) -> TaskData:

@@ -217,6 +217,21 @@ def test_the_plateau_lowers_the_learning_rate():
     assert [row["factor"] for row in found.history] == [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25]
 
 
+def test_the_cosine_ends_at_the_lowest_rate():
+    protocol = dataclasses.replace(TERRAMIND_STUDY, learning_rate=4e-3, lowest_rate=1e-3)
+    steps = [jax.numpy.int32(step) for step in (0, 50, 100)]
+    shares = [float(supervised._share("cosine", step, jax.numpy.int32(100), protocol)) for step in steps]
+    np.testing.assert_allclose(np.array(shares) * 4e-3, [4e-3, 2.5e-3, 1e-3], rtol=1e-6)
+    assert float(supervised._share("cosine", steps[2], jax.numpy.int32(100), TERRAMIND_STUDY)) < 1e-7
+
+
+@pytest.mark.slow
+def test_what_is_better_by_less_than_the_least_gain_is_not_better():
+    protocol = dataclasses.replace(tiny_adapt.PROTOCOL, learning_rate=1e-6, least_gain=0.5, patience=2)
+    found = Fit(protocol=protocol)()
+    assert (found.best_epoch, len(found.history)) == (1, 3)
+
+
 def test_a_part_without_labels_is_refused_by_name():
     data = tiny_adapt.segmentation()
     labels = data.labels.copy()

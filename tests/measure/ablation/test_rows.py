@@ -1,5 +1,8 @@
+import dataclasses
+
 import pytest
 
+from spectral_jax.config import Objective
 from spectral_jax.measure.ablation import rows
 
 HEAD = """
@@ -68,11 +71,8 @@ def test_a_budget_may_be_the_steps_of_each_config(written, tmp_path):
 
 def test_the_ablation_of_the_quickstart_has_rows_that_differ():
     root = rows.Path(__file__).resolve().parents[3]
-    found = rows.read(root / "experiments" / "ablations" / "quickstart.py")
-    kinds = {name: (cfg.views.dates, *(s.tokenizer for s in cfg.sensors)) for name, cfg in found.rows.items()}
-    assert kinds == {
-        "grouped one date": (1, "grouped", "linear", "linear"),
-        "grouped two dates": (2, "grouped", "linear", "linear"),
-        "linear two dates": (2, "linear", "linear", "linear"),
-        "wavelength two dates": (2, "wavelength", "wavelength", "linear"),
-    }
+    found = rows.read(root / "experiments" / "ablations" / "quickstart.py").rows
+    assert next(iter(found)) == "quickstart"
+    assert len({dataclasses.replace(cfg, name="") for cfg in found.values()}) == len(found)
+    published = found["as published"]
+    assert (published.views.dates, published.objective, published.sensors[0].tokenizer) == (1, Objective(), "grouped")

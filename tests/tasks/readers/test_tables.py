@@ -137,6 +137,7 @@ def write_fuel(folder, **change):
         "site": np.array(["a", "b", "c", "b"]),
         "latlon": np.array([[40.0, -110.0]] * 4),
         "month": np.tile([10, 11, 0], (4, 1)),
+        "dynamic_world": rng.integers(0, 9, (4, 3)).astype(np.uint8),
     } | change
     folder.mkdir(exist_ok=True)
     for name, value in arrays.items():
@@ -147,7 +148,7 @@ def write_fuel(folder, **change):
 def test_fuel_moisture_has_three_dates_and_its_own_ndvi(tmp_path):
     cube = write_fuel(tmp_path)["s1_s2_era5_srtm"]
     cube[0, 1, [4, 8]] = 0.0
-    write_fuel(tmp_path, s1_s2_era5_srtm=cube)
+    cover = write_fuel(tmp_path, s1_s2_era5_srtm=cube)["dynamic_world"]
     data = read("fuel_moisture", tmp_path)
     for date in range(3):
         found = data.images[:, 0, 0, data.channel_index(date=date)]
@@ -155,9 +156,10 @@ def test_fuel_moisture_has_three_dates_and_its_own_ndvi(tmp_path):
         with np.errstate(invalid="ignore"):
             ndvi = (cube[:, date, 8] - cube[:, date, 4]) / (cube[:, date, 8] + cube[:, date, 4])
         np.testing.assert_allclose(found[:, 17], ndvi, rtol=1e-6)
+        np.testing.assert_array_equal(found[:, 18], cover[:, date])
     names = [data.channels[i].name for i in data.channel_index(date=0)]
     assert (names[4], names[8], names[17]) == ("B04", "B08", "NDVI")
-    assert np.argwhere(~data.valid).tolist() == [[0, 0, 0, 18 + 17]]
+    assert np.argwhere(~data.valid).tolist() == [[0, 0, 0, 19 + 17]]
     assert data.split == ("train", "test", "train", "test")
     assert data.months.tolist() == [[11, 12, 1]] * 4
     assert data.georeference[0].bounds == (-110.0, 40.0, -110.0, 40.0)
@@ -174,6 +176,29 @@ def test_fuel_moisture_that_mixes_sites_or_versions_is_refused(tmp_path):
     (tmp_path / "month.npy").unlink()
     with pytest.raises(FileNotFoundError, match="task fuel_moisture: expected an array at .*month.npy"):
         read("fuel_moisture", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (dict(month=np.tile([11, 12, 1], (4, 1))), r"month\.npy: expected months from 0 .* to 11 .*got \[11, 12, 1\] for"),
+        (dict(latlon=np.array([[40.0, -110.0], [np.nan, 0.0]] * 2)), r"expected latitude .*got \[nan, 0\.0\] for sample 1"),
+        (dict(latlon=np.zeros((4, 3))), r"latlon\.npy: expected \[4, 2\] of the 3 months of fuel_moisture, got \[4, 3\]"),
+        (dict(s1_s2_era5_srtm=np.ones((4, 25, 18))), r"expected \[4, 3, 18\] of the 3 months.* got \[4, 25, 18\]"),
+    ],
+)
+def test_months_and_places_that_are_none_are_refused(tmp_path, change, sentence):
+    write_fuel(tmp_path, **change)
+    with pytest.raises(ValueError, match=sentence):
+        read("fuel_moisture", tmp_path)
+
+
+def test_training_samples_inside_the_published_box_validate(tmp_path):
+    months = dict(month=np.zeros((4, 12), int), dynamic_world=np.zeros((4, 12), np.uint8))
+    latlon = np.array([[43.0, -93.0], [43.0, -93.0], [42.5, -93.0], [43.0, -92.0]])
+    cube = np.random.default_rng(0).uniform(1, 100, (4, 12, 18))
+    write_fuel(tmp_path, s1_s2_era5_srtm=cube, latlon=latlon, uid=np.array(["a", "b", "c", "d"]), **months)
+    assert read("algae_blooms", tmp_path).split == ("val", "test", "train", "test")
 
 
 def test_soil_stays_absorbance_and_missing_targets_are_nan(tmp_path):
