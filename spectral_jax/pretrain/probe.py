@@ -59,13 +59,12 @@ def embed_locations(params: dict, cfg: Config, loader: Loader, date: int = 0) ->
     Locations that none of `cfg.probe.sensors` saw are left out.
     """
     keys = cfg.probe.sensors or tuple(sensor.key for sensor in cfg.sensors)
-    embed = jax.jit(functools.partial(_embed, cfg=cfg, keys=keys))
     vectors, truths = [], []
     for batch, truth in loader.survey(date):
         shown = {k: v for k, v in batch.sensors.items() if k in keys}
         if shown:
             seen = np.any([data.present for data in shown.values()], axis=0)
-            vectors.append({level: np.asarray(x)[seen] for level, x in embed(params, Batch(shown)).items()})
+            vectors.append({level: np.asarray(x)[seen] for level, x in _embed(params, Batch(shown), cfg, keys).items()})
             truths.append(truth[seen])
     if not vectors:
         raise ValueError(f"probe.sensors: no group of the store has any of {', '.join(cfg.probe.sensors)}.")
@@ -73,6 +72,7 @@ def embed_locations(params: dict, cfg: Config, loader: Loader, date: int = 0) ->
     return joined, np.concatenate(truths).astype(np.float64)
 
 
+@functools.partial(jax.jit, static_argnames=("cfg", "keys"))
 def _embed(params, batch, cfg: Config, keys: tuple[str, ...]):
     return readout.summaries(encode.encode(params["encoder"], batch, cfg), keys, cfg)
 

@@ -7,7 +7,7 @@ from spectral_jax.measure.ablation.training import Trained
 from spectral_jax.measure.worth import interval
 from spectral_jax.measure.worth.judge import Judged
 from spectral_jax.measure.worth.question import Question
-from spectral_jax.measure.worth.unseen import NAMES
+from spectral_jax.measure.worth.unseen import NAMES, PLACE
 from spectral_jax.measure.worth.words import Table
 
 
@@ -39,10 +39,11 @@ def tables(rows: Sequence[Row], question: Question) -> list[Table]:
                 if row is not rows[0] and level in rows[0].judged.levels:
                     leads = (difference(row, rows[0], level, probe, n) for n in question.labels)
                     differences.append((row.name, level, *(f"{x.text()} {x.verdict}" for x in leads)))
-        title = (
-            f"{probe}: mean R2 over {len(names)} parameters, {question.unseen} unseen SIMULATED places, {question.sensor} alone"
+        whose = "" if probe == PLACE else "those with two dates of "
+        what = (
+            f"mean R2 over {len(names)} parameters, {whose}{question.unseen} unseen SIMULATED places, {question.sensor} alone"
         )
-        out.append(Table(f"{title}, mean (95 % interval over draws and seeds)", head, lines))
+        out.append(Table(f"{probe}: {what}, mean (95 % interval over draws and seeds)", head, lines))
         if differences:
             out.append(Table(f"{probe}: difference to {rows[0].name!r}, paired by draw and seed", head, differences))
     return out

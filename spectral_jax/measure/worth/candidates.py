@@ -91,7 +91,9 @@ def untrained(run: Run, unseen: Places, key: str, date: int = 0) -> dict[str, np
 
 def levels(params: dict, cfg: Config, unseen: Places, key: str, date: int) -> dict[str, np.ndarray]:
     """Features [N D] of the places by level of the readout."""
-    shown = dataclasses.replace(cfg, probe=dataclasses.replace(cfg.probe, sensors=(key,)))
+    # Without its seed, so that all seeds of a recipe run one compiled program.
+    train = dataclasses.replace(cfg.train, seed=0)
+    shown = dataclasses.replace(cfg, probe=dataclasses.replace(cfg.probe, sensors=(key,)), train=train)
     return embed_locations(params, shown, unseen.loader(shown), date)[0]
 
 

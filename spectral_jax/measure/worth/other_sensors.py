@@ -101,4 +101,5 @@ def _embedded(params: dict, cfg: Config, key: str, seed: int, spec: SensorSpec) 
     pixels = np.stack([seen_by(spec, seed, i, cfg.model.footprint_m) for i in range(PLACES)]).astype(np.float32)
     batch = Batch({key: SensorData(jnp.asarray(pixels), jnp.ones(PLACES, bool), jnp.zeros(PLACES))})
     embed = jax.jit(lambda params, batch: readout.summaries(encode.encode(params, batch, shown), (key,)))
-    return {level: np.asarray(x, np.float64) for level, x in embed(params["encoder"], batch).items()}
+    vectors = embed(params["encoder"], batch)
+    return {level: np.asarray(vectors[level], np.float64) for level in readout.NAMES if level in vectors}

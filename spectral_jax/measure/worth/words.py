@@ -43,6 +43,7 @@ def tables(judged: Judged, question: Question) -> list[Table]:
         ]
         what = f"{len(names)} {'ground parameters of the place' if probe == PLACE else 'changes of the day'}"
         where = f"{question.unseen} unseen SIMULATED places, {question.sensor} alone"
+        where = where if probe == PLACE else f"those with two dates of {where}"  # of the labelled ones too
         out.append(Table(f"{judged.name}, {seeds}: mean R2 over {what}, {where}", ("features", *head), rows))
         leads = [
             (level, *(f"{x.text()} {x.verdict}" for x in (judged.lead(level, probe, n) for n in question.labels)))

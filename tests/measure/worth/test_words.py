@@ -29,7 +29,7 @@ def test_tables_hold_rivals_levels_and_leads_of_place_and_day():
     assert place.rows == [("bands", "0.201", "0.500"), ("stage1, 64 numbers", "0.251", "0.600")]
     assert lead.rows[0] == ("best rival", "bands", "bands")
     assert lead.rows[1] == ("stage1", "+0.050 (+0.050 to +0.050) ahead", "+0.100 (+0.100 to +0.100) ahead")
-    assert "4 changes of the day" in day.title
+    assert "4 changes of the day, those with two dates of 100 unseen SIMULATED places" in day.title
 
 
 def test_a_table_as_text_and_as_markdown():
