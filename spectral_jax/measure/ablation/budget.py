@@ -10,7 +10,7 @@ class Piece(TypedDict):
     start: int  # steps made before
     stop: int  # steps made after
     counted: int  # steps that `cpu_s` is of: all but the first, in which the step is compiled
-    cpu_s: float  # of all threads of the process
+    cpu_s: float  # of all threads of the process; what it saves and draws counts too, some 5 to 10 s a run
 
 
 def steps_within(budget_s: float, a_step_s: float) -> int:
