@@ -36,7 +36,7 @@ class Maps(typing.NamedTuple):
     native: bool
 
 
-class Encoded(typing.NamedTuple):
+class EncodedViews(typing.NamedTuple):
     """What the encoder makes of the views of a step.
 
     Attributes:
@@ -65,7 +65,9 @@ def pooled(params: dict, seen: Seen, plan: views.Plan, cfg: Config) -> tuple[jax
     return out.pooled, out.filled
 
 
-def encoded(params: dict, seen: Seen, plan: views.Plan, cfg: Config, levels: tuple[str, ...] = (), maps: str = "") -> Encoded:
+def encoded(
+    params: dict, seen: Seen, plan: views.Plan, cfg: Config, levels: tuple[str, ...] = (), maps: str = ""
+) -> EncodedViews:
     """All views of a batch through the encoder.
 
     Args:
@@ -103,7 +105,7 @@ def encoded(params: dict, seen: Seen, plan: views.Plan, cfg: Config, levels: tup
         for name in levels
     }
     whole_maps = _maps(out, known[0], plan, cfg) if maps else []
-    return Encoded(of_views[readout.POOLED], filled, found, whole_maps, {k: t[0][:2] for k, t in tokens.items()})
+    return EncodedViews(of_views[readout.POOLED], filled, found, whole_maps, {k: t[0][:2] for k, t in tokens.items()})
 
 
 def _view_tokens(params: dict, key: str, pixels, valid, cfg: Config, pixels_too: bool) -> tuple[jax.Array, ...]:

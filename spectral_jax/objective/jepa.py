@@ -11,13 +11,20 @@ from spectral_jax.config import Config
 from spectral_jax.means import Axis, global_mean, total
 from spectral_jax.model.encoder import projector
 from spectral_jax.objective import collapse, encode_views, views
-from spectral_jax.objective.encode_views import Encoded
+from spectral_jax.objective.encode_views import EncodedViews
 from spectral_jax.objective.pictures import Seen
 from spectral_jax.objective.sigreg import directions, regularisation_weight, sigreg
 
 
 def loss(
-    params: dict, teacher: dict, seen: Seen, plan: views.Plan, student: Encoded, key: jax.Array, cfg: Config, axis: Axis = None
+    params: dict,
+    teacher: dict,
+    seen: Seen,
+    plan: views.Plan,
+    student: EncodedViews,
+    key: jax.Array,
+    cfg: Config,
+    axis: Axis = None,
 ):
     """The objective on one batch.
 

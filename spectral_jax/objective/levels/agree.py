@@ -13,7 +13,7 @@ from spectral_jax.config import Config
 from spectral_jax.means import Axis, global_mean, total
 from spectral_jax.model.encoder import level_heads
 from spectral_jax.objective import collapse
-from spectral_jax.objective.encode_views import Encoded, Maps
+from spectral_jax.objective.encode_views import EncodedViews, Maps
 from spectral_jax.objective.levels import bands, cells
 from spectral_jax.objective.levels.contrast import infonce
 from spectral_jax.objective.pictures import Seen
@@ -21,7 +21,7 @@ from spectral_jax.objective.sigreg import directions, regularisation_weight, sig
 from spectral_jax.objective.slots import Facts
 
 
-def loss(params: dict, seen: Seen, student: Encoded, key: jax.Array, cfg: Config, axis: Axis = None):
+def loss(params: dict, seen: Seen, student: EncodedViews, key: jax.Array, cfg: Config, axis: Axis = None):
     """The weighted objectives of the levels on one batch.
 
     Args:

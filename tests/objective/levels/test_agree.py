@@ -133,3 +133,29 @@ def test_vectors_of_pixels_are_those_of_the_stem(tmp_path, rng, key):
     value, metrics = joint.loss(params, params, Batch(sensors), key, cfg)
     assert np.isfinite(value)
     assert metrics["pixels_contrast"] > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            lambda: Objective(jepa=0.0),
+            r"objective: expected weights of 0 or more, one of them above 0, got jepa 0.0, .*reconstruction 0.0",
+        ),
+        (lambda: Levels(names=("stage4",)), r"levels.names: no level is called 'stage4'.*stage3"),
+        (lambda: Levels(names=("stage1", "stage1")), r"expected names, each once, and one share a name or none"),
+        (lambda: Levels(shares=(1.0,)), r"got names \('stage1', 'stage2', 'stage3'\) and shares \(1.0,\)"),
+        (lambda: Levels(dense="fused"), r"levels.dense: expected one of stage1, stage2, got 'fused'"),
+        (
+            lambda: config(Objective(contrast=1.0), names=("pixels",)),
+            r"levels.names has pixels.*no sensor has it; take tokenizer",
+        ),
+        (
+            lambda: tiny_run.config(views=Views(global_views=1, local_views=0), objective=Objective(agreement=1.0)),
+            r"compare views of a place, and there are 1 global and 0 local ones of 1 dates; set views.global_views to 2",
+        ),
+    ],
+)
+def test_what_cannot_be_trained_is_a_sentence(changes, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        changes()
