@@ -18,6 +18,7 @@ SCRIPTS = {
     "band-statistics": "tools/band_statistics.py",
     "climatology": "tools/climatology.py",
     "rank-tasks": "tools/rank_tasks.py",
+    "encoder-table": "tools/encoder_table.py",
     "water-realism": "tools/water_realism.py",
     "benchmark": "tools/benchmark.py",
     "compile-pod": "tools/compile_pod.py",
