@@ -105,7 +105,7 @@ def _tasks(folders: dict[str, str], weights: WeightFolders, size: Size, seeds: r
                 f"{title}: RMSE, lower is better, {POINTS} labels; all {len(points.train)}",
                 partial(_named, ALL, partial(getattr, points, "raw")),
                 partial(monthly_points.features, points, seeds=seeds),
-                lambda found, few, points=points: monthly_points.scored(points, found, seeds, POINTS if few else 0),
+                partial(_with_few, partial(monthly_points.scored, points), seeds, POINTS),
             )
     if "simulated" in folders:
         scenes = simulated.scenes(size.train, size.test)
@@ -113,7 +113,7 @@ def _tasks(folders: dict[str, str], weights: WeightFolders, size: Size, seeds: r
             f"SIMULATED EnMAP: mean R2 of 11 parameters, {PLACES} labels; all {size.train}",
             partial(_named, ALL, partial(simulated.bands, scenes)),
             partial(simulated.embedded, scenes, seeds=seeds),
-            lambda found, few: simulated.scored(scenes, found, seeds, PLACES if few else 0),
+            partial(_with_few, partial(simulated.scored, scenes), seeds, PLACES),
         )
 
 
@@ -122,8 +122,16 @@ def _land(cover: LandCover, heading: str, seeds: range) -> Task:
         heading,
         partial(land_cover.bands, cover),
         partial(land_cover.embedded, cover, seeds=seeds),
-        lambda found, few: land_cover.scored(cover, found, seeds, few),
+        partial(_of_land, cover, seeds),
     )
+
+
+def _of_land(cover: LandCover, seeds: range, found: list, few: bool) -> Scored:
+    return land_cover.scored(cover, found, seeds, few)
+
+
+def _with_few(scored: Callable[..., Scored], seeds: range, labels: int, found: list, few: bool) -> Scored:
+    return scored(found, seeds, labels if few else 0)
 
 
 def _named(name: str, made: Callable[[], Any]) -> dict[str, Any]:
