@@ -20,6 +20,7 @@ SCRIPTS = {
     "worth": "tools/worth.py",
     "ablate": "tools/ablate.py",
     "rank-tasks": "tools/rank_tasks.py",
+    "encoder-table": "tools/encoder_table.py",
     "water-realism": "tools/water_realism.py",
     "benchmark": "tools/benchmark.py",
     "compile-pod": "tools/compile_pod.py",

@@ -13,5 +13,6 @@ In the order in which they may import one another:
   words: what a comparison says on the terminal and at the head of its page
   page: the page of a comparison
   monthly: encoders of monthly series on tables of points, as Presto's evaluation compares them
+  survey: all encoders and the bands themselves on several tasks, in one table
   run: a comparison from config to page
 """

@@ -50,13 +50,13 @@ def compare(cfg: MonthlyComparison, workdir: Path, command: str = "") -> dict:
     print(_card(report), flush=True)
     for row in cfg.lines():
         report["results"] += _scored(row, points)
+        _write(workdir, "results.json", report["results"])  # fine-tuning takes long, and what is done is done
         values = [r["value"] for r in report["results"] if (r["row"], r["metric"]) == (row.name, report["columns"][1])]
         said = ", ".join(f"{value:.3f}" for value in values)
         print(f"  {row.name:<40s} RMSE {said}  ({time.monotonic() - started:.0f} s)", flush=True)
     report["statistics"] = tables.statistics(report["results"], report["columns"])
     report["verdict"] = _verdicts(cfg, report)
     report["seconds"] = time.monotonic() - started
-    _write(workdir, "results.json", report["results"])
     _write(workdir, "statistics.json", report["statistics"])
     out = page.write(workdir, report, np.array([]), [], {}, points.data.task)
     print(_summary(report, out), flush=True)

@@ -49,7 +49,7 @@ class Points:
         if row.model in (TUNED, TUNED_LAST):
             found = self._tune(row, seed)
             return found.best if row.model == TUNED else found.last
-        table = self._embeddings(row, seed) if row.encoder else self.raw
+        table = self.embeddings(row, seed) if row.encoder else self.raw
         return regressors.predict(row.model, table[self.train], self.values[self.train], table[self.test], seed)
 
     def seeded(self, row: Row) -> bool:
@@ -74,7 +74,8 @@ class Points:
             self._inputs[name] = ENCODERS[name].inputs(self.series)
         return self._inputs[name]
 
-    def _embeddings(self, row: Row, seed: int) -> np.ndarray:
+    def embeddings(self, row: Row, seed: int) -> np.ndarray:
+        """The features of a row's encoder [N D]."""
         key = (row.encoder, seed if self.weights(row) == RANDOM else self.weights(row))
         if key not in self._features:
             config, params = self.start(row, seed)

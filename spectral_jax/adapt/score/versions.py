@@ -48,10 +48,10 @@ def _of_pair(encoder, pair, versions, named, values, metric) -> list[str]:
         )
     if len(apart) == 2 and len({tuple(differences) for differences in apart.values()}) == 1:
         (one, first), (other, second) = apart.items()
-        change = seeds.paired(first, second, (one, other))
-        fact = "changes" if change.low > 0 or change.high < 0 else "is not shown to change"
+        pair = seeds.paired(first, second, (one, other))
+        fact = "changes" if pair.low > 0 or pair.high < 0 else "is not shown to change"
         out.append(
-            f"The version {fact} that difference: {one} less {other} is {change.difference:+.3f} (95 % {change.low:+.3f} to "
-            f"{change.high:+.3f}, {len(change.seeds)} seeds, paired)."
+            f"The version {fact} that difference: {one} less {other} is {pair.difference:+.3f} (95 % {pair.low:+.3f} to "
+            f"{pair.high:+.3f}, {len(pair.seeds)} seeds, paired)."
         )
     return out

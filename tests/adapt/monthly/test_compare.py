@@ -44,6 +44,14 @@ def test_a_comparison_without_its_folder_says_so(tmp_path):
         compare(cfg("", "raw/constant"), tmp_path)
 
 
+def test_a_folder_without_weights_is_told_before_anything_is_fitted(tmp_path):
+    tiny_monthly.write(tmp_path / "data")
+    weights = MonthlyWeights(presto=str(tmp_path / "nowhere"))
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        compare(cfg(tmp_path / "data", "raw/constant", "presto/ridge", weights=weights), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow
 def test_random_weights_are_called_so_and_differ_with_the_seed(tmp_path, capsys):
     tiny_monthly.write(tmp_path / "data")

@@ -1,0 +1,138 @@
+"""All encoders on all tasks, by one call; a task without a folder is left out, and a cell that cannot be says why."""
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from spectral_jax.adapt.monthly.comparison import MonthlyWeights
+from spectral_jax.adapt.settings import WeightFolders
+from spectral_jax.adapt.survey import contestants, land_cover, monthly_points, simulated
+from spectral_jax.adapt.survey.contestants import ALL, TEN, Contestant
+from spectral_jax.adapt.survey.land_cover import LandCover
+from spectral_jax.adapt.survey.sums import Scored
+from spectral_jax.sentences import unknown
+
+# Labels where they are few: pixels or cells of a class, points, simulated places. Choices of before any score was seen.
+EACH, POINTS, PLACES = 10, 100, 20
+TASKS = ("potsdam", "terramesh", "fuel_moisture", "algae_blooms", "simulated")
+
+
+class Size(NamedTuple):
+    """How large the survey is: seeds, simulated places that train and test, and the encoders."""
+
+    seeds: int = 3
+    train: int = 480
+    test: int = 500
+    encoders: tuple[str, ...] = tuple(contestants.ADAPTATIONS)
+
+
+class Task(NamedTuple):
+    """One column: its heading, rows of the bands themselves, features of a contestant, and scores of features."""
+
+    heading: str
+    bands: Callable[[], dict[str, Any]]
+    features: Callable[[Contestant], list]
+    scored: Callable[[list, bool], Scored]
+
+
+def take(
+    folders: dict[str, str],
+    weights: WeightFolders,
+    size: Size,
+    said: Callable[[str], None] = print,
+    kept: Callable[[dict], None] = lambda record: None,
+) -> dict:
+    """Scores of every contestant on every task, with few labels and all.
+
+    Args:
+      folders: task to the folder of its files: "potsdam", "terramesh", "fuel_moisture", "algae_blooms"; "simulated" with any.
+      weights: of encoders that have some.
+      size: how large.
+      said: gets a line for each score.
+      kept: gets what is returned after each task, as far as it is.
+
+    Returns:
+      `tasks` (headings), `rows` (names, and of each task the scores with few labels and all, or None), `left_out` (cells that
+      cannot be, and why), `weights`, `size`, `seconds`.
+
+    Raises:
+      ValueError, FileNotFoundError: a task or a folder of weights does not do.
+    """
+    started, seeds = time.monotonic(), range(size.seeds)
+    entered = contestants.of(weights, size.encoders)
+    tasks = list(_tasks(folders, weights, size, seeds))
+    rows: dict[str, list] = {name: [None] * len(tasks) for name in (TEN, ALL, *(one.name for one in entered))}
+    record: dict[str, Any] = {"tasks": [{"heading": task.heading} for task in tasks], "left_out": [], "size": size._asdict()}
+    record["weights"] = {name: folder for name, folder in vars(weights).items() if folder}
+    for at, task in enumerate(tasks):
+        entrants: list[tuple[str, Callable[[], list]]] = [(name, partial(list, [x])) for name, x in task.bands().items()]
+        entrants += [(one.name, partial(task.features, one)) for one in entered]
+        for name, features in entrants:
+            try:
+                found = features()
+            except ValueError as error:
+                record["left_out"].append({"task": task.heading, "row": name, "why": str(error)})
+                continue
+            scores = [task.scored(found, few)._asdict() for few in (True, False)]
+            rows[name][at] = scores
+            values = " ".join(f"{score['value']:8.3f}" for score in scores)
+            said(f"{task.heading:<60s} {name:<36s} {values}  {time.monotonic() - started:6.0f} s")
+        record["rows"] = [{"name": name, "scores": cells} for name, cells in rows.items() if any(cells)]
+        record["seconds"] = time.monotonic() - started
+        kept(record)
+    return record
+
+
+def _tasks(folders: dict[str, str], weights: WeightFolders, size: Size, seeds: range) -> Iterator[Task]:
+    for name in folders:
+        if name not in TASKS:
+            raise unknown("tasks", "task of the table", name, TASKS, most=len(TASKS))
+    if "potsdam" in folders:
+        cover = land_cover.potsdam(Path(folders["potsdam"]), EACH)
+        yield _land(cover, f"Potsdam, EnMAP: macro F1, {EACH} labels a class; all {int((cover.labels >= 0).sum())}", seeds)
+    if "terramesh" in folders:
+        cover = land_cover.terramesh(Path(folders["terramesh"]), EACH)
+        yield _land(
+            cover, f"TerraMesh, Sentinel-2: macro F1, {EACH} labels a class; all {int((cover.labels >= 0).sum())}", seeds
+        )
+    monthly = MonthlyWeights(**{name: getattr(weights, name) for name in vars(MonthlyWeights())})
+    for name, title in (("fuel_moisture", "fuel moisture"), ("algae_blooms", "algal blooms")):
+        if name in folders:
+            points = monthly_points.points_of(name, Path(folders[name]), monthly)
+            yield Task(
+                f"{title}: RMSE, lower is better, {POINTS} labels; all {len(points.train)}",
+                partial(_named, ALL, partial(getattr, points, "raw")),
+                partial(monthly_points.features, points, seeds=seeds),
+                partial(_with_few, partial(monthly_points.scored, points), seeds, POINTS),
+            )
+    if "simulated" in folders:
+        scenes = simulated.scenes(size.train, size.test)
+        yield Task(
+            f"SIMULATED EnMAP: mean R2 of 11 parameters, {PLACES} labels; all {size.train}",
+            partial(_named, ALL, partial(simulated.bands, scenes)),
+            partial(simulated.embedded, scenes, seeds=seeds),
+            partial(_with_few, partial(simulated.scored, scenes), seeds, PLACES),
+        )
+
+
+def _land(cover: LandCover, heading: str, seeds: range) -> Task:
+    return Task(
+        heading,
+        partial(land_cover.bands, cover),
+        partial(land_cover.embedded, cover, seeds=seeds),
+        partial(_of_land, cover, seeds),
+    )
+
+
+def _of_land(cover: LandCover, seeds: range, found: list, few: bool) -> Scored:
+    return land_cover.scored(cover, found, seeds, few)
+
+
+def _with_few(scored: Callable[..., Scored], seeds: range, labels: int, found: list, few: bool) -> Scored:
+    return scored(found, seeds, labels if few else 0)
+
+
+def _named(name: str, made: Callable[[], Any]) -> dict[str, Any]:
+    return {name: made()}

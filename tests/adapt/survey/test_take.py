@@ -1,0 +1,61 @@
+"""The survey of all encoders: what stands in a row, what cannot be, and that what is done is kept."""
+
+import numpy as np
+import pytest
+
+from spectral_jax.adapt.settings import WeightFolders
+from spectral_jax.adapt.survey import take
+from spectral_jax.adapt.survey.sums import Scored
+from spectral_jax.adapt.survey.take import Size, Task
+
+FOLDERS = WeightFolders(presto="somewhere")
+
+
+def made(heading):
+    """A task whose features are one number that the score repeats, and that SpecTf cannot take."""
+
+    def features(contestant):
+        if contestant.encoder == "spectf":
+            raise ValueError("spectf: expected bands with wavelengths.")
+        return [np.full(3, 0.5)] * (2 if contestant.random else 1)
+
+    def scored(found, few):
+        return Scored(float(found[0][0]) - 0.1 * few, 0.0, 1.0, (len(found),))
+
+    return Task(heading, lambda: {"bands, all": np.ones(3)}, features, scored)
+
+
+@pytest.fixture
+def record(monkeypatch):
+    monkeypatch.setattr(take, "_tasks", lambda *_: iter([made("first"), made("second")]))
+    kept, said = [], []
+    size = Size(seeds=2, encoders=("presto", "spectf"))
+    found = take.take({}, FOLDERS, size, said.append, lambda one: kept.append(len(one["rows"][0]["scores"])))
+    assert kept == [2, 2]
+    assert len(said) == 2 * 3
+    return found
+
+
+def test_a_row_has_few_labels_and_all_of_every_task(record):
+    rows = {row["name"]: row["scores"] for row in record["rows"]}
+    assert list(rows) == ["bands, all", "presto", "presto, random weights"]
+    few, every = rows["presto"][1]
+    assert (few["value"], every["value"]) == (0.4, 0.5)
+    assert rows["presto, random weights"][0][0]["seeds"] == (2,)
+    assert record["weights"] == {"presto": "somewhere"}
+    assert [task["heading"] for task in record["tasks"]] == ["first", "second"]
+
+
+def test_a_cell_that_cannot_be_says_why(record):
+    assert {(cell["task"], cell["row"]) for cell in record["left_out"]} == {
+        ("first", "spectf, small, random weights"),
+        ("second", "spectf, small, random weights"),
+    }
+    assert record["left_out"][0]["why"] == "spectf: expected bands with wavelengths."
+
+
+def test_a_task_or_an_encoder_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="no task of the table is called 'postdam'.*closest first: potsdam"):
+        take.take({"postdam": "x"}, FOLDERS, Size())
+    with pytest.raises(ValueError, match="no encoder of the table is called 'galileu'.*closest first: galileo"):
+        take.take({}, FOLDERS, Size(encoders=("galileu",)))
