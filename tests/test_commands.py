@@ -34,6 +34,7 @@ def test_without_a_word_all_are_listed():
     assert command().returncode == 1
 
 
+@pytest.mark.slow
 def test_a_word_runs_its_script_with_the_flags_of_the_script():
     done = command("embed", "--checkpoint=none", "--store=none", "--image=none")
     assert done.returncode == 1

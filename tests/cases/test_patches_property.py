@@ -96,6 +96,7 @@ def must_pass(case):
     )
 
 
+@pytest.mark.slow
 @given(files())
 def test_the_right_numbers_or_a_sentence(tmp_path_factory, case):
     # A tenth of the reflectance that nothing tells is the reflectance of darker ground, and so are numbers cut off at 255.

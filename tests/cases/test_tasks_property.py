@@ -114,6 +114,7 @@ def task(layout, case, options):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(cases())
 def test_the_right_reflectance_or_a_sentence(tmp_path_factory, case):
     per_one, zero = PACKINGS[case["packing"]]

@@ -53,6 +53,7 @@ def saved(path, state, monkeypatch, wrapper="", more=None):
     return path
 
 
+@pytest.mark.slow
 @given(
     ending=st.sampled_from([".pt", ".safetensors", ".npz"]),
     dtype=st.sampled_from(sorted(DTYPES)),

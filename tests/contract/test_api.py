@@ -28,7 +28,10 @@ def params(cfg):
     return spectral_jax.init(jax.random.key(0), cfg)
 
 
-@pytest.mark.parametrize("file", CONFIGS, ids=lambda f: f.stem)
+@pytest.mark.parametrize(
+    "file",
+    [pytest.param(f, id=f.stem, marks=[pytest.mark.slow] if f.stem == "spectralearth_fm_b" else []) for f in CONFIGS],
+)
 def test_every_config_file_makes_an_encoder_and_survives_json(file):
     cfg = configure.read(str(file), kind=object)
     assert configure.from_json(configure.to_json(cfg), kind=type(cfg)) == cfg

@@ -119,6 +119,7 @@ def test_fusion_stage_3_and_projector_are_the_products_of_the_program(params, ev
     assert products(projector.project, head, ones(1, 1, 384)) == ours.projector
 
 
+@pytest.mark.slow
 def test_xla_counts_some_percent_more_for_it_counts_norms_and_activations_too(params, every_block):
     encoder, head = params
     branch, shapes = branch_of("ENMAP")

@@ -69,6 +69,7 @@ def in_packs(x, abreast):
     return np.moveaxis(x.reshape(x.shape[0], -1, abreast, *x.shape[2:]), 2, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("abreast", "together"), [(1, 1), (1, 2), (1, 6), (2, 1), (2, 3), (3, 2), (6, 1)])
 @pytest.mark.parametrize("queries", [4, 1])
 def test_windows_that_share_a_product_do_not_see_one_another(abreast, together, queries, rng):
@@ -107,6 +108,7 @@ def test_so_many_packs_share_a_product_as_a_tpu_has_rows(packs, tokens, abreast,
     assert attention._packs_together(jnp.zeros((1, packs, tokens, abreast, 8))) == expected
 
 
+@pytest.mark.slow
 def test_on_a_tpu_windows_share_products(monkeypatch, rng):
     x, valid = jnp.asarray(rng.normal(size=(2, 8, 16, 1, 6)), jnp.float32), jnp.asarray(rng.random((2, 8, 16, 1)) < 0.8)
     module = attention.Attention(6, 2, FLOAT, pool=True)

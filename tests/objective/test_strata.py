@@ -69,6 +69,7 @@ def drawn(group, count, **changes):
     return local, local[:, :, None] * shown[:, None, :]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", GROUPS)
 def test_each_sensor_and_each_pair_counts_as_often_as_in_the_published_draw(group):
     """Means over 20,000 plans, within five standard errors of their difference."""

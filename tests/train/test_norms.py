@@ -14,6 +14,7 @@ def euclidean(tree) -> float:
     return np.sqrt(sum(np.sum(np.square(np.asarray(leaf, np.float64))) for leaf in jax.tree.leaves(tree)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clip_norm", [None, 0.5])
 def test_norms_of_a_state_are_those_of_what_the_update_did(rng, clip_norm):
     cfg = tiny_run.config(optim=Optim(lr=3e-3, warmup_steps=2, weight_decay=0.1, clip_norm=clip_norm))

@@ -28,6 +28,7 @@ def layouts(prefix):
     return [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
 
 
+@pytest.mark.slow
 def test_shardings_of_size_b_are_the_recorded_ones():
     assert layouts("params/") == [line.removeprefix("params/") for line in GOLDEN.read_text().splitlines()]
 

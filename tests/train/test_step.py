@@ -28,6 +28,7 @@ def part(tree: dict, name: str):
     return tree["encoder"]["branches"]["HSI"]["tokenize"][name]
 
 
+@pytest.mark.slow
 def test_a_whitening_stays_to_the_bit_while_decay_and_average_move_the_rest(rng):
     cfg = tiny_run.config(
         optim=Optim(lr=1e-2, weight_decay=0.5, warmup_steps=0), train=Train(steps=10), jepa=Jepa(directions=16, ema=(0.9, 1.0))

@@ -50,6 +50,7 @@ def test_a_process_that_fails_is_told_in_a_sentence(monkeypatch, code, error, se
         child.compile_step(tiny_run.config(), "all", V5E)
 
 
+@pytest.mark.slow
 def test_what_a_user_can_mend_comes_back_as_its_sentence():
     pytest.importorskip("libtpu")
     cfg = tiny_run.config(data=Data(store="none", batch_size=6))

@@ -82,6 +82,7 @@ def test_eight_days_ahead_adds_bands_and_a_row_of_panels(tmp_path):
     assert two.shape[0] > 1.5 * one.shape[0]
 
 
+@pytest.mark.slow
 def test_a_flipped_grid_gives_the_same_files(tmp_path):
     made = make()
     for name, one in (("a", made), ("b", flipped(made))):

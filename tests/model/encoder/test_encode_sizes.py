@@ -39,6 +39,7 @@ def test_size_b_has_the_published_number_of_parameters(size_b):
     assert _millions(size_b[1]) == pytest.approx(6.04, rel=0.01)
 
 
+@pytest.mark.slow
 def test_shared_parts_have_the_published_number_of_parameters(size_b):
     params = size_b[0]
     assert _millions([params["stage3"], params["norm"]]) == pytest.approx(70.3, rel=0.01)
@@ -78,6 +79,7 @@ def test_published_patch_sizes_in_pixels(size_b):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", ["tiny", "b"])
 def test_parameter_paths_are_those_of_the_golden_list(size):
     cfg = _config(size)

@@ -27,6 +27,7 @@ def test_a_pack_is_one_window_on_a_cpu_and_a_register_s_rows_on_a_tpu(monkeypatc
     assert [to_windows(grid, 4).shape[3] for grid in grids] == [1, 6, 8, 5]
 
 
+@pytest.mark.slow
 def test_a_stage_of_packs_gives_the_numbers_of_windows_one_by_one(monkeypatch, rng):
     """Pooling, attention in windows and over the whole map, with masks, as a TPU lays them out; values and gradients."""
     grid, seen = jnp.asarray(rng.normal(size=(2, 8, 16, 6)), jnp.float32), jnp.asarray(rng.random((2, 8, 16)) < 0.6)

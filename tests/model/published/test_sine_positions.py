@@ -35,6 +35,7 @@ def test_no_two_patches_have_the_same_position():
         assert apart.min() > 0.5
 
 
+@pytest.mark.slow
 def test_fresh_encoders_whose_positions_are_fixed_start_with_them_whatever_the_key():
     of_terramind = terramind.TerraMindConfig(12, 1, 3, "gelu", MODALITIES, patch=2, grid=3)
     of_dofa = dofa.DofaConfig(width=12, depth=1, heads=3, layout="new", patch=4, grid=3)

@@ -76,6 +76,7 @@ def _forward(image, state, normalise=normalise):
     return maps
 
 
+@pytest.mark.slow
 def test_every_stage_agrees_with_plain_numpy(rng):
     state = _state(rng)
     cfg, params, account = spectralearth.read(Weights("resnet.pt", state))

@@ -101,6 +101,7 @@ def test_the_generator_of_dofa_starts_as_published(version):
     check(leaves(make_dofa(version)["kernel"]), dict(GENERATOR))
 
 
+@pytest.mark.slow
 def test_blocks_of_dofa_1_start_as_pytorch_leaves_them():
     params = make_dofa(1)
     # 1 / sqrt(64), and 1 / sqrt(256) where the inner numbers of the MLP come in; biases as their matrices.

@@ -43,6 +43,7 @@ def test_what_holds_nothing_neither_counts_nor_makes_a_gradient_nan(rng):
     assert not np.asarray(slope).any()
 
 
+@pytest.mark.slow
 @pytest.mark.multidevice
 def test_places_of_all_devices_are_chosen_among(rng):
     mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
