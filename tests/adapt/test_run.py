@@ -210,7 +210,7 @@ def test_our_own_checkpoint_is_adapted(monkeypatch):
     np.testing.assert_allclose(pooled, expected.pooled, atol=1e-5)
     np.testing.assert_allclose(maps[0], expected.stage1["ENMAP"], atol=1e-5)
     fewer = tiny_adapt.with_bands(data, 400, 700)
-    with pytest.raises(ValueError, match="weights.ours: expected a sensor with the .* bands of enmap_l2a .* ENMAP"):
+    with pytest.raises(ValueError, match="expected a sensor with the .* bands of enmap_l2a .* ENMAP"):
         made("ours/none", fewer, weights=WeightFolders(ours="run"))
 
 

@@ -1,4 +1,8 @@
-"""Our own encoder on all bands of a source: a fresh one, or a checkpoint of a pretraining run."""
+"""Our own encoder on all bands of a source: a fresh one, or a checkpoint of a pretraining run.
+
+`ours` gives an image its pooled embedding, as published; `ours_finest` mean and deviation of its finest level, which keep more of a
+spectrum (docs/encoder.md), and maps that begin there.
+"""
 
 from typing import NamedTuple
 
@@ -10,12 +14,12 @@ from spectral_jax import api
 from spectral_jax.adapt.bands import NONE
 from spectral_jax.adapt.encoders.encoder import Bands, Encoder, Loaded, Maps, Pixels, Size
 from spectral_jax.config import Config, SensorInput, model_size
-from spectral_jax.model.encoder import encode
+from spectral_jax.model.encoder import encode, readout
 from spectral_jax.model.initialise import frozen
 from spectral_jax.model.published.contract import unchanged
 from spectral_jax.sensors import CENTRE_TOLERANCE_NM, SensorSpec
 
-NAME = "ours"
+NAME, FINEST = "ours", "ours_finest"
 # Key of the one sensor of a fresh encoder.
 IMAGE_KEY = "IMAGE"
 
@@ -70,6 +74,15 @@ def features(params: dict, pixels: Pixels, cfg: SensorConfig, taps: tuple[int, .
     return (branch.stage1, branch.stage2, last), shared.pooled
 
 
+def finest(params: dict, pixels: Pixels, cfg: SensorConfig, taps: tuple[int, ...]) -> Maps:
+    """Maps of the stages, before them that of a stem's pixels; for an image mean and deviation of the first."""
+    maps, _ = features(params, pixels, cfg, taps)
+    out = encode.encode_branch(params, cfg.key, pixels.values, pixels.valid, cfg.config)
+    if out.pixels is None or out.valid_pixels is None:
+        return maps, readout.summary(readout.Level(out.stage1, out.valid1))
+    return (out.pixels, *maps), readout.summary(readout.Level(out.pixels, out.valid_pixels))
+
+
 def no_taps(cfg: SensorConfig) -> tuple[int, ...]:
     """Its three stages are given always."""
     del cfg
@@ -89,9 +102,12 @@ def _sensor(cfg: Config, folder: str, source: SensorSpec) -> SensorInput:
             return sensor
     listed = ", ".join(f"{s.key} ({len(s.spec.used)} bands)" for s in cfg.sensors)
     raise ValueError(
-        f"weights.ours: expected a sensor with the {len(source.used)} bands of {source.name} in {folder}, and it has {listed}; "
+        f"{folder}: expected a sensor with the {len(source.used)} bands of {source.name} in this run, and it has {listed}; "
         "pretrain on these bands, or adapt another encoder."
     )
 
 
-ENCODERS: tuple[Encoder, ...] = (Encoder(NAME, (NONE,), fresh, read, init, features, trainable, unchanged, no_taps, side),)
+ENCODERS: tuple[Encoder, ...] = tuple(
+    Encoder(name, (NONE,), fresh, read, init, of, trainable, unchanged, no_taps, side)
+    for name, of in ((NAME, features), (FINEST, finest))
+)

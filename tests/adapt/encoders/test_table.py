@@ -18,7 +18,7 @@ from spectral_jax.interop.weights_file import Weights
 
 NAMES = [
     "terramind", "spectralearth", "spectralearth_resnet", "dofa", "spectf", "hypersigma", "hypersigma_spatial", "galileo",
-    "presto", "ours",
+    "presto", "ours", "ours_finest",
 ]  # fmt: skip
 
 
