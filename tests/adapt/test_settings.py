@@ -16,7 +16,7 @@ WRITTEN_BEFORE = """
     "terramind/wavelength_attention", "terramind/convolutional_adapter", "spectralearth/none", "dofa/none",
     "ours/none"], "target": "sentinel2a_l2a", "uncovered": "leave_out", "size": {"name": "", "width": 48, "depth":
     2, "heads": 3, "patch": 2, "px": 16}, "weights": {"terramind": "", "spectralearth": "",
-    "spectralearth_resnet": "", "dofa": "", "ours": "", "ours_finest": ""}, "protocol": {"name": "terramind_study", "frozen": false,
+    "spectralearth_resnet": "", "dofa": "", "ours": ""}, "protocol": {"name": "terramind_study", "frozen": false,
     "head": "multitap", "head_width": 32, "learning_rate": 0.001, "weight_decay": 0.1, "epochs": 20, "batch": 2,
     "schedule": "cosine", "regression_schedule": "plateau", "regression_width": 256, "dropout": 0.0, "betas":
     [0.9, 0.999], "plateau_factor": 0.5, "plateau_patience": 5, "milestones": [0.6, 0.9], "milestone_factor": 0.1,
