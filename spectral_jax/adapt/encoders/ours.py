@@ -1,7 +1,7 @@
 """Our own encoder on all bands of a source: a fresh one, or a checkpoint of a pretraining run.
 
-`ours` gives an image its pooled embedding, as published; `ours_finest` mean and deviation of its finest level, which keep more of
-a spectrum (docs/encoder.md), and maps that begin there.
+`ours` gives an image its pooled embedding, as published; `ours_finest` mean and deviation of its finest level, which keep more
+of a spectrum (docs/encoder.md), and maps that begin there.
 """
 
 from typing import NamedTuple
