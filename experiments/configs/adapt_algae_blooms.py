@@ -6,7 +6,8 @@
 
 Rows as in Table 10 of arXiv 2304.14065, on its split: 777 samples train, 345 east of 93 W and south of 41 N test. Expect
 nobody far below the RMSE of the constant, 0.869, and random weights no worse than released ones: this task says nothing about
-pretraining without those two beside it. Two CPU cores: frozen rows five minutes, fine-tuning half an hour more.
+pretraining without those two beside it. Two CPU cores: frozen rows five to ten minutes, fine-tuning an
+hour more (estimated).
 """
 
 from spectral_jax.adapt.monthly.comparison import MonthlyComparison, MonthlyData
