@@ -54,7 +54,7 @@ def config() -> Config:
         ),
         objective=Objective(jepa=0.0, contrast=1.0),
         levels=Levels(names=("pixels", "stage1", "stage2", "stage3", "pooled"), hidden=128, out=64),
-        optim=Optim(lr=2e-3, weight_decay=0.0, warmup_steps=40, clip_norm=1.0),
+        optim=Optim(lr=2e-3, weight_decay=0.0, warmup_steps=50, clip_norm=1.0),
         train=Train(steps=400, log_every=10, save_every=200),
         # As in the published hyperspectral tasks, the frozen encoder sees the spectrometer alone.
         probe=Probe(enabled=True, train_locations=480, test_locations=480, sensors=("ENMAP",)),
