@@ -87,7 +87,7 @@ def pairs(facts: Facts, cfg: Config) -> jax.Array:
     """What each ordered pair of slots counts, float32 [T T]: their weights' product, 0 for a slot and itself.
 
     With two dates a pair must differ in date or sensor: another crop of one picture is found too easily, and costs a tenth of
-    R2 where it is all there is (docs/encoder.md).
+    R2 where it is all there is (docs/encoder.md). A view of several sensors and one of a single sensor differ in sensor.
     """
     sensor, date = facts.sensor, jnp.asarray(facts.date)
     differs = (sensor[:, None] != sensor[None]) | (date[:, None] != date[None])
