@@ -184,6 +184,13 @@ def mean_of_valid(x: jax.Array, valid: jax.Array) -> jax.Array:
     return (total / jnp.maximum(jnp.sum(share, axis=-2), 1.0)).astype(x.dtype)
 
 
+def by_token(x: jax.Array, valid: jax.Array, side: int) -> tuple[jax.Array, jax.Array]:
+    """Pixels or cells [... H W C], valid bool [... H W] by their token: [... R Q N C], [... R Q N], N = side^2."""
+    shape = dict(i=side, j=side)
+    x = einops.rearrange(x, "... (r i) (q j) c -> ... r q (i j) c", **shape)
+    return x, einops.rearrange(valid, "... (r i) (q j) -> ... r q (i j)", **shape)
+
+
 def pool_tokens(x: jax.Array, valid: jax.Array | None) -> jax.Array:
     """Maximum over 2x2 tokens of square windows in raster order, of the valid ones; 0 where none is valid.
 

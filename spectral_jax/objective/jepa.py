@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 
 from spectral_jax.config import Config
-from spectral_jax.means import Axis, global_mean, total
+from spectral_jax.means import Axis, global_mean
 from spectral_jax.model.encoder import projector
 from spectral_jax.objective import collapse, encode_views, views
 from spectral_jax.objective.encode_views import EncodedViews
 from spectral_jax.objective.pictures import Seen
-from spectral_jax.objective.sigreg import directions, regularisation_weight, sigreg
+from spectral_jax.objective.sigreg import mixed
 
 
 def loss(
@@ -55,10 +55,7 @@ def loss(
     counts = weight * (target_weight.sum(axis=0) > 0).astype(jnp.float32)[None]
     error = jnp.einsum("vbd,vb->", (z - centre[None]) ** 2, counts)
     invariance = global_mean(error, counts.sum() * z.shape[-1], axis)
-    unit = directions(key, z.shape[-1], cfg.jepa.directions)
-    regular = sigreg(z, filled, unit, views=counted, count=cfg.jepa.knots, t_max=cfg.jepa.knot_max, axis=axis)
-    mix = regularisation_weight(total(jnp.float32(z.shape[1]), axis), cfg)
-    value = mix * regular + (1.0 - mix) * invariance
+    value, regular, mix = mixed(invariance, z, filled, counted, key, cfg, axis)
     metrics = {"loss": value, "invariance": invariance, "sigreg": regular, "lambda": mix}
     metrics |= collapse.alarms(pooled[0], filled[0], axis)
     metrics["target_std"] = collapse.alarms(target[0], target_weight[0], axis)["embedding_std"]

@@ -81,6 +81,29 @@ def sigreg(
     return mean.mean() if views is None else (mean * views).sum() / views.sum()
 
 
+def mixed(
+    invariance: jax.Array, z: jax.Array, filled: jax.Array, counted: jax.Array, key: jax.Array, cfg: Config, axis: Axis = None
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Lambda * SIGReg(z) + (1 - lambda) * invariance, with settings of `cfg.jepa`.
+
+    Args:
+      invariance: how far views of a place are apart, a scalar.
+      z: float32 [V B D], embeddings of V views.
+      filled: float32 [V B], which hold anything.
+      counted: float32 [V], what each view counts.
+      key: of the random directions, the same on every device.
+      cfg: the run.
+      axis: mesh axes of `shard_map`, or None.
+
+    Returns:
+      The value, SIGReg's statistic, and lambda.
+    """
+    unit = directions(key, z.shape[-1], cfg.jepa.directions)
+    regular = sigreg(z, filled, unit, views=counted, count=cfg.jepa.knots, t_max=cfg.jepa.knot_max, axis=axis)
+    mix = regularisation_weight(total(jnp.float32(z.shape[1]), axis), cfg)
+    return mix * regular + (1.0 - mix) * invariance, regular, mix
+
+
 def regularisation_weight(samples: jax.Array, cfg: Config) -> jax.Array:
     """Lambda = o / (N + o): SIGReg grows with the global batch N, so its weight falls with it."""
     o = cfg.jepa.lambda_numerator

@@ -15,6 +15,7 @@ from spectral_jax.adapt.bands import NONE
 from spectral_jax.adapt.encoders.encoder import Bands, Encoder, Loaded, Maps, Pixels, Size
 from spectral_jax.config import Config, SensorInput, model_size
 from spectral_jax.model.encoder import encode, readout
+from spectral_jax.model.encoder.branch import BranchOutput
 from spectral_jax.model.initialise import frozen
 from spectral_jax.model.published.contract import unchanged
 from spectral_jax.sensors import CENTRE_TOLERANCE_NM, SensorSpec
@@ -65,19 +66,24 @@ def read(folder: str, bands: Bands) -> Loaded:
 
 
 def features(params: dict, pixels: Pixels, cfg: SensorConfig, taps: tuple[int, ...]) -> Maps:
-    """Maps of the three stages."""
+    """Maps of the three stages, and the pooled embedding."""
     del taps
+    return _stages(params, pixels, cfg)[1]
+
+
+def _stages(params: dict, pixels: Pixels, cfg: SensorConfig) -> tuple[BranchOutput, Maps]:
+    """What the sensor's branch gives, and `features`."""
     branch = encode.encode_branch(params, cfg.key, pixels.values, pixels.valid, cfg.config)
     shared = encode.encode_shared(params, branch.stage2[:, None], branch.valid2[:, None], (cfg.key,), cfg.config)
     side = branch.stage2.shape[1] // 2
     last = einops.rearrange(shared.tokens, "b (r q) d -> b r q d", r=side)
-    return (branch.stage1, branch.stage2, last), shared.pooled
+    return branch, ((branch.stage1, branch.stage2, last), shared.pooled)
 
 
 def finest(params: dict, pixels: Pixels, cfg: SensorConfig, taps: tuple[int, ...]) -> Maps:
     """Maps of the stages, before them that of a stem's pixels; for an image mean and deviation of the first."""
-    maps, _ = features(params, pixels, cfg, taps)
-    out = encode.encode_branch(params, cfg.key, pixels.values, pixels.valid, cfg.config)
+    del taps
+    out, (maps, _) = _stages(params, pixels, cfg)
     if out.pixels is None or out.valid_pixels is None:
         return maps, readout.summary(readout.Level(out.stage1, out.valid1))
     return (out.pixels, *maps), readout.summary(readout.Level(out.pixels, out.valid_pixels))

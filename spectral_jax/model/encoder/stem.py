@@ -5,7 +5,6 @@ do not mix before they become tokens of stage 1, so what the stem gives is a fea
 trained across dates, kept more of the spectrum than any tokenizer that pools first (docs/sources.md).
 """
 
-import einops
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +14,7 @@ from spectral_jax.config import Model, SensorInput
 from spectral_jax.model.encoder.tokenize import token_px
 from spectral_jax.model.encoder.wavelength import window_of
 from spectral_jax.model.initialise import fan_in
-from spectral_jax.model.layers import Dense, LayerNorm, dtype_of, gelu, mean_of_valid
+from spectral_jax.model.layers import Dense, LayerNorm, by_token, dtype_of, gelu, mean_of_valid
 from spectral_jax.sensors import SensorSpec
 from spectral_jax.spectral.whitening import cell_px, stem_input
 
@@ -91,11 +90,7 @@ class StemTokenizer(nn.Module):
         """Cells [B h w P], valid bool [B h w] to tokens of stage 1 [B R Q D] and their validity [B R Q]."""
         m = self.model
         side = token_px(self.spec, m) // cell_px(self.spec, m.stem_gsd_m)
-        if side > 1:
-            tokens = einops.rearrange(tokens, "b (r i) (q j) p -> b r q (i j) p", i=side, j=side)
-            valid = einops.rearrange(valid, "b (r i) (q j) -> b r q (i j)", i=side, j=side)
-        else:
-            tokens, valid = tokens[:, :, :, None], valid[..., None]
+        tokens, valid = by_token(tokens, valid, side)
         x = mean_of_valid(tokens, valid)
         if m.stem_cells == "deviation":
             apart = tokens.astype(jnp.float32) - x[..., None, :].astype(jnp.float32)
@@ -123,10 +118,7 @@ class SpectralSkip(nn.Module):
         """Pixels [B H W C], valid bool [B H W] to [B R Q D], 0 where no pixel is valid."""
         m, spec, whitening = self.model, self.sensor.spec, self.sensor.whitening
         side = 1 if whitening is None else cell_px(spec, m.stem_gsd_m)
-        x, valid = stem_input(pixels, valid, side)
-        cells = token_px(spec, m) // side
-        x = einops.rearrange(x, "b (r i) (q j) n -> b r q (i j) n", i=cells, j=cells)
-        valid = einops.rearrange(valid, "b (r i) (q j) -> b r q (i j)", i=cells, j=cells)
+        x, valid = by_token(*stem_input(pixels, valid, side), token_px(spec, m) // side)
         x = mean_of_valid(x, valid)
         if whitening is not None:
             x = Whiten(whitening.components, name="whitening")(x)

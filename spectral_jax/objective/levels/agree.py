@@ -10,14 +10,14 @@ import jax
 import jax.numpy as jnp
 
 from spectral_jax.config import Config
-from spectral_jax.means import Axis, global_mean, total
+from spectral_jax.means import Axis, global_mean
 from spectral_jax.model.encoder import level_heads
 from spectral_jax.objective import collapse
 from spectral_jax.objective.encode_views import EncodedViews, Maps
 from spectral_jax.objective.levels import bands, cells
 from spectral_jax.objective.levels.contrast import infonce
 from spectral_jax.objective.pictures import Seen
-from spectral_jax.objective.sigreg import directions, regularisation_weight, sigreg
+from spectral_jax.objective.sigreg import mixed
 from spectral_jax.objective.slots import Facts
 
 
@@ -38,8 +38,8 @@ def loss(params: dict, seen: Seen, student: EncodedViews, key: jax.Array, cfg: C
     o, names = cfg.objective, cfg.levels.names
     parts, metrics = [], {}
     shares = cfg.levels.shares or (1.0,) * len(names)
-    for i, (name, vectors) in enumerate(student.levels.items()):
-        share = shares[names.index(name)] / sum(shares)
+    for i, name in enumerate(names if o.agreement or o.contrast else ()):
+        vectors, share = student.levels[name], shares[i] / sum(shares)
         z = level_heads.embed(params[name], vectors.vectors, vectors.filled * vectors.facts.weight[:, None], cfg, axis)
         if o.agreement:
             term = agreement(z, vectors.filled, vectors.facts.weight, jax.random.fold_in(key, i), cfg, axis)
@@ -77,10 +77,7 @@ def agreement(z: jax.Array, filled: jax.Array, counted: jax.Array, key: jax.Arra
     centre = jnp.einsum("tbk,tb->bk", z, weight) / jnp.maximum(weight.sum(axis=0), 1e-6)[:, None]
     error = jnp.einsum("tbk,tb->", (z - centre[None]) ** 2, weight)
     invariance = global_mean(error, weight.sum() * z.shape[-1], axis)
-    unit = directions(key, z.shape[-1], cfg.jepa.directions)
-    regular = sigreg(z, filled, unit, views=counted, count=cfg.jepa.knots, t_max=cfg.jepa.knot_max, axis=axis)
-    mix = regularisation_weight(total(jnp.float32(z.shape[1]), axis), cfg)
-    return mix * regular + (1.0 - mix) * invariance
+    return mixed(invariance, z, filled, counted, key, cfg, axis)[0]
 
 
 def pairs(facts: Facts, cfg: Config) -> jax.Array:

@@ -2,12 +2,11 @@
 
 import jax
 import jax.numpy as jnp
-from einops import rearrange
 
 from spectral_jax.config import Config
 from spectral_jax.means import Axis, global_mean
 from spectral_jax.model.encoder import level_heads
-from spectral_jax.model.layers import mean_of_valid
+from spectral_jax.model.layers import by_token, mean_of_valid
 from spectral_jax.objective.pictures import Pictures
 
 
@@ -32,6 +31,4 @@ def loss(params: dict, shown: dict[str, Pictures], tokens: dict[str, tuple], cfg
 
 def cell_means(pixels: jax.Array, valid: jax.Array, token_px: int) -> jax.Array:
     """Mean of the valid pixels of each token's cell: [V B H W C] and bool [V B H W] to float32 [V B R Q C]; 0 without any."""
-    shape = dict(i=token_px, j=token_px)
-    pixels = rearrange(pixels.astype(jnp.float32), "v b (r i) (q j) c -> v b r q (i j) c", **shape)
-    return mean_of_valid(pixels, rearrange(valid, "v b (r i) (q j) -> v b r q (i j)", **shape))
+    return mean_of_valid(*by_token(pixels.astype(jnp.float32), valid, token_px))
