@@ -11,6 +11,8 @@ SIGNS = (
     "gloo", "nccl", "connection reset", "connection refused", "connection closed", "broken pipe", "unavailable", "heartbeat",
     "deadline_exceeded", "coordination service", "barrier", "aborted", "socket closed",
 )  # fmt: skip
+# What JAX puts before the text of such an error, which reaches Python as a `ValueError` where it arose outside a compiled program.
+STATUS = ("ABORTED: ", "DEADLINE_EXCEEDED: ", "INTERNAL: ", "UNAVAILABLE: ", "UNKNOWN: ")
 
 
 class ProcessLost(RuntimeError):
@@ -40,7 +42,9 @@ def is_lost(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, ProcessLost):
             return True
-        if isinstance(error, jax.errors.JaxRuntimeError | TimeoutError) and any(sign in str(error).lower() for sign in SIGNS):
+        text = str(error)
+        of_jax = isinstance(error, jax.errors.JaxRuntimeError | TimeoutError) or text.startswith(STATUS)
+        if of_jax and any(sign in text.lower() for sign in SIGNS):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -9,7 +9,7 @@ from made import tiny_run
 
 from spectral_jax.config import Jepa, Model, Views
 from spectral_jax.measure.peer import inputs
-from spectral_jax.objective import jepa, views
+from spectral_jax.objective import sigreg, views
 from spectral_jax.train import partition, state, step
 
 
@@ -32,9 +32,9 @@ def test_plans_are_what_the_step_draws(written, monkeypatch):
     """What the step draws is caught inside the step itself, of which nothing else is then left to compile."""
     cfg, folder, batch = written
     plans, caught = np.load(folder / "plans.npz"), []
-    draw_plan, directions = views.draw_plan, jepa.directions
+    draw_plan, directions = views.draw_plan, sigreg.directions
     monkeypatch.setattr(views, "draw_plan", lambda *a: caught.append(draw_plan(*a)) or caught[-1])
-    monkeypatch.setattr(jepa, "directions", lambda *a: caught.append(directions(*a)) or caught[-1])
+    monkeypatch.setattr(sigreg, "directions", lambda *a: caught.append(directions(*a)) or caught[-1])
 
     @jax.jit
     def drawn(number, batch):
