@@ -11,7 +11,7 @@ SIGNS = (
     "gloo", "nccl", "connection reset", "connection refused", "connection closed", "broken pipe", "unavailable", "heartbeat",
     "deadline_exceeded", "coordination service", "barrier", "aborted", "socket closed",
 )  # fmt: skip
-# What JAX puts before the text of such an error, which reaches Python as a `ValueError` where it arose outside a compiled program.
+# What JAX puts before such an error's text; outside a compiled program it reaches Python as a `ValueError`.
 STATUS = ("ABORTED: ", "DEADLINE_EXCEEDED: ", "INTERNAL: ", "UNAVAILABLE: ", "UNKNOWN: ")
 
 
