@@ -25,6 +25,7 @@ In the order in which they may import one another:
   objective: what an encoder is trained for
   train: state, step, partition, checkpoint, loop
   interop: foreign weights in, and out again
+  released: the models that are kept in the package
   clouds: which pixels of a scene are cloud
   api: the three pure functions other JAX code calls
   pages: how every page looks
@@ -40,7 +41,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from spectral_jax.api import apply, init, load
+    from spectral_jax.api import apply, init, load, with_sensor
     from spectral_jax.batch import Batch, SensorData
     from spectral_jax.batch_check import check_batch
     from spectral_jax.config import Config, SensorInput, model_size, spectralearth_sensors
@@ -66,9 +67,10 @@ __all__ = [
     "model_size",
     "spectralearth_sensors",
     "summaries",
+    "with_sensor",
 ]
 _HOMES = {
-    "api": ("apply", "init", "load"),
+    "api": ("apply", "init", "load", "with_sensor"),
     "batch": ("Batch", "SensorData"),
     "batch_check": ("check_batch",),
     "config": ("Config", "SensorInput", "model_size", "spectralearth_sensors"),

@@ -30,6 +30,8 @@ from spectral_jax.config import Config
 from spectral_jax.model import given
 from spectral_jax.model.encoder import encode
 from spectral_jax.model.encoder.encode import Encoded
+from spectral_jax.released import models
+from spectral_jax.sensors import SensorSpec
 from spectral_jax.train import checkpoint, state
 
 
@@ -47,7 +49,7 @@ def apply(params: dict, batch: Batch, cfg: Config) -> Encoded:
     Args:
       params: of `init` or `load`; only `params["encoder"]` is read.
       batch: integers as stored, or physical units with NaN where missing; sensors may be left out.
-      cfg: the config the parameters were made for. With the wavelength tokenizer its sensors may be others than those trained.
+      cfg: the config the parameters were made for, or that `with_sensor` made.
 
     Returns:
       `Encoded` with stage maps, tokens [B N D], their validity [B N], and the pooled embedding [B D].
@@ -65,16 +67,35 @@ def apply(params: dict, batch: Batch, cfg: Config) -> Encoded:
     return encode.encode(params["encoder"], batch, cfg)
 
 
-def load(path: str | Path) -> tuple[Config, dict]:
-    """Reads the config and the student's parameters from a checkpoint.
+def with_sensor(cfg: Config, params: dict, key: str, spec: SensorSpec) -> tuple[Config, dict]:
+    """The same encoder with one more optical sensor, which it was not trained on; what `load` gives goes in and comes out.
 
     Args:
-      path: a run's work folder, its `checkpoints` folder (the newest step is taken), or one step of it.
+      cfg: a config whose encoder has a branch for any optical sensor.
+      params: of `init` or `load`.
+      key: name of the sensor in batches.
+      spec: the sensor, such as `spectral_jax.SensorSpec.load("prisma_l2d")`.
+
+    Raises:
+      ValueError: the encoder takes no other sensor, or this one shows nothing that it knows; the sentence says why.
+    """
+    told, encoder = given.added(params["encoder"], cfg, key, spec)
+    return told, params | {"encoder": encoder}
+
+
+def load(path: str | Path) -> tuple[Config, dict]:
+    """Reads the config and the student's parameters from a checkpoint, or a model of the package by name.
+
+    Args:
+      path: a run's work folder, its `checkpoints` folder (the newest step is taken), or one step of it; or the name of a model,
+        such as "spectral-mini" (`released.models.names` lists them), which has the entry "encoder" alone.
 
     Raises:
       CheckpointError: there is no finished checkpoint, it cannot be read, or it is not as it was saved.
-      ValueError: its whitenings are not those of its config.
+      ValueError: its whitenings are not those of its config, or the one word is neither a folder nor a model.
     """
+    if models.is_name(path):
+        return models.load(path)
     folder = checkpoint.find(path)
     checkpoint.verify(folder)
     cfg = checkpoint.read_config(folder)

@@ -52,7 +52,10 @@ class Whitening:
 
     table: str  # of data_specs/whitening, or the path of a CSV file; read where parameters are made, and nowhere else
     components: int  # numbers that it makes of a cell
-    digest: str  # of the numbers that the parameters then hold
+    digest: str  # of the numbers that the parameters then hold; with a reference, of the table as its file has it
+    # Of data_specs/sensors, or the path of a TOML file: the sensor whose table it is, and whose components any optical sensor's
+    # bands only estimate (`spectral.estimate`); empty: the sensor's own.
+    reference: str = ""
 
     def __post_init__(self):
         ranges.check(self, "whitening.", {"components": COUNT})
@@ -66,7 +69,7 @@ class SensorInput:
     spec: SensorSpec
     # linear: one convolution; grouped: spectral tokens; wavelength: generated weights; stem: a network of every pixel
     tokenizer: str = "linear"
-    branch: str = ""  # parameters of the local stages; empty: the key, or "optical" for the wavelength tokenizer
+    branch: str = ""  # parameters of the local stages; empty: the key, or "optical" where any optical sensor can share them
     local_views: bool = True  # may a local view show this sensor; never for radar and temperature (docs/sources.md, views)
     whitening: Whitening | None = None  # of the stem tokenizer, and of the grouped one's skip (`model.skip`)
 
@@ -93,8 +96,18 @@ class SensorInput:
                 f"sensor {self.key}: the {self.tokenizer} tokenizer takes no whitening, and {self.whitening.table!r} is given; "
                 "leave it out, or take tokenizer='stem' or 'grouped'."
             )
+        if self.whitening is not None and self.whitening.reference and self.tokenizer != "stem":
+            raise ValueError(
+                f"sensor {self.key}: components of {self.whitening.reference} are estimated for the stem tokenizer alone, and "
+                f"the {self.tokenizer} tokenizer is given; take tokenizer='stem', or a whitening of the sensor's own."
+            )
         if not self.branch:
-            object.__setattr__(self, "branch", "optical" if self.tokenizer == "wavelength" else self.key)
+            object.__setattr__(self, "branch", "optical" if self.any_sensor else self.key)
+
+    @property
+    def any_sensor(self) -> bool:
+        """Whether the parameters of its branch can serve any other optical sensor."""
+        return self.tokenizer == "wavelength" or (self.whitening is not None and bool(self.whitening.reference))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ In the order in which they may import one another:
   block: the pre-norm transformer block
   convolutions: convolutions as PyTorch defines them, and norms without batch statistics
   resize: maps to other sizes, exactly as PyTorch does it
-  given: what an encoder's parameters are given and never learn: whitenings
+  given: what an encoder's parameters are given and never learn: whitenings, also of a sensor that is added
   encoder: our encoder: pixels to tokens to stages to one embedding
   published: encoders of others, number for number
   projection: learned projections of spectra to other bands

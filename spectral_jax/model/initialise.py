@@ -15,7 +15,7 @@ DRAWN_STD = 0.02
 _BOUND = 100.0
 
 # What is given and never trained: the whitening of spectra. Updates, weight decay and the teacher's average leave it alone.
-FROZEN = re.compile(r"/whitening/(kernel|offset)$")
+FROZEN = re.compile(r"/whitening/([^/]+/)?(kernel|offset)$")
 # What `init_std` does not set: ones, Xavier weights, the network that makes the wavelength tokenizer's weights, what a stem is
 # made of and the skip (by the number of their inputs), and what is given.
 OWN_SPREAD = re.compile(

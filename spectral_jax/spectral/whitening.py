@@ -38,6 +38,14 @@ class Table(NamedTuple):
     offset: np.ndarray  # [K]
 
 
+class Scaled(NamedTuple):
+    """A table as its file has it, for values scaled to 0..1, with the mean and deviation of each number; float64."""
+
+    table: Table
+    mean: np.ndarray  # [N]
+    std: np.ndarray  # [N]
+
+
 class Moments(NamedTuple):
     """Number of cells, their mean [N], and the sum of products of deviations from it [N N]; float64."""
 
@@ -181,6 +189,11 @@ def read(spec: SensorSpec, name: str, cell_px: int) -> Table:
       FileNotFoundError: there is no file at the path.
       ValueError: no table has the name; or it is of other bands, of cells of another size, or no table of a whitening.
     """
+    return for_standardised(read_scaled(spec, name, cell_px).table, spec)
+
+
+def read_scaled(spec: SensorSpec, name: str, cell_px: int) -> Scaled:
+    """What `read` reads, not standardised, and what it was measured with; arguments and errors as there."""
     path = spec_files.find("whitening", name, "whitening", "table", suffix=".csv")
     rows = spec_files.read_table(path)
     columns = [column for column in (rows[0] if rows else {}) if column not in _COLUMNS]
@@ -207,11 +220,16 @@ def read(spec: SensorSpec, name: str, cell_px: int) -> Table:
         picked += [row_of(band, own, spec, path, MEASURED_BY) for band in spec.used]
     try:
         kernel, offset = (np.array([[float(row[c]) for c in columns] for row in part]) for part in (picked, rows[:1]))
+        mean, std = (np.array([float(row[c]) for row in picked]) for c in ("mean", "std"))
     except ValueError as error:
-        raise ValueError(f"{path}: expected numbers in the columns {columns[0]} to {columns[-1]} ({error}).") from error
-    if not (np.isfinite(kernel).all() and np.isfinite(offset).all()):
-        raise ValueError(f"{path}: expected finite numbers in the columns {columns[0]} to {columns[-1]}; measure it again.")
-    return _for_standardised(Table(kernel, offset[0]), spec)
+        raise ValueError(
+            f"{path}: expected numbers in the columns mean, std and {columns[0]} to {columns[-1]} ({error})."
+        ) from error
+    if not all(np.isfinite(x).all() for x in (kernel, offset, mean, std)):
+        raise ValueError(
+            f"{path}: expected finite numbers in the columns mean, std and {columns[0]} to {columns[-1]}; measure it again."
+        )
+    return Scaled(Table(kernel, offset[0]), mean, std)
 
 
 def digest(kernel: np.ndarray, offset: np.ndarray) -> str:
@@ -246,7 +264,7 @@ def _cells(spec: SensorSpec, key: str, batches: Iterable[Batch], cell_px: int) -
             yield values[valid].astype(np.float64)
 
 
-def _for_standardised(table: Table, spec: SensorSpec) -> Table:
+def for_standardised(table: Table, spec: SensorSpec) -> Table:
     """The whitening of values in 0..1 for values z = (x - mean) / std of the spec, float32: x = z std + mean.
 
     Summed row by row, so that the digits are the same on every machine.

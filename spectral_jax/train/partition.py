@@ -24,7 +24,7 @@ REPLICA = "replica"  # whole on every device
 RULES: tuple[tuple[str, str], ...] = (
     # First of all what is as wide as a spectrum has bands, which need not divide, and what is too small to split.
     (
-        r"(spectm/\w+/\w+/out/kernel|levels/bands/\w+/kernel|/whitening/\w+|"
+        r"(spectm/\w+/\w+/out/kernel|levels/bands/\w+/kernel|/whitening/([^/]+/)?\w+|"
         r"/(bias|scale|query|group|group_wide|hidden_band))$",
         REPLICA,
     ),

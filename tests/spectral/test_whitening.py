@@ -181,8 +181,8 @@ def test_bad_tables_are_refused(tmp_path):
     text = Path(name).read_text().splitlines()
     for changed, sentence in (
         ([text[0], text[1], *text[3:]], "first the row called offset"),
-        ([*text[:-1], text[-1].rsplit(",", 1)[0] + ",few"], "expected numbers in the columns w1 to w4"),
-        ([*text[:-1], text[-1].rsplit(",", 1)[0] + ",nan"], "expected finite numbers in the columns w1 to w4"),
+        ([*text[:-1], text[-1].rsplit(",", 1)[0] + ",few"], "expected numbers in the columns mean, std and w1 to w4"),
+        ([*text[:-1], text[-1].rsplit(",", 1)[0] + ",nan"], "expected finite numbers in the columns mean, std and w1 to w4"),
     ):
         (tmp_path / "bad.csv").write_text("\n".join(changed))
         with pytest.raises(ValueError, match=sentence):

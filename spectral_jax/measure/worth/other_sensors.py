@@ -1,7 +1,7 @@
 """Whether a spectrum seen by a sensor that was never shown finds its own embedding: top-1 among 61 simulated places.
 
 The same ground is seen through the trained sensor's bands, through PRISMA's and through 60 even ones, without noise or
-atmosphere: what differs is the sensor alone. Only encoders that make their weights from wavelengths can be asked.
+atmosphere: what differs is the sensor alone. Only encoders with a branch for any optical sensor can be asked.
 """
 
 import dataclasses
@@ -13,6 +13,7 @@ import numpy as np
 
 from spectral_jax.batch import Batch, SensorData
 from spectral_jax.config import Config
+from spectral_jax.model import given
 from spectral_jax.model.encoder import encode, readout
 from spectral_jax.sensors import Band, SensorSpec
 from spectral_jax.simulate.scenes import layout, sensing
@@ -20,7 +21,6 @@ from spectral_jax.simulate.scenes.location import draw_ground
 from spectral_jax.simulate.scenes.site import endmember_spectra
 
 PLACES = 61  # as in the measurement that this one repeats; by chance 1 in 61 is found
-ANY_SENSOR = ("wavelength",)  # tokenizers whose parameters do not depend on the bands
 EVEN_BANDS, EVEN_NM = 60, (420.0, 2400.0)
 Found = dict[str, dict[str, dict[str, float]]]  # sensor -> level -> "raw" and "centred" -> share
 
@@ -52,10 +52,10 @@ def top1(params: dict, cfg: Config, key: str, seed: int) -> Found:
       ValueError: the encoder takes no other sensor.
     """
     sensor = cfg.sensor(key)
-    if sensor.tokenizer not in ANY_SENSOR:
+    if not sensor.any_sensor:
         raise ValueError(
             f"{cfg.name}: the {sensor.tokenizer} tokenizer of {key} takes no sensor but the one it was trained for; train with "
-            f"the {' or '.join(ANY_SENSOR)} tokenizer to ask how unseen sensors fare."
+            "the wavelength tokenizer, or a stem of spectral.estimate.through, to ask how unseen sensors fare."
         )
     embed = functools.partial(_embedded, params, cfg, key, seed)
     own = embed(sensor.spec)
@@ -95,11 +95,10 @@ def _centred(own: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def _embedded(params: dict, cfg: Config, key: str, seed: int, spec: SensorSpec) -> dict[str, np.ndarray]:
-    shown = dataclasses.replace(
-        cfg, sensors=tuple(dataclasses.replace(s, spec=spec) if s.key == key else s for s in cfg.sensors)
-    )
+    encoder = params["encoder"]
+    shown, encoder = (cfg, encoder) if spec == cfg.sensor(key).spec else given.added(encoder, cfg, key, spec)
     pixels = np.stack([seen_by(spec, seed, i, cfg.model.footprint_m) for i in range(PLACES)]).astype(np.float32)
     batch = Batch({key: SensorData(jnp.asarray(pixels), jnp.ones(PLACES, bool), jnp.zeros(PLACES))})
     embed = jax.jit(lambda params, batch: readout.summaries(encode.encode(params, batch, shown), (key,)))
-    vectors = embed(params["encoder"], batch)
+    vectors = embed(encoder, batch)
     return {level: np.asarray(vectors[level], np.float64) for level in readout.NAMES if level in vectors}

@@ -102,8 +102,7 @@ class Branches(nn.Module):
 
 def _tokenizer(sensor: SensorInput, model: Model) -> nn.Module:
     if sensor.tokenizer == "stem":
-        assert sensor.whitening is not None  # `SensorInput` refuses it otherwise
-        return StemTokenizer(sensor.spec, model, sensor.whitening.components)
+        return StemTokenizer(sensor, model)
     return TOKENIZERS[sensor.tokenizer](sensor.spec, model)
 
 
@@ -115,6 +114,12 @@ def keep(x: jax.Array, valid: jax.Array) -> jax.Array:
 def names(sensors: Sequence[SensorInput]) -> tuple[str, ...]:
     """The branches of sensors, in the order in which these first name them."""
     return tuple(dict.fromkeys(s.branch for s in sensors))
+
+
+def differing(sensors: Sequence[SensorInput]) -> tuple[SensorInput, ...]:
+    """The first sensor of every branch, and those that have parameters of their own in a branch they share."""
+    first = {s.branch: s for s in reversed(sensors)}
+    return tuple(s for s in sensors if s is first[s.branch] or (s.whitening is not None and s.whitening.reference))
 
 
 def numbers(sensors: Sequence[SensorInput], among: tuple[str, ...]) -> jax.Array:

@@ -94,8 +94,7 @@ class Encoder(nn.Module):
     def everything(self):
         """Touches every part once, on the smallest input: what `init_encoder` runs."""
         m = self.cfg.model
-        for name in branch.names(self.cfg.sensors):
-            sensor = next(s for s in self.cfg.sensors if s.branch == name)
+        for sensor in branch.differing(self.cfg.sensors):
             side = m.mask_unit * token_px(sensor.spec, m)
             pixels = jnp.zeros((1, side, side, len(sensor.spec.used)))
             out = self.branch(sensor, pixels, jnp.ones((1, side, side), bool), None)
@@ -143,6 +142,11 @@ def encode_branch(
       ValueError: `key` is not in `cfg`, or a shape is wrong; the sentence says which, and which sizes are possible.
     """
     sensor = cfg.sensor(key)
+    if spec is not None and sensor.whitening is not None and not _alike(spec, sensor.spec):
+        raise ValueError(
+            f"spec: the whitening of {key} is of the bands of {sensor.spec.name}, and those of {spec.name} are others; tell "
+            "the encoder of that sensor with spectral_jax.with_sensor."
+        )
     if spec is not None:
         sensor = dataclasses.replace(sensor, spec=spec)
     sizes = check(pixels, "B H W C", f"pixels of {key}", {"C": len(sensor.spec.used)})
@@ -239,23 +243,33 @@ def _check_side(key: str, spec: SensorSpec, sizes: dict[str, int], cfg: Config):
             )
 
 
+def _alike(one: SensorSpec, other: SensorSpec) -> bool:
+    """Whether two sensors have the same bands."""
+    return [(b.name, b.centre_nm) for b in one.used] == [(b.name, b.centre_nm) for b in other.used]
+
+
 def _check_branches(cfg: Config):
     first: dict[str, SensorInput] = {}
     for sensor in cfg.sensors:
         other = first.setdefault(sensor.branch, sensor)
-        if sensor.tokenizer != other.tokenizer or (
-            sensor.tokenizer != "wavelength" and _kernel(sensor, cfg) != _kernel(other, cfg)
-        ):
+        if sensor.tokenizer != other.tokenizer or (not sensor.any_sensor and _kernel(sensor, cfg) != _kernel(other, cfg)):
             raise ValueError(
                 f"config {cfg.name}: sensors {other.key} and {sensor.key} share branch {sensor.branch!r}, but their tokenizers "
                 f"differ: {other.tokenizer} with (bands, groups, pixels per token) {_kernel(other, cfg)} against "
-                f"{sensor.tokenizer} with {_kernel(sensor, cfg)}; give them branches of their own, or tokenizer='wavelength'."
+                f"{sensor.tokenizer} with {_kernel(sensor, cfg)}; give them branches of their own, or a tokenizer "
+                "for any sensor ('wavelength', or 'stem' by spectral.estimate.through)."
             )
-        if sensor.whitening != other.whitening:
+        if _components(sensor) != _components(other):
             raise ValueError(
                 f"config {cfg.name}: sensors {other.key} and {sensor.key} share branch {sensor.branch!r}, and their whitenings "
                 f"differ: {other.whitening} against {sensor.whitening}; give them branches of their own, or one whitening."
             )
+
+
+def _components(sensor: SensorInput):
+    """What sensors of one branch must have alike of their whitenings: all of it, or the reference where they estimate it."""
+    w = sensor.whitening
+    return (w.table, w.reference, w.components) if w is not None and w.reference else w
 
 
 def _kernel(sensor: SensorInput, cfg: Config) -> tuple[int, int, int]:

@@ -43,6 +43,18 @@ class Whiten(nn.Module):
         return y.reshape(*x.shape[:-1], self.components)
 
 
+class OwnWhiten(nn.Module):
+    """The whitening of one of several sensors that share a stem, under the sensor's key."""
+
+    key: str
+    components: int
+
+    @nn.compact
+    def __call__(self, x):
+        """Whitens [... N]."""
+        return Whiten(self.components, name=self.key)(x)
+
+
 class Stem(nn.Module):
     """Linear, residual blocks h + W2 gelu(W1 LayerNorm(h)), LayerNorm, linear; rows [N K] to [N P].
 
@@ -66,14 +78,15 @@ class Stem(nn.Module):
 class StemTokenizer(nn.Module):
     """Whitening and `Stem` of every cell; a token of stage 1 is the mean (or mean and deviation) of its valid cells."""
 
-    spec: SensorSpec
+    sensor: SensorInput
     model: Model
-    components: int
 
     def setup(self):
         """Makes the parts; their names are those of the attributes."""
-        m = self.model
-        self.whitening = Whiten(self.components)
+        m, whitening = self.model, self.sensor.whitening
+        assert whitening is not None  # `SensorInput` refuses it otherwise
+        own = OwnWhiten(self.sensor.key, whitening.components) if whitening.reference else Whiten(whitening.components)
+        self.whitening = own
         self.stem = Stem(m)
         # A mean as wide as stage 1 is a token already.
         ready = m.stem_cells == "mean" and m.stem_width == m.width
@@ -81,7 +94,7 @@ class StemTokenizer(nn.Module):
 
     def pixel_tokens(self, pixels, valid):
         """Pixels [B H W C], valid bool [B H W] to the stem's numbers of every cell [B h w P], and which are valid [B h w]."""
-        x, valid = stem_input(pixels, valid, cell_px(self.spec, self.model.stem_gsd_m))
+        x, valid = stem_input(pixels, valid, cell_px(self.sensor.spec, self.model.stem_gsd_m))
         rows = self.whitening(x.reshape(-1, x.shape[-1]))
         x = self.stem(rows).reshape(*valid.shape, self.model.stem_width)
         return jnp.where(valid[..., None], x, jnp.zeros((), x.dtype)), valid
@@ -89,7 +102,7 @@ class StemTokenizer(nn.Module):
     def cells(self, tokens, valid):
         """Cells [B h w P], valid bool [B h w] to tokens of stage 1 [B R Q D] and their validity [B R Q]."""
         m = self.model
-        side = token_px(self.spec, m) // cell_px(self.spec, m.stem_gsd_m)
+        side = token_px(self.sensor.spec, m) // cell_px(self.sensor.spec, m.stem_gsd_m)
         tokens, valid = by_token(tokens, valid, side)
         x = mean_of_valid(tokens, valid)
         if m.stem_cells == "deviation":

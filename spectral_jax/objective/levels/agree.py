@@ -84,10 +84,12 @@ def pairs(facts: Facts, cfg: Config) -> jax.Array:
     """What each ordered pair of slots counts, float32 [T T]: their weights' product, 0 for a slot and itself.
 
     With two dates a pair must differ in date or sensor: another crop of one picture is found too easily, and costs a tenth of
-    R2 where it is all there is (docs/encoder.md). A view of several sensors and one of a single sensor differ in sensor.
+    R2 where it is all there is (docs/encoder.md). A view of several sensors holds the picture of a view of one of them, so of
+    such a pair the dates must differ.
     """
     sensor, date = facts.sensor, jnp.asarray(facts.date)
-    differs = (sensor[:, None] != sensor[None]) | (date[:, None] != date[None])
+    one = jnp.minimum(sensor[:, None], sensor[None]) >= 0
+    differs = (one & (sensor[:, None] != sensor[None])) | (date[:, None] != date[None])
     if cfg.views.dates == 1:
         differs = ~jnp.eye(len(facts.date), dtype=bool)
     return jnp.where(differs, facts.weight[:, None] * facts.weight[None], 0.0)

@@ -35,6 +35,13 @@ def test_with_two_dates_another_crop_of_one_picture_is_no_pair():
     np.testing.assert_allclose(found, [[0, 1, 1, 0], [1, 0, 1, 0.5], [1, 1, 0, 0.5], [0, 0.5, 0.5, 0]])
 
 
+def test_a_view_of_several_sensors_is_a_pair_of_another_date_alone():
+    """It holds the picture of a view of one of its sensors at the same date."""
+    several = Facts(jnp.ones(4), jnp.asarray([-1, -1, 0, 0], jnp.int32), np.array([0, 1, 0, 1], np.int32))
+    found = agree.pairs(several, config(Objective(contrast=1.0)))
+    np.testing.assert_allclose(found, [[0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0]])
+
+
 def test_with_one_date_all_others_are_pairs():
     found = agree.pairs(facts(), tiny_run.config())
     np.testing.assert_allclose(found, np.array([[0, 1, 1, 0.5], [1, 0, 1, 0.5], [1, 1, 0, 0.5], [0.5, 0.5, 0.5, 0]]))
