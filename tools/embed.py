@@ -2,6 +2,7 @@
 
 python tools/embed.py --checkpoint=RUN --store=my.zarr --out=embeddings.npz
 python tools/embed.py --checkpoint=RUN --image=tile.tif --sensor=ENMAP --out=embeddings.npz
+python tools/embed.py --checkpoint=spectral-mini --image=prisma.tif --sensor=prisma_l2d --level=pixels --out=embeddings.npz
 """
 
 from pathlib import Path
@@ -10,10 +11,14 @@ from absl import flags
 
 from spectral_jax import launch
 
-CHECKPOINT = launch.DEFINE_place("checkpoint", None, "Work folder or checkpoint of a pretraining run.", required=True)
+CHECKPOINT = launch.DEFINE_place(
+    "checkpoint", None, "Work folder or checkpoint of a pretraining run, or a model's name: spectral-mini.", required=True
+)
 STORE = launch.DEFINE_place("store", None, "Store whose locations are embedded.")
 IMAGE = launch.DEFINE_place("image", None, "GeoTIFF whose patches are embedded, with --sensor.")
-SENSOR = flags.DEFINE_string("sensor", None, "Key of the image's sensor in the run's config, such as ENMAP.")
+SENSOR = flags.DEFINE_string(
+    "sensor", None, "Key of the image's sensor in the run's config, such as ENMAP; or of data_specs/sensors: prisma_l2d."
+)
 OFFSET = flags.DEFINE_string("offset", None, "Sentinel-2: number to subtract (0 or 1000); found where not given.")
 LEVEL = flags.DEFINE_string(
     "level",

@@ -1,6 +1,7 @@
-"""Writes the one table of encoders: all of them and the bands themselves, frozen, on five tasks, into a block of a page.
+r"""Writes the one table of encoders: all of them and the bands themselves, frozen, on five tasks, into a block of a page.
 
-python tools/encoder_table.py --data=DIR --out=docs/encoders.md --weights=presto:DIR,galileo:DIR,spectf:DIR,ours:RUN
+python tools/encoder_table.py --data=DIR --out=docs/encoders.md \
+    --weights=presto:DIR,galileo:DIR,spectf:DIR,ours_finest:spectral-mini
 """
 
 import json
@@ -16,8 +17,12 @@ DATA = launch.DEFINE_place(
     "data", None, "Folder of the tasks' folders: enmap_potsdam, terramesh, fuel_moisture, algae_blooms.", "folder"
 )
 OUT = launch.DEFINE_place("out", None, "Page with the marks of the table; empty: it is printed.")
-RECORD = launch.DEFINE_place("record", None, "JSON that gets every score; empty: none is written.")
-WEIGHTS = flags.DEFINE_list("weights", [], "ENCODER:FOLDER each; of ours a work folder of pretraining. The others are random.")
+RECORD = launch.DEFINE_place(
+    "record", None, "JSON that gets every score; what it holds already of the same weights and size is not measured again."
+)
+WEIGHTS = flags.DEFINE_list(
+    "weights", [], "ENCODER:FOLDER each; of ours_finest a work folder of pretraining or a model's name. The others are random."
+)
 TASKS = flags.DEFINE_list(
     "tasks", ["potsdam", "terramesh", "fuel_moisture", "algae_blooms", "simulated"], "Columns of the table."
 )
@@ -54,7 +59,10 @@ def job(overrides: list[str]) -> None:
     folders = {name: str(Path(DATA.value or "") / FOLDERS.get(name, name)) for name in TASKS.value}
     train, test = map(int, PLACES.value)
     size = Size(SEEDS.value, train, test, *([tuple(ENCODERS.value)] if ENCODERS.value else []))
-    record = take(folders, WeightFolders(**named), size, partial(print, flush=True), _keep)
+    before = (
+        json.loads(Path(RECORD.value).read_text(encoding="utf-8")) if RECORD.value and Path(RECORD.value).is_file() else None
+    )
+    record = take(folders, WeightFolders(**named), size, partial(print, flush=True), _keep, before)
     text = block.written(record)
     if OUT.value:
         block.put(Path(OUT.value), text)

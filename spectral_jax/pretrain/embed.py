@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spectral_jax import api, batch_check, places, plausible
+from spectral_jax import api, batch_check, places, plausible, spec_files
 from spectral_jax.batch import Batch, SensorData
 from spectral_jax.config import Config
 from spectral_jax.data.loader import Loader
@@ -67,7 +67,7 @@ def embed_image(
     Args:
       run: work folder or checkpoint of a pretraining run.
       image: all bands of the sensor that a model sees, as numbers of its product, or in its physical unit.
-      key: of the sensor in the run's config.
+      key: of the sensor in the run's config; or, where the encoder takes any optical sensor, the name of one in data_specs.
       out: gets `embedding` float32 [R S D] of R rows and S columns of patches, NaN where a patch holds no data; `crs` as WKT,
         and `transform`, the six numbers of the affine from (column, row) of a patch to the coordinates of its corner.
       batch: patches of one call.
@@ -85,6 +85,8 @@ def embed_image(
     """
     out = places.for_file(out, "--out")
     cfg, params = api.load(run)
+    if key not in [s.key for s in cfg.sensors] and key in spec_files.names("sensors"):
+        cfg, params = api.with_sensor(cfg, params, key, SensorSpec.load(key))
     spec, side = cfg.sensor(key).spec, cfg.patch_px(key)
     embed = _embedding(cfg, level, [key])
     with geotiff.opened(image) as dataset:

@@ -22,11 +22,13 @@ def config(footprint_m=240.0, **changes):
 
 def alone(params, decoded, plan, cfg):
     """Each view by the public functions of the encoder, sensor by sensor."""
+    # A sensor's views are alike, so that one program serves them all.
+    branch, shared = jax.jit(encode.encode_branch, static_argnums=(1, 4)), jax.jit(encode.encode_shared, static_argnums=(3, 4))
     keys, found = tuple(decoded), []
     for v in range(cfg.views.global_views):
         cut = jax.tree.map(lambda leaf, v=v: leaf[v], plan.global_cuts)
         shown = [k for i, k in enumerate(keys) if plan.shown[v, i]]
-        out = [encode.encode_branch(params, k, *views.resized(*decoded[k], cut, keys.index(k)), cfg) for k in shown]
+        out = [branch(params, k, *views.resized(*decoded[k], cut, keys.index(k)), cfg) for k in shown]
         found.append((shown, out))
     for v in range(cfg.views.local_views):
         cut, i = jax.tree.map(lambda leaf, v=v: leaf[v], plan.local_cuts), int(plan.sensor[v])
@@ -36,11 +38,11 @@ def alone(params, decoded, plan, cfg):
             offset = views.native_offset(cut, cfg)
         else:
             pixels = views.resized(*decoded[keys[i]], cut, i)
-        found.append(([keys[i]], [encode.encode_branch(params, keys[i], *pixels, cfg, position_offset=offset)]))
+        found.append(([keys[i]], [branch(params, keys[i], *pixels, cfg, position_offset=offset)]))
     pooled = []
     for shown, out in found:
         tokens, mask = (jax.numpy.stack([getattr(o, name) for o in out], axis=1) for name in ("stage2", "valid2"))
-        pooled.append(encode.encode_shared(params, tokens, mask, shown, cfg).pooled)
+        pooled.append(shared(params, tokens, mask, tuple(shown), cfg).pooled)
     return np.stack(pooled)
 
 

@@ -56,9 +56,15 @@ def fresh(size: Size, bands: Bands) -> SensorConfig:
 
 
 def read(folder: str, bands: Bands) -> Loaded:
-    """The encoder of a work folder or checkpoint, and the statistics of its sensor that has the bands of the source."""
+    """The encoder of a run or, by name, of the package, and the statistics of its sensor that has the bands of the source.
+
+    Where none has them and the encoder takes any optical sensor, it is told of this one.
+    """
     cfg, params = api.load(folder)
     sensor = _sensor(cfg, folder, bands.source)
+    if sensor is None:
+        cfg, params = api.with_sensor(cfg, params, IMAGE_KEY, bands.source)
+        sensor = cfg.sensor(IMAGE_KEY)
     mean, std = (np.asarray(x or default) for x, default in ((sensor.spec.mean, (0.0,)), (sensor.spec.std, (1.0,))))
     span, ones = sensor.spec.high - sensor.spec.low, np.ones(len(bands.source.used))
     statistics = (ones * (sensor.spec.low + mean * span), ones * std * span)
@@ -100,12 +106,14 @@ def side(cfg: SensorConfig) -> int:
     return cfg.config.patch_px(cfg.key)
 
 
-def _sensor(cfg: Config, folder: str, source: SensorSpec) -> SensorInput:
-    """The sensor of a checkpoint that has the bands of the source."""
+def _sensor(cfg: Config, folder: str, source: SensorSpec) -> SensorInput | None:
+    """The sensor of a checkpoint that has the bands of the source; None where it can be added."""
     for sensor in cfg.sensors:
         centre = sensor.spec.centre_nm
         if len(centre) == len(source.used) and (np.abs(centre - source.centre_nm) <= CENTRE_TOLERANCE_NM).all():
             return sensor
+    if any(s.any_sensor for s in cfg.sensors):
+        return None
     listed = ", ".join(f"{s.key} ({len(s.spec.used)} bands)" for s in cfg.sensors)
     raise ValueError(
         f"{folder}: expected a sensor with the {len(source.used)} bands of {source.name} in this run, and it has {listed}; "

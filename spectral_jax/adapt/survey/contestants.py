@@ -11,13 +11,14 @@ from spectral_jax.sentences import unknown
 # How each encoder sees EnMAP, by `adapt.bands`; bands of Sentinel-2 it sees as they are (nearest is the band itself).
 ADAPTATIONS = {
     "terramind": "nearest", "galileo": "nearest", "presto": "nearest", "dofa": "none", "spectf": "none",
-    "spectralearth": "none", "hypersigma_spatial": "none", "ours": "none",
+    "spectralearth": "none", "hypersigma_spatial": "none", "ours_finest": "none",
 }  # fmt: skip
 # Published sizes of those whose weights are small; the others are of a small size without weights.
 SIZES = {"galileo": "nano", "presto": "default"}
 # Those that know no neighbours: a cell is its mean spectrum to them.
 PIXELWISE = ("presto", "spectf")
 RANDOM = "random weights"
+OURS = "ours_finest"
 # The bands themselves: the ten of land of Sentinel-2, and all that a task has.
 TEN, ALL = "bands, ten of Sentinel-2", "bands, all"
 
@@ -36,6 +37,16 @@ class Contestant(NamedTuple):
     encoder: str
     folder: str
     random: bool
+
+    @property
+    def beside_bands(self) -> bool:
+        """Whether it stands a second time, its features beside the bands: what of them it adds is asked of our own."""
+        return self.encoder == OURS and not self.random
+
+    @property
+    def with_bands(self) -> str:
+        """Name of that line."""
+        return f"{self.name}, beside the bands"
 
     @property
     def adaptation(self) -> str:

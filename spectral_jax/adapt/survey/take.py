@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from spectral_jax.adapt.monthly.comparison import MonthlyWeights
 from spectral_jax.adapt.settings import WeightFolders
 from spectral_jax.adapt.survey import contestants, land_cover, monthly_points, simulated
@@ -43,6 +45,7 @@ def take(
     size: Size,
     said: Callable[[str], None] = print,
     kept: Callable[[dict], None] = lambda record: None,
+    before: dict | None = None,
 ) -> dict:
     """Scores of every contestant on every task, with few labels and all.
 
@@ -52,6 +55,7 @@ def take(
       size: how large.
       said: gets a line for each score.
       kept: gets what is returned after each task, as far as it is.
+      before: what an earlier call kept; its cells of the same task, size and weights are taken from there.
 
     Returns:
       `tasks` (headings), `rows` (names, and of each task the scores with few labels and all, or None), `left_out` (cells that
@@ -63,13 +67,22 @@ def take(
     started, seeds = time.monotonic(), range(size.seeds)
     entered = contestants.of(weights, size.encoders)
     tasks = list(_tasks(folders, weights, size, seeds))
-    rows: dict[str, list] = {name: [None] * len(tasks) for name in (TEN, ALL, *(one.name for one in entered))}
+    named = [name for one in entered for name in (one.name, *([one.with_bands] if one.beside_bands else []))]
+    done = _done(before, size, weights) if before else {}
+    rows: dict[str, list] = {name: [None] * len(tasks) for name in (TEN, ALL, *named)}
     record: dict[str, Any] = {"tasks": [{"heading": task.heading} for task in tasks], "left_out": [], "size": size._asdict()}
     record["weights"] = {name: folder for name, folder in vars(weights).items() if folder}
     for at, task in enumerate(tasks):
-        entrants: list[tuple[str, Callable[[], list]]] = [(name, partial(list, [x])) for name, x in task.bands().items()]
-        entrants += [(one.name, partial(task.features, one)) for one in entered]
+        bands = task.bands()
+        entrants: list[tuple[str, Callable[[], list]]] = [(name, partial(list, [x])) for name, x in bands.items()]
+        for one in entered:
+            entrants.append((one.name, partial(task.features, one)))
+            if one.beside_bands:
+                entrants.append((one.with_bands, partial(_beside, bands[ALL if ALL in bands else TEN], task.features, one)))
         for name, features in entrants:
+            if (task.heading, name) in done:
+                rows[name][at] = done[task.heading, name]
+                continue
             try:
                 found = features()
             except ValueError as error:
@@ -115,6 +128,25 @@ def _tasks(folders: dict[str, str], weights: WeightFolders, size: Size, seeds: r
             partial(simulated.embedded, scenes, seeds=seeds),
             partial(_with_few, partial(simulated.scored, scenes), seeds, PLACES),
         )
+
+
+def _done(before: dict, size: Size, weights: WeightFolders) -> dict[tuple[str, str], list]:
+    """Scores by task and row that need not be measured again."""
+    same = {name: before["size"][name] for name in ("seeds", "train", "test")} == {
+        "seeds": size.seeds, "train": size.train, "test": size.test,
+    }  # fmt: skip
+    now = {name: folder for name, folder in vars(weights).items() if folder}
+    differing = {name for name in {*now, *before["weights"]} if now.get(name) != before["weights"].get(name)}
+    return {
+        (task["heading"], row["name"]): scores
+        for row in (before["rows"] if same else [])
+        for task, scores in zip(before["tasks"], row["scores"], strict=True)
+        if scores is not None and row["name"].split(",")[0] not in differing
+    }
+
+
+def _beside(bands: np.ndarray, features: Callable[[Contestant], list], one: Contestant) -> list:
+    return [np.concatenate([bands, found], axis=-1) for found in features(one)]
 
 
 def _land(cover: LandCover, heading: str, seeds: range) -> Task:

@@ -54,6 +54,33 @@ def test_a_cell_that_cannot_be_says_why(record):
     assert record["left_out"][0]["why"] == "spectf: expected bands with wavelengths."
 
 
+def test_what_was_measured_with_the_same_weights_is_not_measured_again(record, monkeypatch):
+    monkeypatch.setattr(take, "_tasks", lambda *_: iter([made("first"), made("third")]))
+    said = []
+    size = Size(seeds=2, encoders=("presto", "spectf"))
+    again = take.take({}, FOLDERS, size, said.append, before=record)
+    assert not any(line.startswith("first ") for line in said)
+    assert sum(line.startswith("third ") for line in said) == 3
+    before = {row["name"]: row["scores"][0] for row in record["rows"]}
+    assert {row["name"]: row["scores"][0] for row in again["rows"]} == before
+    other = []
+    take.take({}, WeightFolders(presto="elsewhere"), size, other.append, before=record)
+    assert sum(line.startswith("first ") for line in other) == 2  # presto's two lines; the bands are as they were
+    more = []
+    take.take({}, FOLDERS, size._replace(seeds=3), more.append, before=record)
+    assert sum(line.startswith("first ") for line in more) == 3
+
+
+def test_our_encoder_stands_beside_the_bands_too(monkeypatch):
+    widths = []
+    scored = lambda found, few: widths.append(found[0].shape) or Scored(0.0, 0.0, 1.0, (1,))  # noqa: E731
+    monkeypatch.setattr(take, "_tasks", lambda *_: iter([made("first")._replace(scored=scored)]))
+    found = take.take({}, WeightFolders(ours_finest="somewhere"), Size(seeds=1, encoders=("ours_finest",)), lambda _: None)
+    names = ["bands, all", "ours_finest", "ours_finest, beside the bands", "ours_finest, random weights"]
+    assert [row["name"] for row in found["rows"]] == names
+    assert widths[::2] == [(3,), (3,), (6,), (3,)]
+
+
 def test_a_task_or_an_encoder_that_is_not_there_is_refused():
     with pytest.raises(ValueError, match="no task of the table is called 'postdam'.*closest first: potsdam"):
         take.take({"postdam": "x"}, FOLDERS, Size())

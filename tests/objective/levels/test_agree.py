@@ -69,13 +69,16 @@ def test_vectors_of_slots_are_those_of_the_encoder_alone(rng, key):
     cfg = config(Objective(agreement=1.0))
     params, data = state.init_params(jax.random.key(0), cfg)["encoder"], batch(cfg, rng)
     seen, plan = pictures.show(data, key, cfg)
-    out = encode_views.encoded(params, seen, plan, cfg, ("stage1", "stage2", "fused", "stage3", "pooled"), "stage1")
+    names = ("stage1", "stage2", "fused", "stage3", "pooled")
+    out = jax.jit(lambda params, seen, plan: encode_views.encoded(params, seen, plan, cfg, names, "stage1"))(params, seen, plan)
     known = out.levels["stage1"].facts
     np.testing.assert_array_equal(known.sensor, [0, 1, 2, 0, 1, 2, 0, 0])  # two global views of three sensors, two local ones
     np.testing.assert_array_equal(known.date, [0, 0, 0, 1, 1, 1, 0, 1])
 
+    alone = jax.jit(encode.encode_branch, static_argnums=(1, 4))
+
     def branch(pictures, key, view):
-        return encode.encode_branch(params, key, pictures[key].pixels[view], pictures[key].valid[view], cfg)
+        return alone(params, key, pictures[key].pixels[view], pictures[key].valid[view], cfg)
 
     outputs = {view: {k: branch(seen.globals, k, view) for k in seen.globals} for view in range(2)}
     outputs[2] = {"HSI": branch(seen.locals, "HSI", 1)}
@@ -129,7 +132,8 @@ def test_vectors_of_pixels_are_those_of_the_stem(tmp_path, rng, key):
         for s in cfg.sensors
     }  # fmt: skip
     seen, plan = pictures.show(Batch(sensors), key, cfg)
-    out = encode_views.encoded(params["encoder"], seen, plan, cfg, cfg.levels.names)
+    run = jax.jit(lambda params, seen, plan: encode_views.encoded(params, seen, plan, cfg, cfg.levels.names))
+    out = run(params["encoder"], seen, plan)
     found = out.levels["pixels"]
     local = int(np.asarray(plan.sensor)[0] == 0)
     np.testing.assert_array_equal(found.filled[:, 0], [1, 0, 1, 0, local])
