@@ -58,7 +58,7 @@ def added(params: dict, cfg: Config, key: str, spec: SensorSpec) -> tuple[Config
             f"{cfg.name}: no tokenizer of this encoder takes a sensor but the one it was trained for ({said}); train with the "
             "wavelength tokenizer, or with a stem of spectral.estimate.through."
         )
-    sensor = SensorInput(key, spec, "wavelength", like.branch)
+    sensor = dataclasses.replace(like, key=key, spec=spec, local_views=True)
     if like.whitening is not None:
         made = estimate.through(sensor, like.whitening.table, like.whitening.reference, cfg.model.stem_gsd_m)
         sensor = dataclasses.replace(made, branch=like.branch)

@@ -14,6 +14,7 @@ import numpy as np
 from spectral_jax import configure, spec_files
 from spectral_jax.config import Config
 from spectral_jax.interop import safetensors_file
+from spectral_jax.interop.names import flatten, nest
 from spectral_jax.model import given
 from spectral_jax.model.encoder import encode
 from spectral_jax.released.compact import Compact
@@ -52,15 +53,13 @@ def load(name: str | Path) -> tuple[Config, dict]:
     Raises:
       ValueError: no model has the name, or its files are not as they were written.
     """
-    place = folder(name)
-    about = json.loads((place / ABOUT).read_text(encoding="utf-8"))
+    place, about = _opened(name)
     cfg = configure.from_json(json.dumps(about["config"]), where=str(place / ABOUT))
-    _check_sum(place, about)
     flat = safetensors_file.read(place / ENCODER)
-    expected = _by_path(jax.eval_shape(lambda: encode.init_encoder(jax.random.key(0), cfg)))
+    expected = flatten(jax.eval_shape(lambda: encode.init_encoder(jax.random.key(0), cfg)))
     if {key: x.shape for key, x in flat.items()} != {key: x.shape for key, x in expected.items()}:
         raise ValueError(f"{place / ENCODER}: its parameters are not those of {place / ABOUT}; install the package again.")
-    params = _nested(flat)
+    params = nest(flat)
     given.check(params, cfg)
     return cfg, {"encoder": jax.tree.map(jax.numpy.asarray, params)}
 
@@ -71,9 +70,7 @@ def readout(name: str | Path) -> Compact:
     Raises:
       ValueError: no model has the name, or its files are not as they were written.
     """
-    place = folder(name)
-    about = json.loads((place / ABOUT).read_text(encoding="utf-8"))
-    _check_sum(place, about)
+    place, about = _opened(name)
     held = safetensors_file.read(place / READOUT)
     return Compact(about["readout"]["level"], *(jax.numpy.asarray(held[name]) for name in Compact._fields[1:]))
 
@@ -92,7 +89,7 @@ def write(place: Path, cfg: Config, encoder: dict, compact: Compact, about: dict
       OSError: it cannot be written.
     """
     place.mkdir(parents=True, exist_ok=True)
-    flat = {key: np.asarray(x, np.float32) for key, x in sorted(_by_path(encoder).items())}
+    flat = {key: np.asarray(x, np.float32) for key, x in sorted(flatten(encoder).items())}
     safetensors_file.write(place / ENCODER, flat)
     safetensors_file.write(place / READOUT, {key: np.asarray(x) for key, x in compact._asdict().items() if key != "level"})
     said = about | {
@@ -103,28 +100,17 @@ def write(place: Path, cfg: Config, encoder: dict, compact: Compact, about: dict
     (place / ABOUT).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
 
 
-def _by_path(tree: dict) -> dict:
-    return {jax.tree_util.keystr(path, simple=True, separator="/"): x for path, x in jax.tree_util.tree_leaves_with_path(tree)}
-
-
-def _nested(flat: dict) -> dict:
-    tree: dict = {}
-    for path, value in flat.items():
-        *parents, name = path.split("/")
-        at = tree
-        for parent in parents:
-            at = at.setdefault(parent, {})
-        at[name] = value
-    return tree
-
-
 def _sum(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _check_sum(place: Path, about: dict) -> None:
+def _opened(name: str | Path) -> tuple[Path, dict]:
+    """A model's folder and what it says of itself, its files as they were written."""
+    place = folder(name)
+    about = json.loads((place / ABOUT).read_text(encoding="utf-8"))
     for part, expected in about["sha256"].items():
         path = place / part
         found = _sum(path) if path.is_file() else "no such file"
         if found != expected:
             raise ValueError(f"{path}: expected the SHA-256 {expected[:12]}..., got {found[:12]}; install the package again.")
+    return place, about

@@ -94,8 +94,9 @@ def through(sensor: SensorInput, name: str, reference: str, stem_gsd_m: float = 
     Raises:
       FileNotFoundError, ValueError: see `estimated`.
     """
-    table = estimated(sensor.spec, SensorSpec.load(reference), name, cell_px(sensor.spec, stem_gsd_m))
-    made = Whitening(name, table.kernel.shape[1], digest(SensorSpec.load(reference), name), reference)
+    spec = SensorSpec.load(reference)
+    table = estimated(sensor.spec, spec, name, cell_px(sensor.spec, stem_gsd_m))
+    made = Whitening(name, table.kernel.shape[1], digest(spec, name), reference)
     return dataclasses.replace(sensor, tokenizer="stem", branch="", whitening=made)
 
 

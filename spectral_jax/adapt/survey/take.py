@@ -132,9 +132,7 @@ def _tasks(folders: dict[str, str], weights: WeightFolders, size: Size, seeds: r
 
 def _done(before: dict, size: Size, weights: WeightFolders) -> dict[tuple[str, str], list]:
     """Scores by task and row that need not be measured again."""
-    same = {name: before["size"][name] for name in ("seeds", "train", "test")} == {
-        "seeds": size.seeds, "train": size.train, "test": size.test,
-    }  # fmt: skip
+    same = all(before["size"][name] == getattr(size, name) for name in ("seeds", "train", "test"))
     now = {name: folder for name, folder in vars(weights).items() if folder}
     differing = {name for name in {*now, *before["weights"]} if now.get(name) != before["weights"].get(name)}
     return {
