@@ -5,14 +5,13 @@ where the cluster announces itself (Cloud TPU, Slurm), or with --coordinator, --
 """
 
 import os
-from pathlib import Path
 
 from absl import flags
 
 from spectral_jax import configure, launch
 
 CONFIG = launch.DEFINE_place("config", None, "Config file (Python, or the config.json of a run).", required=True)
-WORKDIR = launch.DEFINE_place("workdir", None, "Folder of the run; it is made, or continued.", "folder", required=True)
+WORKDIR = launch.DEFINE_place("workdir", None, "Folder or address of the run; it is made, or continued.", "work", required=True)
 DISTRIBUTED = flags.DEFINE_bool("distributed", False, "Several hosts, found from the environment.")
 COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0, where the environment does not say.")
 PROCESSES = flags.DEFINE_integer("processes", None, "Number of processes, with --coordinator.")
@@ -35,7 +34,7 @@ def job(overrides: list[str]) -> int:
     from spectral_jax.train.peers import ProcessLost
 
     try:
-        pretrain(configure.read(CONFIG.value, overrides), Path(WORKDIR.value))
+        pretrain(configure.read(CONFIG.value, overrides), WORKDIR.value)
     except Preempted as stop:
         print(stop.text, flush=True)
         return stop.code

@@ -5,6 +5,7 @@ In the order in which they may import one another:
   sentences: an unknown name with the closest ones, a missing library with its command
   shapes: the one table of dimension letters, and the check that names them
   spec_files: the text files of data_specs: where they lie, and which there are
+  addresses: buckets and servers, wherever a command takes a path
   places: paths as users write them, and outputs that cannot be written
   ranges: what the numbers of a config may be, checked when it is made
   sensors: what a sensor is: bands by wavelength, units, packing, statistics

@@ -33,6 +33,7 @@ from spectral_jax.model.encoder.encode import Encoded
 from spectral_jax.released import models
 from spectral_jax.sensors import SensorSpec
 from spectral_jax.train import checkpoint, state
+from spectral_jax.train.checkpoint_files import place
 
 
 def init(key: jax.Array, cfg: Config) -> dict:
@@ -96,7 +97,7 @@ def load(path: str | Path) -> tuple[Config, dict]:
     """
     if models.is_name(path):
         return models.load(path)
-    folder = checkpoint.find(path)
+    folder = place.find(path)
     checkpoint.verify(folder)
     cfg = checkpoint.read_config(folder)
     params = checkpoint.load_params(folder, jax.eval_shape(lambda: init(jax.random.key(0), cfg)))

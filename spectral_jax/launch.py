@@ -1,16 +1,18 @@
 """What the scripts share: overrides, kept programs, and *our* errors as one sentence with exit code 1."""
 
+import contextlib
 import os
 import re
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from absl import app, flags, logging
 
 from spectral_jax import configure, places
+from spectral_jax.addresses import address, fetched, mirror
 from spectral_jax.sentences import unknown
 
 TRACE = flags.DEFINE_bool("trace", False, "Show where an expected error was raised, before its sentence.")
@@ -24,13 +26,16 @@ class _Place(flags.ArgumentParser):
         super().__init__()
 
     def parse(self, argument):
-        """The path as a text, with the home folder in it."""
-        path = places.local(argument, f"--{self.name}")
-        if self.use == "folder":
-            places.for_folder(path, f"--{self.name}")
-        if self.use == "file":
-            places.for_file(path, f"--{self.name}")
-        return str(path)
+        """The path as a text, with the home folder in it; or the address."""
+        where = f"--{self.name}"
+        if self.use in ("folder", "file", "work") and address.is_address(argument):
+            return address.checked(argument, where, written=True)
+        place = places.either(argument, where)
+        if isinstance(place, Path) and self.use in ("folder", "work"):
+            places.for_folder(place, where)
+        if isinstance(place, Path) and self.use == "file":
+            places.for_file(place, where)
+        return str(place)
 
     def flag_type(self):
         """For the help."""
@@ -40,16 +45,42 @@ class _Place(flags.ArgumentParser):
 def DEFINE_place(  # named as absl's own
     name: str, default: str | None, about: str, use: str = "read", required: bool = False
 ) -> flags.FlagHolder:
-    """A flag that holds a path of this machine.
+    """A flag that holds a path or an address.
+
+    What a command reads at an address it finds as a copy on this machine; what it writes to one is sent there while it runs,
+    and at its end. A "store", a "checkpoint" and a "work" folder are handed on as addresses: they are used where they are.
 
     Args:
       name: of the flag.
       default: of the flag.
       about: for the help.
-      use: "read", or that the command writes a "folder" or a "file" there.
+      use: "read", that the command writes a "folder" or a "file" there, or "store", "checkpoint" or "work".
       required: whether it must be given.
     """
     return flags.DEFINE(_Place(name, use), name, default, about, required=required)
+
+
+@contextlib.contextmanager
+def on_this_machine() -> Iterator[None]:
+    """While the block runs, flags that hold addresses hold paths of this machine instead, where their use asks for it.
+
+    Raises:
+      FileNotFoundError, PermissionError, OSError: nothing is there, or the bucket cannot be read or written.
+    """
+    with contextlib.ExitStack() as stack:
+        for flag in [flags.FLAGS[name] for name in flags.FLAGS]:
+            use = flag.parser.use if isinstance(flag.parser, _Place) else ""
+            if not flag.value or use in ("", "store", "checkpoint", "work") or not address.is_address(flag.value):
+                continue
+            before = flag.value
+            if use == "read":
+                flag.value = str(fetched.copy(before))
+            else:
+                kept = mirror.kept if use == "folder" else mirror.kept_file
+                stack.callback(print, f"What was written is in {before}.", flush=True)
+                flag.value = str(stack.enter_context(kept(before)))
+            stack.callback(setattr, flag, "value", before)
+        yield
 
 
 def script(name: str, job: Callable[[list[str]], int | None], example: str) -> Callable[[list[str]], int]:
@@ -82,8 +113,16 @@ def script(name: str, job: Callable[[list[str]], int | None], example: str) -> C
 
 
 def run(main: Callable[[list[str]], int]) -> None:
-    """Parses the flags and ends the process with the exit code of `main`."""
-    app.run(main, flags_parser=_parsed)
+    """Parses the flags and ends with the exit code of `main`, which finds on this machine what lies at addresses."""
+
+    def here(argv: list[str]) -> int:
+        try:
+            with on_this_machine():
+                return main(argv)
+        except OSError as error:
+            return fail(Path(argv[0]).stem, str(error))
+
+    app.run(here, flags_parser=_parsed)
 
 
 def _parsed(argv: list[str]) -> list[str]:

@@ -1,45 +1,66 @@
-"""Places as users write them: the home folder, addresses that cannot be used yet, and outputs that cannot be written.
+"""Places as users write them: the home folder, addresses, and outputs that cannot be written.
 
 They are looked at before any work is done, so that a run of hours does not end at its first save.
 """
 
 import os
-import re
 import urllib.parse
 from pathlib import Path
 
-# Two letters at least: one is a drive of Windows. `gs:/bucket` is what is left of an address that was taken for a path.
-_ADDRESS = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/{1,2}")
+from spectral_jax.addresses import address, fetched
 
 
 def local(text: str | os.PathLike, where: str) -> Path:
-    """The path of this machine that a text means; `~` is the home folder, and `file://` is taken off.
+    """The path of this machine that a text means, for reading; of what lies at an address it is a copy.
+
+    `~` is the home folder, and `file://` is taken off.
 
     Args:
       text: as the user gave it.
       where: the flag or field that holds it, for the sentences.
 
     Raises:
-      ValueError: it is empty, an address of another machine, begins with a variable that nobody replaced, or names a user whose
-        home is not known.
+      ValueError: it is empty, an address that cannot be used, begins with a variable that nobody replaced, or names a user
+        whose home is not known.
+      FileNotFoundError, PermissionError, OSError: there is nothing at the address, or it cannot be read.
+    """
+    place = either(text, where)
+    return fetched.copy(place) if isinstance(place, str) else place
+
+
+def either(text: str | os.PathLike, where: str) -> Path | str:
+    """As `local` for a path; an address as a text, for who reads there without a copy.
+
+    Raises:
+      ValueError: as `local`.
     """
     text = os.fspath(text)
     if not text.strip():
         raise ValueError(f"{where}: expected a path, got an empty text.")
-    scheme = _ADDRESS.match(text)
-    if scheme and scheme[1].lower() == "file":
+    if address.is_address(text):
+        return address.checked(text, where)
+    if text.lower().startswith("file:/"):
         return Path(urllib.parse.unquote(urllib.parse.urlparse(text).path))
-    if scheme:
-        raise ValueError(
-            f"{where}: expected a path of this machine, got the address {text}; addresses ({scheme[1]}://...) cannot be used "
-            "here yet: copy the files, or mount them, and give that path."
-        )
     if text.startswith("$"):
         raise ValueError(f"{where}: expected a path, got {text}, whose variable no shell has replaced; write the path itself.")
     try:
         return Path(text).expanduser()
     except RuntimeError as error:
         raise ValueError(f"{where}: the home folder of {text} is not known ({error}); write the path itself.") from error
+
+
+def here(text: str | os.PathLike, where: str) -> Path:
+    """As `local`, for what is written by a function that writes to this machine alone.
+
+    Raises:
+      ValueError: as `local`, or it is an address.
+    """
+    place = either(text, where)
+    if isinstance(place, str):
+        raise ValueError(
+            f"{where}: expected a path of this machine to write to, got the address {place}; the commands take one."
+        )
+    return place
 
 
 def for_folder(path: Path, where: str) -> Path:

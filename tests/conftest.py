@@ -54,7 +54,7 @@ def pytest_collection_finish():
     gc.freeze()
 
 
-FILES = itertools.count(1)
+FILES, BUCKETS = itertools.count(1), itertools.count(1)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -88,6 +88,32 @@ def load_command():
     yield load
     for name in defined:
         delattr(flags.FLAGS, name)
+
+
+@pytest.fixture(scope="session")
+def bucket_servers():
+    """Servers for s3:// and gs:// on this machine; the environment tells every client, and every process started, of them."""
+    from made import buckets
+
+    ports = buckets.free_port(), buckets.free_port()
+    servers = [buckets.start(buckets.S3, ports[0]), buckets.start(buckets.GCS.format(memory=True, folder=""), ports[1])]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in buckets.environment(*ports).items():
+            patch.setenv(name, value)
+        yield
+    for server in servers:
+        server.kill()
+        server.wait()
+
+
+@pytest.fixture(params=["s3", "gs"])
+def bucket_address(request, bucket_servers) -> str:
+    """The address of a new bucket, once of each kind."""
+    from made import buckets
+
+    name = f"bucket{next(BUCKETS)}-{os.getpid()}"
+    buckets.make_bucket(request.param, name)
+    return f"{request.param}://{name}"
 
 
 @pytest.fixture(scope="session")

@@ -19,11 +19,12 @@ from pathlib import Path
 from absl import flags, logging
 
 from spectral_jax import configure, launch
+from spectral_jax.addresses.address import last
 from spectral_jax.data.loader import Loader
 from spectral_jax.spectral import band_statistics, whitening
 
 CONFIG = launch.DEFINE_place("config", None, "Config whose sensors are read.", required=True)
-STORE = launch.DEFINE_place("store", None, "The store.", required=True)
+STORE = launch.DEFINE_place("store", None, "The store.", "store", required=True)
 SENSOR = flags.DEFINE_string("sensor", None, "Key of the sensor in the config.", required=True)
 OUT = launch.DEFINE_place("out", None, "CSV file to write.", "file", required=True)
 BATCHES = flags.DEFINE_integer("batches", 64, "Batches to read, of data.batch_size locations each.")
@@ -39,7 +40,7 @@ def main(argv: list[str]):
         sensor = cfg.sensor(SENSOR.value)
         loader = Loader(cfg, STORE.value)
         kind = "simulated" if loader.store.simulated else "observed"
-        read = f"{BATCHES.value} batches of {Path(STORE.value).name}"
+        read = f"{BATCHES.value} batches of {last(STORE.value)}"
         batches = loader.batches(0, BATCHES.value)
         if WHITENING.value:
             side = whitening.cell_px(sensor.spec, cfg.model.stem_gsd_m)

@@ -19,7 +19,9 @@ from absl import flags, logging
 from spectral_jax import configure, launch
 
 CONFIG = launch.DEFINE_place("config", "experiments/configs/real_mini.py", "Config of the run to measure.")
-STORE = launch.DEFINE_place("store", None, "Store to read; without it one of random numbers is made in a temporary folder.")
+STORE = launch.DEFINE_place(
+    "store", None, "Store to read; without it one of random numbers is made in a temporary folder.", "store"
+)
 LOCATIONS = flags.DEFINE_integer("locations", 512, "Locations of the made store.")
 BATCHES = flags.DEFINE_integer("batches", None, "Batches a repeat (loader: 32, memory: 1000) or steps (step: 10).")
 REPEATS = flags.DEFINE_integer("repeats", 5, "Interleaved repeats of loader and compare.")

@@ -12,9 +12,13 @@ from absl import flags
 from spectral_jax import launch
 
 CHECKPOINT = launch.DEFINE_place(
-    "checkpoint", None, "Work folder or checkpoint of a pretraining run, or a model's name: spectral-mini.", required=True
+    "checkpoint",
+    None,
+    "Work folder or checkpoint of a pretraining run, or a model's name: spectral-mini.",
+    "checkpoint",
+    required=True,
 )
-STORE = launch.DEFINE_place("store", None, "Store whose locations are embedded.")
+STORE = launch.DEFINE_place("store", None, "Store whose locations are embedded.", "store")
 IMAGE = launch.DEFINE_place("image", None, "GeoTIFF whose patches are embedded, with --sensor.")
 SENSOR = flags.DEFINE_string(
     "sensor", None, "Key of the image's sensor in the run's config, such as ENMAP; or of data_specs/sensors: prisma_l2d."
@@ -39,9 +43,9 @@ def job(overrides: list[str]) -> None:
         raise ValueError("--image needs --sensor=KEY, the sensor's key in the run's config.")
     from spectral_jax.pretrain import embed
 
-    run, out = Path(CHECKPOINT.value), Path(OUT.value)
+    run, out = CHECKPOINT.value, Path(OUT.value)
     if STORE.value:
-        print(embed.embed_store(run, Path(STORE.value), out, LEVEL.value), flush=True)
+        print(embed.embed_store(run, STORE.value, out, LEVEL.value), flush=True)
     else:
         said = embed.embed_image(run, Path(IMAGE.value), SENSOR.value, out, offset=OFFSET.value, level=LEVEL.value)
         print(said, flush=True)

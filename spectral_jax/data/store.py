@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from spectral_jax.addresses import address
 from spectral_jax.data import store_archive, store_format, store_write
 from spectral_jax.data.store_group import Group
 from spectral_jax.sensors import SensorSpec
@@ -149,7 +150,7 @@ def open_store(path: str | os.PathLike, specs: Mapping[str, SensorSpec] | None =
       ValueError: it is not a store, or parts of it are missing, or they disagree with its attributes.
     """
     path = _normal(path)
-    if not store_format.is_address(path) and not Path(path).is_dir():
+    if not address.is_address(path) and not Path(path).is_dir():
         raise FileNotFoundError(
             f"store {path}: expected a folder, and there is none; build one with tools/build_store.py, or set data.store to "
             "'synthetic'."
@@ -294,7 +295,7 @@ def _json(where: str, raw: bytes) -> dict:
 
 
 def _refuse_existing(path: str, arrays: store_format.Arrays):
-    if store_format.is_address(path):
+    if address.is_address(path):
         occupied = arrays.read_nodes([store_format.NODE])[store_format.NODE] is not None
     else:
         try:
@@ -311,4 +312,4 @@ def _refuse_existing(path: str, arrays: store_format.Arrays):
 
 def _normal(path: str | os.PathLike) -> str:
     path = os.fspath(path)
-    return path if store_format.is_address(path) else str(Path(path).expanduser().resolve())
+    return address.checked(path, "store") if address.is_address(path) else str(Path(path).expanduser().resolve())

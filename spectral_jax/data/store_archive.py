@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from spectral_jax.addresses import address, bucket
 from spectral_jax.data import store_format
 from spectral_jax.sensors import SensorSpec
 
@@ -16,7 +17,7 @@ def find(path: str, arrays: store_format.Arrays, specs: Mapping[str, SensorSpec]
     """Finds the groups of an archive and checks them against the specs.
 
     Args:
-      path: the archive's folder.
+      path: the archive's folder, or its address in a bucket, whose names can be listed.
       arrays: opened on `path`.
       specs: key -> sensor, with all its bands or with the used ones only, whichever the arrays hold.
 
@@ -24,16 +25,11 @@ def find(path: str, arrays: store_format.Arrays, specs: Mapping[str, SensorSpec]
       The patches' side in metres; and for each group its sensors, locations, dates, and the driver of each array.
 
     Raises:
+      OSError: the bucket cannot be listed.
       ValueError: no group is found, it is a store of this package without its description, specs are missing, or an array
         disagrees with its spec.
     """
-    if store_format.is_address(path):
-        raise ValueError(
-            f"store {path}: it has no attribute {store_format.MARK}, and archives without attributes are read from folders "
-            "only; mount or copy it."
-        )
-    folders = sorted(p.name for p in Path(path).iterdir() if p.is_dir())
-    candidates = {name: _array_files(Path(path) / name) for name in folders}
+    candidates = {name: _array_files(path, name, arrays) for name in _names(path)}
     masked = {name: files for name, files in candidates.items() if any(f"{key}_mask" in files for key in files)}
     if not masked:
         raise ValueError(
@@ -104,14 +100,21 @@ def _stored(where: str, spec: SensorSpec, bands: int) -> SensorSpec:
     )
 
 
-def _array_files(folder: Path) -> dict[str, tuple[str, dict]]:
+def _names(where: str) -> list[str]:
+    """Names of the folders in a folder, or at an address (there of files too)."""
+    if address.is_address(where):
+        return bucket.names(where)
+    return sorted(p.name for p in Path(where).iterdir() if p.is_dir())
+
+
+def _array_files(path: str, group: str, arrays: store_format.Arrays) -> dict[str, tuple[str, dict]]:
+    files = {f"{group}/{n}/{f}": (n, driver) for n in _names(f"{path}/{group}") for driver, f in METADATA.items()}
     out = {}
-    for child in sorted(p for p in folder.iterdir() if p.is_dir()):
-        for driver, file in METADATA.items():
-            if (child / file).is_file():
-                metadata = json.loads((child / file).read_text())
-                if "shape" in metadata:
-                    out[child.name] = (driver, metadata)
+    for file, raw in arrays.read_nodes(files).items():
+        metadata = json.loads(raw) if raw is not None else {}
+        if "shape" in metadata:
+            name, driver = files[file]
+            out[name] = (driver, metadata)
     return out
 
 

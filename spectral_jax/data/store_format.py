@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import tensorstore as ts
 
+from spectral_jax.addresses import address, bucket
 from spectral_jax.sensors import SensorSpec
 
 VERSION = 1
@@ -190,11 +191,15 @@ class Arrays:
         Raises:
           OSError: they cannot be listed.
         """
-        try:
-            found = ts.KvStore.open(kvstore(self.path, name), context=self._context).result().list().result()
-        except ValueError as error:
-            raise OSError(f"store {self.path}: the chunks of {name} cannot be listed ({reason(error)}).") from error
-        return {int(key[2:].split(b"/", 1)[0]) for key in found if key.startswith(b"c/")}
+        if address.is_address(self.path):
+            found = list(bucket.sizes(address.joined(self.path, name)))
+        else:
+            try:
+                keys = ts.KvStore.open(kvstore(self.path, name), context=self._context).result().list().result()
+            except ValueError as error:
+                raise OSError(f"store {self.path}: the chunks of {name} cannot be listed ({reason(error)}).") from error
+            found = [key.decode() for key in keys]
+        return {int(key[2:].split("/", 1)[0]) for key in found if key.startswith("c/")}
 
     def write_node(self, name: str, attributes: dict):
         """Writes a group node with attributes.
@@ -214,14 +219,9 @@ class Arrays:
 
 def kvstore(path: str, name: str) -> dict | str:
     """TensorStore's description of `name` under a folder, or under an address such as gs://bucket/store."""
-    if is_address(path):
-        return f"{path.rstrip('/')}/{name}/" if name else f"{path.rstrip('/')}/"
+    if address.is_address(path):
+        return address.kvstore(address.joined(path, name) if name else path)
     return {"driver": "file", "path": f"{path}/{name}/" if name else f"{path}/"}
-
-
-def is_address(path: str) -> bool:
-    """Whether `path` is an address of an object store rather than a folder of this machine."""
-    return "://" in path
 
 
 def reason(error: Exception) -> str:
@@ -232,7 +232,7 @@ def reason(error: Exception) -> str:
 def write_failure(path: str, what: str, needed: int, error: Exception) -> str:
     """The sentence for a failed write, with the room left on the disk."""
     room = ""
-    if not is_address(path):
+    if not address.is_address(path):
         free = shutil.disk_usage(path).free
         room = f"; the disk is full: {free / 1e6:.1f} MB free, {needed / 1e6:.1f} MB needed" if free < needed else ""
         room = room or f"; {free / 1e9:.1f} GB are free on its disk"

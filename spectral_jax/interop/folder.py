@@ -31,7 +31,7 @@ def save(folder: str | Path, cfg: Any, params: dict, account: Account) -> None:
       ValueError: it is an address.
       OSError: the folder cannot be written; nothing half-written is left.
     """
-    folder = places.for_folder(places.local(folder, "folder of weights"), "folder of weights")
+    folder = places.for_folder(places.here(folder, "folder of weights"), "folder of weights")
     flat = {path: np.asarray(value) for path, value in names.flatten(params).items()}
     about = {"kind": kind_of(cfg), "config": json.loads(configure.to_json(cfg))}
     partial = folder.absolute().with_name(f"{folder.absolute().name}.partial-{os.getpid()}")

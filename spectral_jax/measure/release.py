@@ -12,7 +12,7 @@ from spectral_jax.model.encoder import readout
 from spectral_jax.pretrain import probe, ridge
 from spectral_jax.released import compact, models
 from spectral_jax.sentences import unknown
-from spectral_jax.train import checkpoint
+from spectral_jax.train.checkpoint_files import place
 
 LABELLED = 480  # as the probe of a run has them
 
@@ -36,7 +36,7 @@ def release(run: Path, name: str, command: str, sensor: str, level: str, into: P
         be read.
     """
     cfg, params = api.load(run)
-    step = int(checkpoint.find(run).name)
+    step = int(place.find(run).name)
     if step < cfg.train.steps:
         raise ValueError(f"--run: {run} has made {step} of {cfg.train.steps} steps; let it end.")
     if level not in readout.names(cfg, [sensor]):
@@ -51,10 +51,10 @@ def release(run: Path, name: str, command: str, sensor: str, level: str, into: P
         what: float(ridge.r2(truth[LABELLED:], ridge.predict(x[:LABELLED], truth[:LABELLED], x[LABELLED:])).mean())
         for what, x in ((f"{rows.shape[1]} of float32", rows), (f"{compact.NUMBERS} of int8", numbers))
     }
-    place = (spec_files.folder("models") if into is None else into) / name
+    folder = (spec_files.folder("models") if into is None else into) / name
     about = {"name": name, "trained_on": "SIMULATED scenes alone", "steps": step, "command": command}
-    models.write(place, cfg, params["encoder"], made, about)
-    size = (place / models.ENCODER).stat().st_size / 1e6
+    models.write(folder, cfg, params["encoder"], made, about)
+    size = (folder / models.ENCODER).stat().st_size / 1e6
     said = ", ".join(f"{value:.3f} with {what}" for what, value in kept.items())
     where = f"{len(truth) - LABELLED} SIMULATED places of the run itself"
-    return f"{place}: {size:.2f} MB. Readout of {level}, R2 at {where}: {said}."
+    return f"{folder}: {size:.2f} MB. Readout of {level}, R2 at {where}: {said}."

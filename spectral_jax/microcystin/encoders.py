@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from spectral_jax import api
+from spectral_jax.addresses.work import Work
 from spectral_jax.config import Config, SpecTM
 from spectral_jax.data.loader import Loader
 from spectral_jax.matchups import Matchups
@@ -56,7 +57,7 @@ def train(cfg: Microcystin, workdir: Path, seeds: int) -> dict[str, list[tuple[C
     if cfg.pretrain is None:
         return {}
     encoders: dict[str, list[tuple[Config, dict]]] = {}
-    store = simulate_store(cfg.pretrain, workdir)
+    store = simulate_store(cfg.pretrain, Work(workdir))
     for way, task in ways(cfg).items():
         for seed in range(seeds):
             run = _run(cfg.pretrain, task, seed, store)
@@ -92,4 +93,4 @@ def _params(cfg: Config, task: SpecTM | None, folder: Path) -> dict:
     folder.mkdir(parents=True, exist_ok=True)
     # Thirty progress reports would bury the comparison; each run keeps its own metrics.jsonl and curves.
     with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
-        return loop.train(cfg, Loader(cfg, cfg.data.store), folder).state.params
+        return loop.train(cfg, Loader(cfg, cfg.data.store), Work(folder)).state.params

@@ -22,12 +22,12 @@ from spectral_jax.sensors import SensorSpec
 from spectral_jax.sentences import unknown
 
 
-def embed_store(run: Path, store: Path, out: Path, level: str = POOLED) -> str:
+def embed_store(run: str | Path, store: str | Path, out: Path, level: str = POOLED) -> str:
     """Embeds every location of a store once, with the first valid date of each sensor.
 
     Args:
-      run: work folder or checkpoint of a pretraining run.
-      store: with sensors of that run.
+      run: work folder or checkpoint of a pretraining run, a path or an address; or a model's name.
+      store: path or address, with sensors of that run.
       level: of the encoder, of `readout.NAMES`.
       out: gets `embedding` float32 [N D], `id` [N], `group` [N] and `lonlat` float64 [N 2], compressed.
 
@@ -57,7 +57,7 @@ def embed_store(run: Path, store: Path, out: Path, level: str = POOLED) -> str:
 
 
 def embed_image(
-    run: Path, image: Path, key: str, out: Path, batch: int = 64, offset: str | None = None, level: str = POOLED
+    run: str | Path, image: Path, key: str, out: Path, batch: int = 64, offset: str | None = None, level: str = POOLED
 ) -> str:
     """Embeds every whole patch of a GeoTIFF, side by side from its upper left corner.
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import jax
 
 from spectral_jax import configure, places
+from spectral_jax.addresses.address import joined
+from spectral_jax.addresses.work import Work, opened
 from spectral_jax.config import Config
 from spectral_jax.data.loader import Loader
 from spectral_jax.data.store import open_store
@@ -18,6 +20,7 @@ from spectral_jax.simulate.lake.store import write_lake_store
 from spectral_jax.simulate.scenes.groups import layouts
 from spectral_jax.simulate.scenes.store import write_store
 from spectral_jax.train import loop, partition, state
+from spectral_jax.train.checkpoint_files import place
 from spectral_jax.train.peers import watched
 from spectral_jax.train.record import read_metrics
 
@@ -25,12 +28,12 @@ Probed = dict[str, ProbeResult]  # by level of the encoder
 SIMULATED_STORES = ("synthetic", "lake")  # values of data.store that stand for a simulation in the work folder
 
 
-def pretrain(cfg: Config, workdir: Path) -> None:
+def pretrain(cfg: Config, workdir: str | os.PathLike) -> None:
     """Runs, or continues, the run `cfg` in `workdir`.
 
     Args:
       cfg: the run.
-      workdir: gets config.json, metrics.jsonl, tensorboard/, checkpoints/ and curves.png.
+      workdir: path or address (gs://, s3://); it gets config.json, metrics.jsonl, tensorboard/, checkpoints/ and curves.png.
 
     A run that is refused before its first step leaves no `config.json`, so the folder takes another config afterwards.
 
@@ -39,55 +42,60 @@ def pretrain(cfg: Config, workdir: Path) -> None:
         store is valid.
       loop.Preempted, loop.NonFiniteLoss, NothingValid, CheckpointError: see `loop.train`.
       ProcessLost: another process of the run is gone.
+      Held: another run is going on in the folder.
     """
-    with watched(workdir):
-        _pretrain(cfg, workdir)
-
-
-def _pretrain(cfg: Config, workdir: Path) -> None:
     partition.make_mesh(cfg)  # a mesh that does not fit is told before anything is written
-    _check_same_run(cfg, workdir)
-    path = simulate(cfg, workdir) if cfg.data.store in SIMULATED_STORES else places.local(cfg.data.store, "data.store")
+    with opened(workdir, first=jax.process_index() == 0) as work, watched(lambda: place.newest(work.checkpoints)):
+        _pretrain(cfg, work)
+
+
+def _pretrain(cfg: Config, work: Work) -> None:
+    _check_same_run(cfg, work)
+    path = simulate(cfg, work) if cfg.data.store in SIMULATED_STORES else places.either(cfg.data.store, "data.store")
     loader = Loader(cfg, path, process_index=jax.process_index(), process_count=jax.process_count())
     told = sample.check(loader)
     if jax.process_index() == 0:
         print("\n".join([loader.describe(), *told]), flush=True)
     untrained = _probe(state.init_params(jax.random.key(cfg.train.seed), cfg), cfg, loader, "untrained")
-    summary = loop.train(cfg, loader, workdir, begun=lambda: _keep_config(cfg, workdir))
+    summary = loop.train(cfg, loader, work, begun=lambda: _keep_config(cfg, work))
     trained = _probe(summary.state.params, cfg, loader, "trained")
-    _close(cfg, workdir, summary, untrained, trained)
+    _close(cfg, work, summary, untrained, trained)
 
 
-def _has_run(workdir: Path) -> bool:
+def _has_run(work: Work) -> bool:
     """Whether a step was ever made in this folder."""
-    checkpoints = workdir / "checkpoints"
-    return bool(read_metrics(workdir)) or (checkpoints.is_dir() and any(checkpoints.iterdir()))
+    return bool(read_metrics(work.path)) or place.begun(work.checkpoints)
 
 
-def _check_same_run(cfg: Config, workdir: Path) -> None:
-    file = workdir / "config.json"
-    if not _has_run(workdir):
+def _check_same_run(cfg: Config, work: Work) -> None:
+    file = work.path / "config.json"
+    if not _has_run(work):
         return  # a config that an earlier version wrote before the first step binds nobody
     if not file.is_file():
-        raise ValueError(f"{workdir} has checkpoints and no config.json; it is no run of pretrain.py. Take another --workdir.")
-    before = configure.from_json(file.read_text(), where=str(file))
+        raise ValueError(
+            f"{work.shown} has checkpoints and no config.json; it is no run of pretrain.py. Take another --workdir."
+        )
+    before = configure.from_json(file.read_text(), where=f"config.json of {work.shown}")
     differing = configure.another_run(before, cfg)
     if differing:
         raise ValueError(
-            f"{workdir} holds another run: {'; '.join(differing[:5])} (there against here). Give the same config to continue "
-            f"it, or another --workdir; a run may change {', '.join(configure.CHANGEABLE)} on its way."
+            f"{work.shown} holds another run: {'; '.join(differing[:5])} (there against here). Give the same config to "
+            f"continue it, or another --workdir; a run may change {', '.join(configure.CHANGEABLE)} on its way."
         )
 
 
-def _keep_config(cfg: Config, workdir: Path) -> None:
+def _keep_config(cfg: Config, work: Work) -> None:
     if jax.process_index() == 0:
-        (workdir / "config.json").write_text(configure.to_json(cfg))
+        (work.path / "config.json").write_text(configure.to_json(cfg))
 
 
-def simulate(cfg: Config, workdir: Path) -> Path:
-    """Writes the simulated store of a run, once: scenes (`synthetic`) or a lake (`lake`, seen by the first sensor alone)."""
-    path = workdir / f"{cfg.data.store}.zarr"
-    if jax.process_index() == 0 and _to_be_written(cfg, path, workdir):
+def simulate(cfg: Config, work: Work) -> Path:
+    """Writes the simulated store of a run, once: scenes (`synthetic`) or a lake (`lake`, seen by the first sensor alone).
+
+    It is always on this machine. Where the work folder is in a bucket each process writes one of its own, the same to the bit.
+    """
+    path = work.path / f"{cfg.data.store}.zarr"
+    if (work.address or jax.process_index() == 0) and _to_be_written(cfg, path, work):
         wanted = cfg.data.synthetic
         print(
             f"Simulating {wanted.locations} locations of {cfg.model.footprint_m:g} m into {path} (simulated data, no "
@@ -109,14 +117,14 @@ def simulate(cfg: Config, workdir: Path) -> Path:
     return path
 
 
-def _to_be_written(cfg: Config, path: Path, workdir: Path) -> bool:
+def _to_be_written(cfg: Config, path: Path, work: Work) -> bool:
     """Whether the store is still to be simulated; one that a refused run left and that another config asked for is removed."""
     if not path.exists():
         return True
     different = _of_another_simulation(cfg, path)
     if not different:
         return False
-    if _has_run(workdir):
+    if _has_run(work):
         raise ValueError(
             f"{path} was simulated with {different}; remove that folder to have it simulated again, or take another --workdir."
         )
@@ -165,7 +173,7 @@ def _probe(params: dict, cfg: Config, loader: Loader, which: str) -> Probed | No
     return result
 
 
-def _close(cfg: Config, workdir: Path, summary: loop.Summary, untrained: Probed | None, trained: Probed | None) -> None:
+def _close(cfg: Config, work: Work, summary: loop.Summary, untrained: Probed | None, trained: Probed | None) -> None:
     if jax.process_index() != 0:
         return
     first, last = summary.first, summary.last
@@ -177,10 +185,10 @@ def _close(cfg: Config, workdir: Path, summary: loop.Summary, untrained: Probed 
         print("\n".join(_compared(untrained, trained)))
     print(
         f"\nWhat to do next:\n"
-        f"  look at    {workdir / 'curves.png'}, or run: tensorboard --logdir {workdir / 'tensorboard'}\n"
-        f"  use it     cfg, params = spectral_jax.load({os.fspath(workdir)!r}); out = spectral_jax.apply(params, batch, cfg)\n"
+        f"  look at    {joined(work.shown, 'curves.png')}, or run: tensorboard --logdir {joined(work.shown, 'tensorboard')}\n"
+        f"  use it     cfg, params = spectral_jax.load({work.shown!r}); out = spectral_jax.apply(params, batch, cfg)\n"
         f"  go on      the same command with --config.train.steps={2 * cfg.train.steps}: it continues from the last step\n"
-        f"  anew       with another schedule from these parameters: a new --workdir and --config.train.start_from={workdir}"
+        f"  anew       with another schedule from these parameters: a new --workdir and --config.train.start_from={work.shown}"
     )
 
 

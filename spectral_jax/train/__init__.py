@@ -7,7 +7,7 @@ In the order in which they may import one another:
   norms: how large a state and its last change are, for the log
   partition: one mesh, and one table from parameter path to PartitionSpec
   programs: the step compiled once for every form of batch
-  checksums: a CRC-32 of every file of a checkpoint, verified when it is read
+  checkpoint_files: where checkpoints are, and whether they are as they were saved
   peers: one of several processes is gone
   checkpoint: state, config, data position and versions in one composite
   warm_start: parameters of another run's checkpoint, at step 0

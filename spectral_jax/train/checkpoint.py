@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import importlib.metadata
 import json
+import os
 from pathlib import Path
 
 import jax
@@ -18,27 +19,33 @@ import numpy as np
 import optax
 from orbax.checkpoint import v1 as ocp
 
-from spectral_jax import configure, places
+from spectral_jax import configure
 from spectral_jax.config import Config
-from spectral_jax.train import checksums, partition, peers
+from spectral_jax.train import partition, peers
+from spectral_jax.train.checkpoint_files import checksums, place
+from spectral_jax.train.checkpoint_files.place import CheckpointError
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "tensorstore", "numpy")
 
 
-class CheckpointError(RuntimeError):
-    """A checkpoint could not be written or read; the text says which, why and what to do."""
-
-
 class Checkpoints:
-    """The checkpoints of one run, in `folder`; a context manager that waits for the last save.
+    """The checkpoints of one run, in a folder or at an address; a context manager that waits for the last save.
 
     Attributes:
       changes: what the run changed on its way, `{"step", "fields": {name: [before, after]}}`; kept in every checkpoint.
       started_from: where a warm start took its parameters; None for others.
     """
 
-    def __init__(self, folder: Path, cfg: Config):
-        self._folder, self._cfg = Path(folder).resolve(), cfg
+    def __init__(self, folder: str | os.PathLike, cfg: Config):
+        """Takes where they are and the run.
+
+        Raises:
+          CheckpointError: several processes would write to a bucket that Orbax does not know.
+          OSError: the bucket cannot be read.
+        """
+        self._cfg = cfg
+        self._place = place.opened(folder)
+        self._folder = self._place.folder
         self._pending: tuple[int, concurrent.futures.Future] | None = None
         self._finisher = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="spectral_jax checkpoint")
         self._failed = False
@@ -71,6 +78,7 @@ class Checkpoints:
                 with contextlib.suppress(Exception) if self._failed else contextlib.nullcontext():
                     self._keeper.close()
                 self._finisher.shutdown()
+                self._place.close()
 
     @property
     def latest(self) -> int | None:
@@ -94,7 +102,8 @@ class Checkpoints:
             return
         about = {
             "config": json.loads(configure.to_json(self._cfg)), "data": position, "versions": versions(),
-            "checksums": checksums.METHOD, "started_from": self.started_from, "changes": self.changes,
+            "checksums": checksums.METHOD if place.is_here(self._folder) else None,
+            "started_from": self.started_from, "changes": self.changes,
         }  # fmt: skip
         with self._explained(step):
             self._saving = step
@@ -143,13 +152,16 @@ class Checkpoints:
         return load_state(folder, abstract_state, chained), step
 
     def _list_checksums(self) -> None:
+        if not place.is_here(self._folder):
+            return
         temporary = sorted(self._folder.glob(f"{self._saving}.*"), key=lambda p: p.stat().st_mtime)
         checksums.write(temporary[-1] if temporary else self._folder / str(self._saving))
 
     def _finish(self, step: int, response) -> None:
         response.result()
-        if jax.process_index() == 0:
+        if jax.process_index() == 0 and place.is_here(self._folder):
             checksums.complete(self._folder / str(step))
+        self._place.send(step, self._cfg.train.keep)
 
     @contextlib.contextmanager
     def _explained(self, step: int):
@@ -157,30 +169,12 @@ class Checkpoints:
             yield
         except Exception as error:
             self._failed = True
-            finished = self.latest
+            finished = place.newest(self._place.shown)
             intact = "No checkpoint is finished" if finished is None else f"The checkpoint of step {finished} is intact"
             raise CheckpointError(
-                f"saving step {step} to {self._folder} failed: {_reason(error)}. {intact}; free space or mend the folder, then "
-                "run the same command again to continue."
+                f"saving step {step} to {self._place.shown} failed: {_reason(error)}. {intact}; free space or mend the "
+                "folder, then run the same command again to continue."
             ) from error
-
-
-def find(path: str | Path) -> Path:
-    """The folder of one finished checkpoint, given it, a `checkpoints` folder or a run's work folder (the newest is taken).
-
-    Raises:
-      CheckpointError: there is none.
-    """
-    path = places.local(path, "checkpoint").resolve()
-    for folder in (path / "checkpoints", path):
-        steps = sorted((int(p.name), p) for p in folder.glob("*") if p.name.isdigit()) if folder.is_dir() else []
-        if steps:
-            return steps[-1][1]
-    if path.name.isdigit() and path.is_dir():
-        return path
-    raise CheckpointError(
-        f"{path} holds no finished checkpoint; expected a run's work folder, its checkpoints folder, or one step of it."
-    )
 
 
 def read_config(step_folder: Path) -> Config:
@@ -208,7 +202,7 @@ def verify(step_folder: Path) -> None:
     Raises:
       CheckpointError: it is not as it was saved; the sentence names the file, and the checkpoint before it that is intact.
     """
-    _refuse(step_folder, checksums.damage(step_folder))
+    _refuse(step_folder, checksums.damage(step_folder) if place.is_here(step_folder) else None)
 
 
 def load_state(step_folder: Path, abstract_state, chained: bool = False):
@@ -252,6 +246,8 @@ def versions() -> dict[str, str]:
 
 def _verify_together(step_folder: Path) -> None:
     """As `verify`; each process reads its share of the files, and all of them stop where one finds damage."""
+    if not place.is_here(step_folder):
+        return  # each object has a checksum of the bucket's own, and TensorStore's arrays have theirs
     count = jax.process_count()
     found = checksums.damage(step_folder, (jax.process_index(), count))
     if count > 1:

@@ -11,11 +11,11 @@ import math
 import signal
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import jax
 
+from spectral_jax.addresses.work import Work
 from spectral_jax.config import Config
 from spectral_jax.data.feed import Feed
 from spectral_jax.data.loader import Loader
@@ -34,7 +34,7 @@ class NonFiniteLoss(RuntimeError):
 class Preempted(SystemExit):
     """The run was asked to end (SIGTERM) and has saved; its exit code is 143, as for a process ended by that signal."""
 
-    def __init__(self, step: int, folder: Path):
+    def __init__(self, step: int, folder: str):
         super().__init__(143)
         self.text = f"Ended by SIGTERM after step {step}, which is saved in {folder}. Run the same command again to continue."
 
@@ -109,13 +109,14 @@ def drive(
     return state
 
 
-def train(cfg: Config, loader: Loader, workdir: Path, begun: Callable[[], None] = lambda: None) -> Summary:
-    """Trains from the newest checkpoint in `workdir`, or from the beginning, to `cfg.train.steps`.
+def train(cfg: Config, loader: Loader, work: Work, begun: Callable[[], None] = lambda: None) -> Summary:
+    """Trains from the newest checkpoint in the work folder, or from the beginning, to `cfg.train.steps`.
 
     Args:
       cfg: the run.
       loader: of this process's share of the batches.
-      workdir: gets metrics.jsonl, tensorboard/, checkpoints/, curves.png, and changes.jsonl where the run changed on its way.
+      work: the work folder, which gets metrics.jsonl, tensorboard/, checkpoints/, curves.png, and changes.jsonl where the run
+        changed on its way.
       begun: called once the first step is made.
 
     Raises:
@@ -127,12 +128,12 @@ def train(cfg: Config, loader: Loader, workdir: Path, begun: Callable[[], None] 
     mesh = partition.make_mesh(cfg)
     step_function = Programs(partition.place_step(cfg, mesh))
     key = jax.random.key(cfg.train.seed + 1)
-    with Checkpoints(workdir / "checkpoints", cfg) as checkpoints, _Signal() as asked_to_stop:
+    with Checkpoints(work.checkpoints, cfg) as checkpoints, _Signal() as asked_to_stop:
         state, start = _begin(cfg, mesh, checkpoints)
         if start >= cfg.train.steps:
             return Summary(state, start, None, None)
         norms = partition.place_norms(cfg, mesh).lower(state).compile()
-        recorder = Recorder(workdir, start) if jax.process_index() == 0 else None
+        recorder = Recorder(work.path, start) if jax.process_index() == 0 else None
         progress = Progress(start, cfg.train.steps)
         meter = _Meter(cfg.data.batch_size, step_function)
         alarms = Alarms()
@@ -148,7 +149,7 @@ def train(cfg: Config, loader: Loader, workdir: Path, begun: Callable[[], None] 
             if row["step"] == start + 1:
                 begun()
                 if recorder:
-                    write_changes(workdir, checkpoints.changes)
+                    write_changes(work.path, checkpoints.changes)
             for sentence in alarms.look(row, functools.partial(loader.location_names, row["step"] - 1)):
                 _say(sentence)
             if logged(row["step"]):
@@ -165,7 +166,7 @@ def train(cfg: Config, loader: Loader, workdir: Path, begun: Callable[[], None] 
                 checkpoints.save(done, state, _position(cfg, done))
             if stop:
                 checkpoints.wait()
-                raise Preempted(done, workdir / "checkpoints")
+                raise Preempted(done, work.checkpoints)
 
         with Feed(loader.batches(start, cfg.train.steps, cfg.data.workers), mesh, ahead=cfg.data.prefetch) as feed:
             batches = meter.timed(feed, start, cfg.train.steps)
@@ -177,7 +178,7 @@ def train(cfg: Config, loader: Loader, workdir: Path, begun: Callable[[], None] 
             finally:
                 if recorder:
                     recorder.close()
-                    draw_curves(workdir)
+                    draw_curves(work.path, work.shown)
     return Summary(state, start, rows[0], rows[-1])
 
 

@@ -1,8 +1,7 @@
 """A run of several processes, one of which is gone: what the others say, and that they end."""
 
 import contextlib
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import jax
 
@@ -20,11 +19,11 @@ class ProcessLost(RuntimeError):
 
 
 @contextlib.contextmanager
-def watched(workdir: Path) -> Iterator[None]:
+def watched(newest: Callable[[], int | None]) -> Iterator[None]:
     """Words the errors that a process gets when another one of its run is gone.
 
     Args:
-      workdir: of the run, whose newest checkpoint the sentence names.
+      newest: gives the step of the newest finished checkpoint, for the sentence.
 
     Raises:
       ProcessLost: such an error arose inside.
@@ -33,7 +32,7 @@ def watched(workdir: Path) -> Iterator[None]:
         yield
     except Exception as error:
         if jax.process_count() > 1 and is_lost(error):
-            raise ProcessLost(_sentence(workdir)) from error
+            raise ProcessLost(_sentence(newest())) from error
         raise
 
 
@@ -50,9 +49,8 @@ def is_lost(error: BaseException | None) -> bool:
     return False
 
 
-def _sentence(workdir: Path) -> str:
-    steps = [int(p.name) for p in (workdir / "checkpoints").glob("*") if p.name.isdigit()]
-    start = f"it continues from step {max(steps)}" if steps else "no checkpoint is finished, so it begins anew"
+def _sentence(newest: int | None) -> str:
+    start = f"it continues from step {newest}" if newest is not None else "no checkpoint is finished, so it begins anew"
     return (
         f"process {jax.process_index()} of {jax.process_count()} ends: another process of this run died or cannot be reached. "
         f"Its own output says why. Start all processes again with the same command; {start}."

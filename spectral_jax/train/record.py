@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from spectral_jax.addresses.address import last
 from spectral_jax.sentences import needs
 
 # Title of a panel, and the metrics in it by a pattern of their names: levels trained by themselves have names of their own.
@@ -72,8 +73,13 @@ def write_changes(workdir: Path, changes: list[dict]) -> None:
         path.unlink(missing_ok=True)
 
 
-def draw_curves(workdir: Path) -> Path | None:
-    """Draws metrics.jsonl as curves.png; None when no step is logged yet or, with a sentence, without matplotlib."""
+def draw_curves(workdir: Path, shown: str = "") -> Path | None:
+    """Draws metrics.jsonl as curves.png; None when no step is logged yet or, with a sentence, without matplotlib.
+
+    Args:
+      workdir: of the run.
+      shown: its path or address as the user knows it, for the title.
+    """
     try:
         with needs("matplotlib", "plot", "drawing curves.png"):
             from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -86,7 +92,7 @@ def draw_curves(workdir: Path) -> Path | None:
         return None
     figure = Figure(figsize=(14, 6), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(f"{workdir.name}: {len(rows)} logged steps", fontsize=10)
+    figure.suptitle(f"{last(shown or str(workdir))}: {len(rows)} logged steps", fontsize=10)
     known = list(dict.fromkeys(name for row in rows for name in row))
     for axes, (title, pattern) in zip(figure.subplots(2, 4).flat, PANELS, strict=True):
         names = [name for name in known if re.fullmatch(pattern, name)]

@@ -10,6 +10,7 @@ from spectral_jax import places
 from spectral_jax.config import Config
 from spectral_jax.sensors import differences
 from spectral_jax.train import checkpoint, partition
+from spectral_jax.train.checkpoint_files import place
 from spectral_jax.train.state import State, init_params
 
 
@@ -20,7 +21,7 @@ def begin(cfg: Config, mesh) -> tuple[State, dict]:
       CheckpointError: there is no checkpoint, or it is damaged.
       ValueError: its sensors or the shapes of its parameters are not those of this run; the sentence names sensor or leaf.
     """
-    folder = checkpoint.find(places.local(cfg.train.start_from, "train.start_from"))
+    folder = place.find(places.either(cfg.train.start_from, "train.start_from"))
     checkpoint.verify(folder)
     other = checkpoint.read_config(folder)
     _check_sensors(cfg, other, folder)

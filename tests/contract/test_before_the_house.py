@@ -17,6 +17,7 @@ from made import tiny_run
 import spectral_jax
 from spectral_jax import configure, interop
 from spectral_jax.adapt.settings import Comparison
+from spectral_jax.addresses.work import Work
 from spectral_jax.data.loader import Loader
 from spectral_jax.data.store import open_store
 from spectral_jax.microcystin.predict import predict_file
@@ -62,7 +63,7 @@ def test_a_checkpoint_gives_the_embeddings_that_it_gave(before, expected):
 @pytest.mark.slow
 def test_a_run_goes_on_where_it_stopped_with_the_losses_it_had(before, expected):
     cfg = configure.from_json((before / "run" / "config.json").read_text(), where="config.json")
-    summary = loop.train(cfg, Loader(cfg, before / "store.zarr"), before / "run")
+    summary = loop.train(cfg, Loader(cfg, before / "store.zarr"), Work(before / "run"))
     assert (summary.started_at, summary.first["step"], summary.last["step"]) == (2, 3, 4)
     # The old run had one device, this one has eight.
     np.testing.assert_allclose([summary.first["loss"], summary.last["loss"]], expected["losses"][2:], rtol=1e-4)
@@ -77,7 +78,7 @@ def test_a_run_of_the_old_draw_goes_on_with_the_new_one_and_says_from_where(befo
     old = configure.from_json((before / "run" / "config.json").read_text(), where="config.json")
     assert old.views.draw == "independent"
     cfg = dataclasses.replace(old, views=dataclasses.replace(old.views, draw="stratified"))
-    summary = loop.train(cfg, Loader(cfg, before / "store.zarr"), tmp_path / "run")
+    summary = loop.train(cfg, Loader(cfg, before / "store.zarr"), Work(tmp_path / "run"))
     assert "From step 2 on: views.draw is stratified (was independent)." in capsys.readouterr().out
     assert (summary.started_at, summary.last["step"]) == (2, 4)
     assert np.isfinite(summary.last["loss"])

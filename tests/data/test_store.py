@@ -155,3 +155,17 @@ def test_unknown_group_names_the_nearest(tmp_path):
         made.group("pair_emti")
     assert made.group("single") is made.groups["single"]
     assert store.Group is type(made.group("single"))
+
+
+def test_a_store_in_a_bucket_is_built_and_read_as_one_in_a_folder(bucket_address):
+    made, written = build(f"{bucket_address}/stores/s.zarr", {"a": 5}, keys={"a": ("HY", "MS")})
+    read = open_store(f"{bucket_address}/stores/s.zarr/")
+    for (name, key), (pixels, valid, _) in written.items():
+        np.testing.assert_array_equal(read.groups[name].pixels(key, complete=True).read().result(), pixels)
+        np.testing.assert_array_equal(read.groups[name].valid(key), valid)
+    assert read.groups["a"].chunks("HY_mask") == {0}
+    assert read.groups["a"].ids([4]) == made.groups["a"].ids([4])
+    with pytest.raises(FileExistsError, match="s.zarr: expected a new or empty folder, and there is something already"):
+        build(f"{bucket_address}/stores/s.zarr", {"a": 5}, keys={"a": ("HY",)})
+    with pytest.raises(ValueError, match="has no attribute|is not a store"):
+        open_store(f"{bucket_address}/stores")

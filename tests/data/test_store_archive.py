@@ -7,6 +7,7 @@ import pytest
 import tensorstore as ts
 from made.tiny_store import HY, MS, random_pixels, sensor
 
+from spectral_jax.addresses import bucket
 from spectral_jax.data.store import open_store
 
 
@@ -46,6 +47,16 @@ def test_archives_without_attributes_are_read_with_given_specs(tmp_path, rng, dr
     assert group.truth() is None
     with pytest.raises(ValueError, match="archive without attributes and is read-only"):
         group.write_patch(0, 0, "HY", arrays["HY"][0, 0], 1.0)
+
+
+@pytest.mark.parametrize("driver", ["zarr", "zarr3"])
+def test_an_archive_in_a_bucket_is_found_by_its_names(bucket_address, tmp_path, rng, driver):
+    arrays = write_archive(tmp_path, driver, 5, rng)
+    for file in (p for p in tmp_path.rglob("*") if p.is_file()):
+        bucket.send(file, f"{bucket_address}/archive/{file.relative_to(tmp_path).as_posix()}")
+    group = open_store(f"{bucket_address}/archive", specs={"HY": HY, "MS": MS}).groups["pair"]
+    assert (group.locations, group.dates, list(group.sensors)) == (4, 2, ["HY"])
+    np.testing.assert_array_equal(group.read("HY", 3, 1), arrays["HY"][3, 1])
 
 
 def test_archives_are_checked_against_the_specs(tmp_path, rng):

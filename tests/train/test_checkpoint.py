@@ -17,9 +17,11 @@ from orbax.checkpoint import v1 as ocp
 
 import spectral_jax
 from spectral_jax import configure
+from spectral_jax.addresses import bucket
 from spectral_jax.config import Optim, Train
-from spectral_jax.train import checkpoint, checksums, partition
+from spectral_jax.train import checkpoint, partition
 from spectral_jax.train.checkpoint import CheckpointError, Checkpoints
+from spectral_jax.train.checkpoint_files import checksums
 
 POSITION = {"next_batch": 3}
 
@@ -262,3 +264,24 @@ def test_a_full_disk_is_a_sentence_and_keeps_the_checkpoint_before(saved, cfg, m
     restored, step = resume(saved, cfg, mesh)
     assert step == 3
     assert equal(restored, state)
+
+
+@pytest.mark.slow
+def test_a_run_saves_to_a_bucket_and_resumes_from_it(bucket_address, cfg, mesh, state):
+    where = f"{bucket_address}/run/checkpoints"
+    kept = dataclasses.replace(cfg, train=dataclasses.replace(cfg.train, keep=2))
+    with Checkpoints(where, kept) as keeper:
+        for step in (3, 6, 9):
+            keeper.save(step, state, POSITION)
+    half = "commit_success.txt" if where.startswith("gs") else checksums.NAME
+    for file in [name for name in bucket.sizes(f"{where}/9") if name != half]:
+        bucket.write(f"{where}/12/{file}", b"killed while this was written")
+    assert {name.split("/")[0] for name in bucket.sizes(where)} == {"6", "9", "12"}
+    with Checkpoints(where, kept) as keeper:
+        restored, step = keeper.resume(partition.abstract_state(kept, mesh))
+        assert (step, equal(restored, state)) == (9, True)
+        keeper.save(12, state, POSITION)
+    cfg_read, params = spectral_jax.load(f"{bucket_address}/run")
+    assert cfg_read == kept
+    assert equal(params, state.params)
+    assert {name.split("/")[0] for name in bucket.sizes(where)} == {"9", "12"}

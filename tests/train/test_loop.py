@@ -16,6 +16,7 @@ import pytest
 from made import tiny_run
 
 import spectral_jax
+from spectral_jax.addresses.work import Work
 from spectral_jax.config import Data, Train
 from spectral_jax.data.loader import Loader
 from spectral_jax.train import loop, partition, record
@@ -151,7 +152,7 @@ def test_a_non_finite_loss_names_step_and_locations_and_keeps_the_checkpoint(tmp
     monkeypatch.setattr(partition, "place_step", lambda cfg, mesh: jax.jit(spoiled))
     sites = sorted(loader.names(loader.batch(2)))
     with pytest.raises(loop.NonFiniteLoss, match="loss is nan at step 3. The batch holds 8 locations: ") as caught:
-        loop.train(cfg, loader, tmp_path / "run")
+        loop.train(cfg, loader, Work(tmp_path / "run"))
     assert all(site in str(caught.value) for site in sites)
     assert sorted(p.name for p in (tmp_path / "run" / "checkpoints").glob("[0-9]*")) == ["1", "2"]
     assert [r["step"] for r in record.read_metrics(tmp_path / "run")] == [1, 2]

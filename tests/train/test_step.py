@@ -9,10 +9,12 @@ import pytest
 from made import tiny_run, tiny_stem
 
 import spectral_jax
+from spectral_jax.addresses.work import Work
 from spectral_jax.config import Data, Jepa, Optim, Train, Views
 from spectral_jax.data.loader import Loader
 from spectral_jax.model.encoder import encode
 from spectral_jax.train import checkpoint, loop, norms, partition, state, step
+from spectral_jax.train.checkpoint_files import place
 
 
 def drawn(rng) -> dict:
@@ -60,7 +62,7 @@ def test_a_run_with_a_stem_trains_keeps_its_whitening_and_is_loaded_without_its_
     )  # fmt: skip
     loader = Loader(cfg, tiny_run.write_store(tmp_path / "store.zarr", cfg))
     before = encode.init_encoder(jax.random.split(jax.random.key(cfg.train.seed))[0], cfg)["branches"]["HSI"]["tokenize"]
-    loop.train(cfg, loader, work)
+    loop.train(cfg, loader, Work(work))
     for table in folder.glob("*.csv"):
         table.unlink()
     loaded, params = spectral_jax.load(work)
@@ -68,7 +70,7 @@ def test_a_run_with_a_stem_trains_keeps_its_whitening_and_is_loaded_without_its_
     jax.tree.map(np.testing.assert_array_equal, after["whitening"], before["whitening"])
     assert loaded == cfg
     assert not np.array_equal(after["stem"]["in0"]["kernel"], before["stem"]["in0"]["kernel"])
-    found = checkpoint.load_state(checkpoint.find(work), partition.abstract_state(cfg, partition.make_mesh(cfg)))
+    found = checkpoint.load_state(place.find(work), partition.abstract_state(cfg, partition.make_mesh(cfg)))
     jax.tree.map(
         np.testing.assert_array_equal, found.teacher["encoder"]["branches"]["HSI"]["tokenize"]["whitening"], before["whitening"]
     )

@@ -173,10 +173,6 @@ def _difference(begun: dict, now: dict) -> str:
 
 
 def _check_writable(out: Path):
-    if ":" in out.parts[0]:
-        raise ValueError(
-            f"--out: expected a folder of this machine, got the address {out}; build in a folder, then copy it there."
-        )
     there = next(p for p in (out, *out.absolute().parents) if p.exists())
     if not there.is_dir():
         raise NotADirectoryError(f"--out: {out} cannot be made, because {there} is a file; name another folder.")

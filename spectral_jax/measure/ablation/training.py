@@ -12,11 +12,13 @@ from pathlib import Path
 import jax
 
 from spectral_jax import configure
+from spectral_jax.addresses.work import Work
 from spectral_jax.config import Config
 from spectral_jax.measure.ablation import budget, work
 from spectral_jax.measure.ablation.rows import STEPS, Ablation, folder_of
 from spectral_jax.pretrain.run import SIMULATED_STORES, simulate
 from spectral_jax.train import checkpoint
+from spectral_jax.train.checkpoint_files import place
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +78,7 @@ def _with_store(cfg: Config, workdir: Path) -> Config:
     )
     folder = workdir / "stores" / hashlib.sha256(about.encode()).hexdigest()[:8]
     folder.mkdir(parents=True, exist_ok=True)
-    path = simulate(cfg, folder)
+    path = simulate(cfg, Work(folder))
     return dataclasses.replace(cfg, data=dataclasses.replace(cfg.data, store=str(path.resolve())))
 
 
@@ -109,7 +111,7 @@ def _train(cfg: Config, folder: Path) -> Trained:
 
 def _finished(folder: Path, steps: int) -> bool:
     try:
-        return int(checkpoint.find(folder).name) >= steps
+        return int(place.find(folder).name) >= steps
     except checkpoint.CheckpointError:
         return False
 

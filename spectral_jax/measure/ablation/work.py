@@ -13,11 +13,13 @@ from pathlib import Path
 import jax
 
 from spectral_jax import configure
+from spectral_jax.addresses.work import Work
 from spectral_jax.config import Config
 from spectral_jax.data.feed import Feed
 from spectral_jax.data.loader import Loader
 from spectral_jax.measure.ablation.budget import Piece
 from spectral_jax.train import checkpoint, loop, partition
+from spectral_jax.train.checkpoint_files import place
 from spectral_jax.train.programs import Programs
 
 WANTED, PACE, PIECES = "wanted.json", "pace.json", "cpu.jsonl"
@@ -52,7 +54,7 @@ def train(cfg: Config, folder: Path) -> None:
 
     start = _step(folder)
     try:
-        loop.train(cfg, Loader(cfg, cfg.data.store), folder, begun)
+        loop.train(cfg, Loader(cfg, cfg.data.store), Work(folder), begun)
     finally:
         stop = _step(folder)
         if began and stop > start:
@@ -64,7 +66,7 @@ def train(cfg: Config, folder: Path) -> None:
 def _step(folder: Path) -> int:
     """Steps that the newest checkpoint of a folder has made; 0 without one."""
     try:
-        return int(checkpoint.find(folder).name)
+        return int(place.find(folder).name)
     except checkpoint.CheckpointError:
         return 0
 

@@ -13,6 +13,7 @@ from spectral_jax.measure.worth.unseen import Places
 from spectral_jax.pretrain.probe import embed_locations
 from spectral_jax.pretrain.run import SIMULATED_STORES
 from spectral_jax.train import checkpoint
+from spectral_jax.train.checkpoint_files import place
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +45,7 @@ def read(folder: Path) -> Run:
       CheckpointError: it has no finished checkpoint.
       FileNotFoundError: the store that it learned from is gone, which the rivals are fitted to.
     """
-    cfg = checkpoint.read_config(checkpoint.find(folder))
+    cfg = checkpoint.read_config(place.find(folder))
     store = (
         folder / f"{cfg.data.store}.zarr" if cfg.data.store in SIMULATED_STORES else places.local(cfg.data.store, "data.store")
     )

@@ -81,7 +81,7 @@ def _compare(folder: Path, line: str) -> str | None:
 def _promised(folder: Path) -> bool:
     """Whether what a checkpoint says of itself tells that it was saved with checksums."""
     try:
-        return "checksums" in json.loads((folder / ABOUT).read_bytes())["custom_metadata"]
+        return bool(json.loads((folder / ABOUT).read_bytes())["custom_metadata"].get("checksums"))
     except (OSError, ValueError, KeyError, TypeError):
         return False  # whoever reads it next says what is wrong
 
