@@ -61,14 +61,17 @@ def DEFINE_place(  # named as absl's own
 
 
 @contextlib.contextmanager
-def on_this_machine() -> Iterator[None]:
+def on_this_machine(values: flags.FlagValues = flags.FLAGS) -> Iterator[None]:
     """While the block runs, flags that hold addresses hold paths of this machine instead, where their use asks for it.
+
+    Args:
+      values: the flags, parsed.
 
     Raises:
       FileNotFoundError, PermissionError, OSError: nothing is there, or the bucket cannot be read or written.
     """
     with contextlib.ExitStack() as stack:
-        for flag in [flags.FLAGS[name] for name in flags.FLAGS]:
+        for flag in [values[name] for name in values]:
             use = flag.parser.use if isinstance(flag.parser, _Place) else ""
             if not flag.value or use in ("", "store", "checkpoint", "work") or not address.is_address(flag.value):
                 continue
@@ -76,9 +79,11 @@ def on_this_machine() -> Iterator[None]:
             if use == "read":
                 flag.value = str(fetched.copy(before))
             else:
-                kept = mirror.kept if use == "folder" else mirror.kept_file
                 stack.callback(print, f"What was written is in {before}.", flush=True)
-                flag.value = str(stack.enter_context(kept(before)))
+                if use == "folder":
+                    flag.value = str(stack.enter_context(mirror.kept(before)).folder)
+                else:
+                    flag.value = str(stack.enter_context(mirror.kept_file(before)))
             stack.callback(setattr, flag, "value", before)
         yield
 

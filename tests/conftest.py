@@ -96,7 +96,7 @@ def bucket_servers():
     from made import buckets
 
     ports = buckets.free_port(), buckets.free_port()
-    servers = [buckets.start(buckets.S3, ports[0]), buckets.start(buckets.GCS.format(memory=True, folder=""), ports[1])]
+    servers = [buckets.start(buckets.s3_command(ports[0]), ports[0]), buckets.start(buckets.gcs_command(ports[1]), ports[1])]
     with pytest.MonkeyPatch.context() as patch:
         for name, value in buckets.environment(*ports).items():
             patch.setenv(name, value)

@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import pytest
+from absl import flags
 from absl.testing import flagsaver
 
 from spectral_jax import launch
+from spectral_jax.addresses import bucket
 from spectral_jax.train.checkpoint import CheckpointError
 from spectral_jax.train.loop import NonFiniteLoss
 
@@ -83,3 +86,20 @@ def test_launch_does_not_import_jax():
     code = "import sys; import spectral_jax.launch; print('jax' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ), check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_flags_that_hold_addresses_hold_paths_of_this_machine_while_the_command_runs(bucket_address, capsys):
+    values = flags.FlagValues()
+    for name, use in (("image", "read"), ("out", "file"), ("folder", "folder"), ("store", "store"), ("none", "file")):
+        flags.DEFINE(launch._Place(name, use), name, None, "", flag_values=values)
+    bucket.write(f"{bucket_address}/a.tif", b"scene")
+    given = {"image": "a.tif", "out": "map.tif", "folder": "run", "store": "s.zarr"}
+    values(["command", *(f"--{name}={bucket_address}/{last}" for name, last in given.items())])
+    with launch.on_this_machine(values):
+        assert Path(values.image).read_bytes() == b"scene"
+        Path(values.out).write_bytes(b"map")
+        (Path(values.folder) / "report.html").write_text("page")
+        assert (values.store, values.none) == (f"{bucket_address}/s.zarr", None)
+    assert values.out == f"{bucket_address}/map.tif"
+    assert bucket.sizes(bucket_address) == {"a.tif": 5, "map.tif": 3, "run/report.html": 4}
+    assert f"What was written is in {bucket_address}/run.\n" in capsys.readouterr().out

@@ -54,6 +54,11 @@ PACE = (
     'python -c "from pathlib import Path; from spectral_jax.ingest.pace.read import read; '
     "print('Rrs of', read(next(Path('pace').glob('*.nc'))).reflectance.shape)\""
 )
+IN_BUCKET = (
+    "AWS_ENDPOINT_URL=http://127.0.0.1:9 AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b STORAGE_EMULATOR_HOST=http://127.0.0.1:9 "
+    'python -c "from spectral_jax.addresses import bucket; bucket.LIMIT_SECONDS = 0.0; '
+    "bucket.read('{scheme}://bucket/file')\""
+)
 TRIALS = {
     NONE: (
         Trial("spectral-jax --help", says="build-matchups"),
@@ -63,6 +68,8 @@ TRIALS = {
         Trial("spectral-jax adapt --workdir=a", says="; install the extra ", code=1),
         Trial("spectral-jax microcystin --workdir=m", says="pip install 'spectral-jax[eval]'", code=1),
         Trial("spectral-jax benchmark compare", says="pip install 'spectral-jax[compare]'", code=1),
+        Trial(IN_BUCKET.format(scheme="s3"), says="pip install 'spectral-jax[s3]'", code=1),
+        Trial(IN_BUCKET.format(scheme="gs"), says="pip install 'spectral-jax[gcs]'", code=1),
         Trial(
             "mkdir tiles && touch tiles/a.tif && spectral-jax build-store --product=enmap:tiles --footprint_m=960 --out=x.zarr",
             says="pip install 'spectral-jax[geo]'",
@@ -105,6 +112,9 @@ TRIALS = {
             leaves="pod/report.json",
         ),
     ),
+    # Nobody answers at this port: the client is there, and is heard.
+    "gcs": (Trial(IN_BUCKET.format(scheme="gs"), says="did not answer", code=1),),
+    "s3": (Trial(IN_BUCKET.format(scheme="s3"), says="did not answer", code=1),),
     # Some gigabytes: of PyTorch the registry has CUDA's libraries too. The smallest comparison, most of it compiling.
     "compare": (Trial("spectral-jax benchmark compare --sizes=tiny --repeats=1 --out=c", leaves="c/compare.json"),),
     "all": (Trial(PRETRAIN, leaves="run/curves.png"),),

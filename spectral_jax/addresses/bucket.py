@@ -166,6 +166,8 @@ def _tried(done: str, where: str, ask: Callable[[], T]) -> T:
     while True:
         try:
             return ask()
+        except ImportError:
+            raise
         except Exception as error:
             _refuse_at_once(done, where, error)
             passed = time.monotonic() - began

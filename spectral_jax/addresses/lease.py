@@ -36,6 +36,7 @@ def on_folder(folder: Path) -> Iterator[None]:
     Raises:
       Held: another process does.
     """
+    made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / NAME).open("a+") as file:
         try:
@@ -54,6 +55,9 @@ def on_folder(folder: Path) -> Iterator[None]:
             yield
         finally:
             (folder / NAME).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a run that was refused leaves no empty folder
+                if made:
+                    folder.rmdir()
 
 
 @contextlib.contextmanager

@@ -68,7 +68,7 @@ class Mirror:
 
 
 @contextlib.contextmanager
-def kept(where: str, skipped: Callable[[str], bool] = lambda name: False, sends: bool = True) -> Iterator[Path]:
+def kept(where: str, skipped: Callable[[str], bool] = lambda name: False, sends: bool = True) -> Iterator[Mirror]:
     """A folder of this machine with what lies at an address, whose changes are sent there while the block runs and at its end.
 
     Args:
@@ -90,7 +90,7 @@ def kept(where: str, skipped: Callable[[str], bool] = lambda name: False, sends:
         if sends:
             thread.start()
         try:
-            yield folder
+            yield mirror
         finally:
             ended.set()
             if sends:

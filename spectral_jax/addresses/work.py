@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from spectral_jax.addresses import address, lease, mirror
@@ -19,10 +19,12 @@ class Work:
     Attributes:
       path: folder of this machine, for all but checkpoints.
       address: of the bucket where it is kept; None where `path` is the work folder itself.
+      flush: sends what changed in `path` now, which else is done every `mirror.FLUSH_SECONDS`.
     """
 
     path: Path
     address: str | None = None
+    flush: Callable[[], None] = lambda: None
 
     @property
     def shown(self) -> str:
@@ -55,8 +57,8 @@ def opened(place: str | os.PathLike, first: bool = True) -> Iterator[Work]:
     with contextlib.ExitStack() as stack:
         if first:
             stack.enter_context(lease.on_address(where))
-        folder = stack.enter_context(mirror.kept(where, _own, sends=first))
-        yield Work(folder, where)
+        kept = stack.enter_context(mirror.kept(where, _own, sends=first))
+        yield Work(kept.folder, where, kept.flush if first else lambda: None)
 
 
 def _own(name: str) -> bool:

@@ -87,6 +87,7 @@ def _check_same_run(cfg: Config, work: Work) -> None:
 def _keep_config(cfg: Config, work: Work) -> None:
     if jax.process_index() == 0:
         (work.path / "config.json").write_text(configure.to_json(cfg))
+        work.flush()  # a run in a bucket is known by it, so it is there before the first checkpoint
 
 
 def simulate(cfg: Config, work: Work) -> Path:

@@ -163,6 +163,7 @@ def train(cfg: Config, loader: Loader, work: Work, begun: Callable[[], None] = l
             stop = asked_to_stop(done)
             if stop or done % cfg.train.save_every == 0 or done == cfg.train.steps:
                 settle(0)  # nothing is saved before its loss is known to be finite
+                work.flush()  # and no checkpoint is there before the rows that led to it
                 checkpoints.save(done, state, _position(cfg, done))
             if stop:
                 checkpoints.wait()

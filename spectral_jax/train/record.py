@@ -50,8 +50,13 @@ class Recorder:
 def read_metrics(workdir: Path) -> list[dict]:
     """The rows of a run's metrics.jsonl; a last line cut off by a kill is left out."""
     path = workdir / "metrics.jsonl"
+    return rows_of(path.read_text()) if path.is_file() else []
+
+
+def rows_of(text: str) -> list[dict]:
+    """The rows of the text of a metrics.jsonl, as `read_metrics`."""
     rows = []
-    for line in path.read_text().splitlines() if path.is_file() else []:
+    for line in text.splitlines():
         try:
             rows.append(json.loads(line))
         except json.JSONDecodeError:

@@ -1,6 +1,7 @@
 """Files of buckets, on two real servers; and what is said when one cannot be read or written."""
 
 import http.server
+import sys
 import threading
 
 import pytest
@@ -97,6 +98,12 @@ def test_a_server_that_is_not_there_is_told(monkeypatch):
     monkeypatch.setattr(bucket, "LIMIT_SECONDS", 0.0)
     with pytest.raises(OSError, match="did not answer for 0 s .*; see that it runs and can be reached"):
         bucket.read("http://127.0.0.1:9/a")
+
+
+def test_a_client_that_is_not_installed_is_told_with_its_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(ImportError, match=r"using addresses that begin with s3:// needs s3fs.*spectral-jax\[s3\]"):
+        bucket.read("s3://b/a")
 
 
 def test_files_of_a_web_server_are_not_listed():

@@ -13,7 +13,8 @@ def test_changes_are_sent_on_the_way_and_at_the_end(bucket_address, monkeypatch)
     bucket.write(f"{where}/old.txt", b"old")
     bucket.write(f"{where}/gone.txt", b"gone")
     bucket.write(f"{where}/skipped/a", b"kept")
-    with mirror.kept(where, lambda name: name.startswith("skipped")) as folder:
+    with mirror.kept(where, lambda name: name.startswith("skipped")) as kept:
+        folder = kept.folder
         assert sorted(p.name for p in folder.iterdir()) == ["gone.txt", "old.txt"]
         assert folder.name == "run"
         (folder / "rows.jsonl").write_text("1\n")
@@ -32,17 +33,17 @@ def test_changes_are_sent_on_the_way_and_at_the_end(bucket_address, monkeypatch)
 
 
 def test_what_was_written_is_sent_although_the_block_fails(bucket_address):
-    with pytest.raises(KeyError), mirror.kept(f"{bucket_address}/run") as folder:  # noqa: PT012
-        (folder / "a").write_text("1")
+    with pytest.raises(KeyError), mirror.kept(f"{bucket_address}/run") as kept:  # noqa: PT012
+        (kept.folder / "a").write_text("1")
         raise KeyError
     assert bucket.read(f"{bucket_address}/run/a") == b"1"
 
 
 def test_a_process_that_does_not_send_reads_alone(bucket_address):
     bucket.write(f"{bucket_address}/run/a", b"1")
-    with mirror.kept(f"{bucket_address}/run", sends=False) as folder:
-        assert (folder / "a").read_bytes() == b"1"
-        (folder / "b").write_text("2")
+    with mirror.kept(f"{bucket_address}/run", sends=False) as kept:
+        assert (kept.folder / "a").read_bytes() == b"1"
+        (kept.folder / "b").write_text("2")
     assert bucket.sizes(f"{bucket_address}/run") == {"a": 1}
 
 

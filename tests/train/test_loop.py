@@ -16,10 +16,12 @@ import pytest
 from made import tiny_run
 
 import spectral_jax
+from spectral_jax.addresses import bucket, lease
 from spectral_jax.addresses.work import Work
 from spectral_jax.config import Data, Train
 from spectral_jax.data.loader import Loader
 from spectral_jax.train import loop, partition, record
+from spectral_jax.train.checkpoint_files.place import newest
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = """
@@ -28,7 +30,7 @@ sys.path.insert(0, {tests!r})
 from made import tiny_run
 from spectral_jax.config import Data, Train
 def config():
-    return tiny_run.config(data=Data(store={store!r}, batch_size=8), train=Train(steps={steps}, log_every=1, save_every=3))
+    return tiny_run.lean(data=Data(store={store!r}, batch_size=8), train=Train(steps={steps}, log_every=1, save_every=3))
 """
 
 
@@ -36,7 +38,7 @@ def config():
 def place(tmp_path_factory):
     """A folder with a store and a config file."""
     folder = tmp_path_factory.mktemp("run")
-    tiny_run.write_store(folder / "store.zarr", tiny_run.config())
+    tiny_run.write_store(folder / "store.zarr", tiny_run.lean())
     text = CONFIG.format(tests=str(ROOT / "tests"), store=str(folder / "store.zarr"), steps=12)
     (folder / "config.py").write_text(text)
     return folder
@@ -58,12 +60,12 @@ def finish(process):
     return process.returncode, text
 
 
-def wait_for(process, condition):
+def wait_for(process, condition, seconds=0.02):
     deadline = time.monotonic() + 240
     while not condition():
         assert process.poll() is None, process.stdout.read()
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(seconds)
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +109,30 @@ def test_a_run_killed_and_resumed_ends_bit_identical(place, undisturbed):
 
 
 @pytest.mark.slow
+def test_a_run_in_a_bucket_is_killed_and_resumed_and_ends_as_one_in_a_folder(place, undisturbed, bucket_address):
+    store, workdir = f"{bucket_address}/store.zarr", f"{bucket_address}/runs/one"
+    for file in (p for p in (place / "store.zarr").rglob("*") if p.is_file()):
+        bucket.send(file, f"{store}/{file.relative_to(place / 'store.zarr').as_posix()}")
+    process = start(place, workdir, f"--config.data.store={store}")
+    wait_for(process, lambda: newest(f"{workdir}/checkpoints") is not None, seconds=0.2)
+    process.send_signal(signal.SIGKILL)
+    finish(process)
+    bucket.remove(f"{workdir}/{lease.NAME}")  # the second run would watch for half a minute whether the first is alive
+    code, text = finish(start(place, workdir, f"--config.data.store={store}"))
+    assert code == 0, text
+    assert "Continuing from the checkpoint of step" in text
+    assert f"look at    {workdir}/curves.png" in text
+    for a, b in zip(parameters(workdir), parameters(undisturbed[0]), strict=True):
+        np.testing.assert_array_equal(a, b)
+    files = set(bucket.sizes(workdir))
+    assert {"config.json", "metrics.jsonl", "curves.png"} <= files
+    assert any(name.startswith("tensorboard/") for name in files)
+    assert lease.NAME not in files
+    rows = [json.loads(line) for line in bucket.read(f"{workdir}/metrics.jsonl").splitlines()]
+    assert [row["step"] for row in rows] == list(range(1, 13))
+
+
+@pytest.mark.slow
 def test_sigterm_saves_and_says_how_to_continue(place):
     workdir = place / "preempted"
     process = start(place, workdir, "--config.train.steps=100000", "--config.train.save_every=100000")
@@ -140,7 +166,7 @@ def test_a_missing_store_is_a_sentence(place):
 
 @pytest.mark.slow
 def test_a_non_finite_loss_names_step_and_locations_and_keeps_the_checkpoint(tmp_path, monkeypatch):
-    cfg = tiny_run.config(data=Data(store="x", batch_size=8), train=Train(steps=6, log_every=1, save_every=1))
+    cfg = tiny_run.lean(data=Data(store="x", batch_size=8), train=Train(steps=6, log_every=1, save_every=1))
     loader = Loader(cfg, tiny_run.write_store(tmp_path / "store.zarr", cfg))
     fine = dict.fromkeys(("invariance", "sigreg", "embedding_std", "embedding_rank", "grad_norm"), 1.0)
 

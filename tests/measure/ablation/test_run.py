@@ -15,7 +15,7 @@ from spectral_jax.sensors import SensorSpec
 CFG = Config(
     "tiny-scenes",
     (SensorInput("S2", SensorSpec.load("sentinel2a_l2a")),),
-    model_size("tiny", footprint_m=240.0),
+    model_size("tiny", footprint_m=240.0, width=16, heads=1, depths=(1, 1, 1), fusion_width=16, projector_hidden=32),
     Data(store="synthetic", synthetic=Synthetic(locations=48, groups=("enmap_only",)), batch_size=8),
     Views(local_views=0),
     Jepa(directions=16),
