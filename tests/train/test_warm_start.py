@@ -15,7 +15,7 @@ def test_weights_learned_behind_another_whitening_are_refused(tmp_path, monkeypa
     other = whitening.whitened(cfg.sensors[0], tiny_stem.table(tmp_path, tiny_stem.HSI, seed=1))
     before = dataclasses.replace(cfg, sensors=(other,))
     here, there = (c.sensors[0].whitening.digest for c in (cfg, before))
-    monkeypatch.setattr(warm_start.checkpoint, "find", lambda path: tmp_path)
+    monkeypatch.setattr(warm_start.place, "find", lambda path: tmp_path)
     monkeypatch.setattr(warm_start.checkpoint, "verify", lambda folder: None)
     monkeypatch.setattr(warm_start.checkpoint, "read_config", lambda folder: before)
     with pytest.raises(ValueError, match=f"another whitening of sensor HSI: digest {there}, and this run has {here}"):

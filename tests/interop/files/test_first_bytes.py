@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from made.torch_archive import plain, write
 
+from spectral_jax.addresses import bucket
 from spectral_jax.interop import folder, safetensors_file, weights_file
 
 
@@ -79,11 +80,15 @@ def test_the_home_folder_is_expanded(files, monkeypatch):
     assert weights_file.read("~/a.pt").file == "a.pt"
 
 
-@pytest.mark.parametrize("place", ["https://host/a.pt", "gs://bucket/a.safetensors", "s3:/bucket/a.npz"])
-def test_an_address_is_told(place):
-    for take in (weights_file.read, folder.load, lambda place: folder.save(place, None, {}, None)):
-        with pytest.raises(ValueError, match=f"of weights: expected a path of this machine, got the address {place}"):
-            take(place)
+def test_weights_at_an_address_are_read_and_none_are_saved_there(files, bucket_address):
+    bucket.send(files / "torch", f"{bucket_address}/a.pt")
+    assert weights_file.read(f"{bucket_address}/a.pt").file == "a.pt"
+    sentence = f"folder of weights: expected a path of this machine to write to, got the address {bucket_address}/w"
+    with pytest.raises(ValueError, match=sentence):
+        folder.save(f"{bucket_address}/w", None, {}, None)
+    for take in (weights_file.read, folder.load):
+        with pytest.raises(ValueError, match="of weights: s3:/bucket/a.npz has lost a slash"):
+            take("s3:/bucket/a.npz")
 
 
 def test_names_that_do_not_print_are_refused_in_one_line(tmp_path):
