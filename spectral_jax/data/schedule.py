@@ -56,10 +56,10 @@ class Schedule:
         sizes = np.array([len(x) for x in self._rows])
         roots = np.sqrt(sizes)
         self.probabilities = roots / roots.sum()
-        filled = int(np.ceil(sizes / batch_size).sum())
+        self._filled = int(np.ceil(sizes / batch_size).sum())
         # The small reduction keeps 1 / (1 / 3) from asking for one batch more.
         rarest = math.ceil(1.0 / self.probabilities.min() - 1e-9)
-        self.epoch_batches = max(min(filled, LONGEST_EPOCH), rarest)
+        self.epoch_batches = max(min(self._filled, LONGEST_EPOCH), rarest)
         self.per_epoch = largest_remainder(self.probabilities, self.epoch_batches)
         self._passes = [
             _Passes(size, batch_size if size >= batch_size else batch_size % size, seed, name)
@@ -87,6 +87,15 @@ class Schedule:
         whole = np.tile(np.arange(len(usable)), self.batch_size // len(usable))
         mixed = np.concatenate([whole, self._passes[group].take(k)])
         return usable[mixed[_sorted(self.seed, f"repeats of {self.names[group]}", k, self.batch_size)]]
+
+    def changed_since(self, order: int) -> list[str]:
+        """Groups whose batches are others than under the version `order` of the order of batches (`ORDER`)."""
+        if order == ORDER:
+            return []
+        if self._filled > self.epoch_batches:
+            return self.names
+        passes = zip(self.names, self._passes, strict=True)
+        return [name for name, p in passes if p.n > SORTED or p.n / 2 < p.step < p.n]
 
     def _epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         kept = self._epochs  # what another thread puts in its place meanwhile does not matter

@@ -21,6 +21,7 @@ NODE = "zarr.json"
 ID_BYTES = 64
 SMALL_ROWS = 4096  # locations in a chunk of the small arrays: one patch written rewrites a few ten kB, no more
 ZSTD_LEVEL = 1
+REQUESTS = 128  # to an object store at once: at 20 ms each, 6400 a second; a batch of 64 locations of six sensors needs 400
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +133,8 @@ class Arrays:
         self._forget()
 
     def _forget(self):
-        self._context = ts.Context({"cache_pool": {"total_bytes_limit": self.cache_bytes}})
+        several = {f"{kind}_request_concurrency": {"limit": REQUESTS} for kind in ("gcs", "s3", "http")}
+        self._context = ts.Context({"cache_pool": {"total_bytes_limit": self.cache_bytes}} | several)
         self._open: dict[tuple, ts.TensorStore] = {}
 
     def open(self, name: str, driver: str = "zarr3", complete: bool = False) -> ts.TensorStore:
@@ -195,6 +197,11 @@ class Arrays:
         except ValueError as error:
             raise OSError(f"store {self.path}: the chunks of {name} cannot be listed ({reason(error)}).") from error
         return {int(key[2:].split(b"/", 1)[0]) for key in found if key.startswith(b"c/")}
+
+    @property
+    def listed(self) -> bool:
+        """Whether the files can be listed, which HTTP alone does not know."""
+        return not self.path.startswith(("http://", "https://"))
 
     def write_node(self, name: str, attributes: dict):
         """Writes a group node with attributes.

@@ -102,7 +102,7 @@ def _store(where: str, group, key: str, array, index: tuple, pixels, valid, time
 
 
 def _write(where: str, group, name: str, target, values: np.ndarray):
-    group._cache.pop(name, None)
+    group.forget(name)
     try:
         target.write(values).result()
     except ValueError as error:

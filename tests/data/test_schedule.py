@@ -207,6 +207,21 @@ def test_pairs_of_a_small_group_share_a_batch_equally_often():
     np.testing.assert_array_equal(np.diag(count), 2000)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "moved"),
+    [
+        ({"a": 12, "b": 6, "c": 4, "d": 3}, []),  # halves, wholes, and a batch of 4 + 2 and of 3 + 3
+        ({"a": 12, "b": 7, "c": 13}, ["b"]),
+        ({"a": 12, "b": 9_000}, ["b"]),
+        ({"a": 60_000, "b": 20}, ["a", "b"]),  # 10,004 batches to an epoch before
+    ],
+)
+def test_it_is_known_which_groups_the_first_version_drew_otherwise(sizes, moved):
+    made = Schedule({name: range(n) for name, n in sizes.items()}, 6, 0)
+    assert made.changed_since(1) == moved
+    assert made.changed_since(schedule.ORDER) == []
+
+
 def philox4x64(counter: list[int], key: list[int]) -> list[int]:
     """Ten rounds as in Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"."""
     full = 2**64
