@@ -241,9 +241,9 @@ class Loader:
 
     def _read_flags(self):
         """Reads the flags of all groups and sensors together, which takes a while where every request does."""
+        pairs = [(self.store.groups[name], key) for name, bands in self.bands.items() for key in bands]
         with ThreadPoolExecutor(TOGETHER) as threads:
-            pairs = [(self.store.groups[name], key) for name, bands in self.bands.items() for key in bands]
-            list(threads.map(lambda pair: pair[0].valid(pair[1], slice(0)), pairs))
+            list(threads.map(lambda pair: pair[0].valid(pair[1], np.zeros(0, int)), pairs))
 
     def _drawn_from(self) -> dict[str, int]:
         return {name: zlib.crc32(rows.tobytes()) for name, rows in self.usable.items()}
@@ -257,13 +257,13 @@ class Loader:
 
     def _usable(self, name: str) -> np.ndarray:
         group = self.store.groups[name]
-        rows = np.flatnonzero(np.any([group.valid(key).any(axis=1) for key in self.bands[name]], axis=0))
+        rows = group.rows_with(self.bands[name])
         if not len(rows):
             raise ValueError(
                 f"store {self.store.path}: in group {name} all dates of {', '.join(self.bands[name])} are invalid; finish "
                 "building the store, or name other groups in data.groups."
             )
-        return rows.astype(np.int32)
+        return rows
 
 
 def _open_again(cfg: Config, opened_as: dict, drawn_from: dict[str, int]) -> Loader:

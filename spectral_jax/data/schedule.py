@@ -15,7 +15,7 @@ import numpy as np
 ORDER = 2
 KEPT = 8  # permutations and epochs held ready, each a function of its number
 SORTED = 8192  # positions up to which a permutation is a sort of random words: below a millisecond
-LONGEST_EPOCH = 8192  # batches, so that its permutation too is made in below a millisecond
+LONGEST_EPOCH = 16_384  # batches: the published recipe has 8,595 of 240, and a permutation takes a millisecond or two
 ROUNDS = 8  # of the cipher; three make pairs of places look random (Luby and Rackoff 1988), the rest is margin
 
 

@@ -136,15 +136,15 @@ def test_a_late_batch_of_a_large_group_draws_a_few_words(monkeypatch, n):
         drawn.clear()
         assert len(set(made.rows(i).tolist())) in (1000, 9)
         assert sum(drawn) <= made.epoch_batches + max(3 * schedule.ROUNDS, 1000 + 9 + 9)
-    assert made.epoch_batches <= 8192
+    assert made.epoch_batches <= 16_384
 
 
-def test_the_archive_has_epochs_of_at_most_8192_batches_with_their_shares():
+def test_the_archive_has_epochs_of_at_most_16384_batches_with_their_shares():
     sizes = {"a": 580_292, "b": 486_388, "c": 54_111, "d": 732_196, "e": 102_589, "f": 37_129, "g": 69_242}
     made = Schedule({k: range(n) for k, n in sizes.items()}, 64, 0)
-    assert (made.epoch_batches, made.per_epoch.sum()) == (8192, 8192)
-    np.testing.assert_allclose(made.per_epoch / 8192, made.probabilities, atol=1 / 8192)
-    assert np.bincount([made.group(i) for i in range(8192, 2 * 8192)]).tolist() == made.per_epoch.tolist()
+    assert (made.epoch_batches, made.per_epoch.sum()) == (16_384, 16_384)
+    np.testing.assert_allclose(made.per_epoch / 16_384, made.probabilities, atol=1 / 16_384)
+    assert np.bincount([made.group(i) for i in range(16_384, 2 * 16_384)]).tolist() == made.per_epoch.tolist()
 
 
 LARGE = 20_011  # above what is sorted; the sides of the cipher are 142 and 141
@@ -213,7 +213,7 @@ def test_pairs_of_a_small_group_share_a_batch_equally_often():
         ({"a": 12, "b": 6, "c": 4, "d": 3}, []),  # halves, wholes, and a batch of 4 + 2 and of 3 + 3
         ({"a": 12, "b": 7, "c": 13}, ["b"]),
         ({"a": 12, "b": 9_000}, ["b"]),
-        ({"a": 60_000, "b": 20}, ["a", "b"]),  # 10,004 batches to an epoch before
+        ({"a": 120_000, "b": 20}, ["a", "b"]),  # 20,004 batches to an epoch before
     ],
 )
 def test_it_is_known_which_groups_the_first_version_drew_otherwise(sizes, moved):
