@@ -20,6 +20,7 @@ MARK = "spectral_jax_store"  # attribute of the root node that makes a folder a 
 NODE = "zarr.json"
 ID_BYTES = 64
 SMALL_ROWS = 4096  # locations in a chunk of the small arrays: one patch written rewrites a few ten kB, no more
+SHARD_ROWS = 512  # most locations in a shard: of four dates its index, read before the first patch, then has 32 kB
 ZSTD_LEVEL = 1
 REQUESTS = 128  # to an object store at once: at 20 ms each, 6400 a second; a batch of 64 locations of six sensors needs 400
 
@@ -71,7 +72,7 @@ def fill_value(spec: SensorSpec) -> int | float:
 def _pixels(shape: tuple[int, ...], spec: SensorSpec, shard_bytes: int) -> ArrayPlan:
     locations, dates, *patch = shape
     a_location = dates * math.prod(patch) * np.dtype(spec.dtype).itemsize
-    rows = int(np.clip(shard_bytes // a_location, 1, locations))
+    rows = int(np.clip(shard_bytes // a_location, 1, min(locations, SHARD_ROWS)))
     little = {"name": "bytes", "configuration": {"endian": "little"}}
     inner = [
         {"name": "transpose", "configuration": {"order": [0, 1, 3, 4, 2]}},

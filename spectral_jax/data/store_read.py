@@ -1,5 +1,4 @@
-"""Reading what a batch needs: patches concurrently, only what is used, straight into arrays with bands last; and few rows of
-arrays that are too large to be read whole."""
+"""Reading what a batch needs, concurrently and no more: patches into arrays with bands last, and few rows of large arrays."""
 
 import dataclasses
 import itertools
@@ -139,7 +138,7 @@ class Rows:
         self._source = source
         chunk = int(source.chunk_layout.read_chunk.shape[0] or 1)  # type: ignore[index]  # Zarr has chunks
         self._each = chunk * -(-store_format.SMALL_ROWS // chunk)
-        self._values = np.zeros(source.shape, dtype)  # pages that are never written to take no memory
+        self._values: np.ndarray = np.zeros(source.shape, dtype)  # pages that are never written to take no memory
         self._read = np.zeros(-(-source.shape[0] // self._each), bool)
 
     def ask(self, rows: np.ndarray) -> list[tuple[int, ts.Future]]:

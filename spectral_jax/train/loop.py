@@ -215,8 +215,8 @@ def _tell_order(loader: Loader, position: dict | None):
     moved = loader.schedule.changed_since(position.get("order", 1))
     if moved:
         _say(
-            f"From step {position['next_batch']} on the locations of {', '.join(moved)} come in another order than before, each "
-            "as often: the checkpoint is of an earlier version of spectral_jax, which drew batches otherwise."
+            f"From step {position['next_batch']} on the locations of {', '.join(moved)} come in another order than before, "
+            "each as often: the checkpoint is of an earlier version of spectral_jax, which drew batches otherwise."
         )
 
 

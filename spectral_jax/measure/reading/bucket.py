@@ -33,7 +33,9 @@ class Bucket:
     def __enter__(self) -> "Bucket":
         root = str(Path(__file__).resolve().parents[3])
         environment = os.environ | {"PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
-        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
         assert self._process.stdout is not None
         port = self._process.stdout.readline().strip()
         if not port:
