@@ -270,8 +270,8 @@ def _open_again(cfg: Config, opened_as: dict, drawn_from: dict[str, int]) -> Loa
     made = Loader(cfg, **opened_as)
     if made._drawn_from() != drawn_from:
         raise ValueError(
-            f"store {made.store.path}: its flags of valid dates have changed since this run opened it, so its processes would draw "
-            "different batches from it; wait until the store is built, and start again."
+            f"store {made.store.path}: its flags of valid dates have changed since this run opened it, so its processes would "
+            "draw different batches from it; wait until the store is built, and start again."
         )
     return made
 
