@@ -216,7 +216,7 @@ def _tell_order(loader: Loader, position: dict | None):
     if moved:
         _say(
             f"From step {position['next_batch']} on the locations of {', '.join(moved)} come in another order than before, "
-            "each as often: the checkpoint is of an earlier version of spectral_jax, which drew batches otherwise."
+            "each as often: the checkpoint is of another version of spectral_jax, which drew batches otherwise."
         )
 
 
