@@ -1,13 +1,17 @@
-"""Measures: `python tools/benchmark.py compare|loader|memory|realism|scene|step [--flags]`. Prints what it measured.
+"""Measures: `python tools/benchmark.py archive|compare|loader|memory|realism|scene|step [--flags]`. Prints what it measured.
 
+archive  seconds and memory to the first batch of a store with as many locations as SpectralEarth-MM (simulated, 1 GB), for
+         --process of --processes; with --latency_ms the store is behind a local server
 compare  our training step against the same one in PyTorch, eager and compiled, in turn on the same core
-loader   bytes/s of the loader and of bare TensorStore reads of the same patches, and their ratio
+loader   bytes/s of the loader and of bare TensorStore reads of the same patches, and their ratio; with --latency_ms whether
+         the loader feeds steps of --step_s through a local server, requests a location, and bytes read per byte used
 memory   resident memory of the process over many batches
 realism  spectral angle between simulated and real EnMAP spectra, per class
 scene    memory above the model while a scene of 4096 x 4096 x 12 goes through TerraMind tiny (random weights) tile by tile
 step     seconds a training step and to compile it, FLOP/s, and its parts; --trace_to=FOLDER writes a profile
 """
 
+import contextlib
 import json
 import os
 import platform
@@ -34,13 +38,21 @@ SAME_FLOPS = flags.DEFINE_bool(
     "same_flops", False, "In compare, let PyTorch too fold keys and values into the learned queries."
 )
 OUT = launch.DEFINE_place("out", None, "Folder for compare.json.", "folder")
+PROCESS = flags.DEFINE_integer("process", 0, "Which process archive measures.")
+PROCESSES = flags.DEFINE_integer("processes", 1, "Processes that share a batch, for archive.")
+LATENCY_MS = flags.DEFINE_float("latency_ms", None, "Milliseconds a request to the local server of archive and loader takes.")
+MB_PER_S = flags.DEFINE_float("mb_per_s", 200.0, "10^6 bytes a second that the local server gives.")
+STEP_S = flags.DEFINE_float("step_s", 0.5, "Seconds of a step that loader has to feed, with --latency_ms.")
 TRACE_TO = launch.DEFINE_place("trace_to", None, "Folder for a profile of two steps, for step.", "folder")
 
 
 def main(argv: list[str]) -> int:
     """Runs the measurement named on the command line."""
     logging.set_verbosity(logging.WARNING)
-    measures = {"compare": compare, "loader": loader, "memory": memory, "realism": realism, "scene": scene, "step": step}
+    measures = {
+        "archive": archive, "compare": compare, "loader": loader, "memory": memory, "realism": realism, "scene": scene,
+        "step": step,
+    }  # fmt: skip
     words, overrides = configure.split(argv[1:])
     if len(words) != 1 or words[0] not in measures:
         print(f"benchmark: expected one of {', '.join(measures)}, got {' '.join(words) or 'nothing'}.")
@@ -53,6 +65,22 @@ def main(argv: list[str]) -> int:
             raise
         return launch.fail("benchmark", str(error))
     return 0
+
+
+def archive(overrides):
+    """What a process needs until it has a batch of a store of the archive's size."""
+    from spectral_jax.measure.reading import bucket, startup
+    from spectral_jax.measure.reading.archive import write
+
+    cfg, path = configure.read(CONFIG.value, overrides), STORE.value
+    if path is None:
+        path = str(Path(tempfile.mkdtemp(prefix="spectral_jax_benchmark_")) / "archive.zarr")
+        write(path, footprint_m=cfg.model.footprint_m)
+        print(f"  store: {path}")
+    with contextlib.ExitStack() as stack:
+        if LATENCY_MS.value is not None:
+            path = stack.enter_context(bucket.Bucket(path, LATENCY_MS.value, MB_PER_S.value)).address
+        _show(startup.measure(cfg, path, PROCESS.value, PROCESSES.value))
 
 
 def compare(_):
@@ -81,14 +109,16 @@ def loader(overrides):
     """Loader against bare reads, at the package's batch size unless another is given; small batches cost more a location."""
     from spectral_jax.config import Data
     from spectral_jax.measure import throughput
+    from spectral_jax.measure.reading import steps
 
     if not any(text.startswith("--config.data.batch_size=") for text in overrides):
         overrides = [*overrides, f"--config.data.batch_size={Data().batch_size}"]
     cfg, path = _config_and_store(overrides)
-    result = throughput.loader(cfg, path, batches=BATCHES.value or 32, repeats=REPEATS.value)
     print(f"  batch size: {cfg.data.batch_size}")
-    for name, value in result.items():
-        print(f"  {name}: {value}")
+    if LATENCY_MS.value is None:
+        _show(throughput.loader(cfg, path, batches=BATCHES.value or 32, repeats=REPEATS.value))
+    else:
+        _show(steps.feed(cfg, path, BATCHES.value or 24, STEP_S.value, LATENCY_MS.value, MB_PER_S.value))
 
 
 def memory(overrides):
@@ -96,8 +126,7 @@ def memory(overrides):
     from spectral_jax.measure import throughput
 
     cfg, path = _config_and_store(overrides)
-    for name, value in throughput.memory(cfg, path, batches=BATCHES.value or 1000).items():
-        print(f"  {name}: {value}")
+    _show(throughput.memory(cfg, path, batches=BATCHES.value or 1000))
 
 
 def realism(_):
@@ -146,6 +175,11 @@ def step(overrides):
     cfg, path = _config_and_store(overrides)
     result = step_time.step(cfg, Loader(cfg, path).batch(0), BATCHES.value or 10, TRACE_TO.value)
     print("  " + step_time.text(result).replace("\n", "\n  "))
+
+
+def _show(result: dict):
+    for name, value in result.items():
+        print(f"  {name}: {value}")
 
 
 def _config_and_store(overrides):

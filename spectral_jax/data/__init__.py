@@ -5,7 +5,7 @@ In the order in which they may import one another:
   store_format: how a store lies on disk: names, shapes, codecs, group nodes
   store_whole: a store is written beside its place and renamed when complete
   store_archive: archives in the layout of SpectralEarth-MM, described by specs of the caller
-  store_read: patches of a batch, concurrently, only what is used
+  store_read: patches of a batch, concurrently, only what is used; rows of large arrays
   store_write: checks, and the order of writes that never leaves a half-written patch valid
   store_group: one group: locations that have the same sensors
   store: co-located patches of several sensors in Zarr

@@ -7,7 +7,9 @@ there, so the order is the same for any number of workers.
 
 import dataclasses
 import os
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 import grain
@@ -21,6 +23,8 @@ from spectral_jax.data import store, store_complete, store_read
 from spectral_jax.data.loader_checks import check_sensors
 from spectral_jax.data.schedule import Schedule, words
 from spectral_jax.sentences import unknown
+
+TOGETHER = 16  # arrays whose flags are read at once
 
 
 class Loader:
@@ -55,6 +59,7 @@ class Loader:
             )
         specs = {s.key: s.spec for s in cfg.sensors}
         self.cfg = cfg
+        self._opened_as = {"path": path, "process_index": process_index, "process_count": process_count}
         self.store = store.open_store(path, specs, cfg.data.cache_bytes)
         store_complete.check(self.store)
         self.truth_names = self.store.truth_names
@@ -72,14 +77,21 @@ class Loader:
                 f"store {self.store.path}: no sensor of the config ({', '.join(specs)}) is in the groups {', '.join(empty)}; "
                 f"they hold {', '.join(sorted({k for name in empty for k in self.store.groups[name].sensors}))}."
             )
+        self._read_flags()
         rows = {name: self._usable(name) for name, bands in self.bands.items() if bands}
         self.left_out = {name: self.store.groups[name].locations - len(x) for name, x in rows.items()}
         self.schedule = Schedule(rows, cfg.data.batch_size, cfg.data.seed)
         self.usable = rows
+        # In float32 the whole archive's times take 180 MB; a lead is measured exactly.
+        self._times = np.float32 if cfg.data.lead_days is None else np.float64
         self._numbers = {name: i for i, name in enumerate(self.store.groups)}
         # Places that a crop can take along a side, in tokens: 1 when the footprint is the store's.
         slack = (self.store.footprint_m - cfg.model.footprint_m) / cfg.model.token_gsd_m
         self._places = int(slack + 1e-6) + 1
+
+    def __reduce__(self):
+        """Config and place: another process opens the store itself, instead of getting all flags of it sent."""
+        return _open_again, (self.cfg, self._opened_as, self._drawn_from())
 
     def batch(self, i: int) -> Batch:
         """Batch `i` of this process, NumPy leaves; the sensors of its group that the config has, in the config's order.
@@ -168,9 +180,20 @@ class Loader:
 
     def names(self, batch: Batch) -> list[str]:
         """Identifiers of the locations of a host or device batch, for messages; of a global batch those of this process."""
-        groups = list(self.store.groups.values())
-        rows = zip(store_read.local(batch.group).tolist(), store_read.local(batch.location).tolist(), strict=True)
-        return [groups[g].ids([row])[0] for g, row in rows]
+        return self.names_later(batch)()
+
+    def names_later(self, batch: Batch) -> Callable[[], list[str]]:
+        """The function that gives `names`; it holds no pixels, and reads the identifiers when it is called."""
+        groups, numbers, rows = list(self.store.groups.values()), batch.group, batch.location
+
+        def read() -> list[str]:
+            group, location = store_read.local(numbers), store_read.local(rows)
+            out = np.empty(len(location), object)
+            for number in np.unique(group):
+                out[group == number] = groups[number].ids(location[group == number])
+            return out.tolist()
+
+        return read
 
     def location_names(self, i: int) -> list[str]:
         """Identifiers of the locations of batch `i` over all processes."""
@@ -188,29 +211,42 @@ class Loader:
 
     def _read(self, name: str, rows: np.ndarray, draws: dict, corners: np.ndarray, others: dict | None = None) -> Batch:
         """Rows of a group; `draws` are words [b] a sensor for its date, `others` those for another date, if asked for."""
-        group = self.store.groups[name]
+        group, kept = self.store.groups[name], self._times
         plans, later, other = {}, {}, {}
+        times = {key: group.ask_times(key, rows, kept) for key in self.bands[name]}
         for key, bands in self.bands[name].items():
-            token, valid = self.cfg.token_px(key), group.valid(key)[rows]
+            token, valid = self.cfg.token_px(key), group.valid(key, rows)
             present, dates = store_read.choose_dates(valid, draws[key])
             plan = plans[key] = store_read.SensorRead(key, bands, present, dates, corners * token, self.cfg.patch_px(key))
             if others is not None:
                 other[key] = dataclasses.replace(plan, dates=store_read.choose_other(valid, others[key], dates))
             if self.cfg.data.lead_days is not None:
-                after = store_read.choose_later(valid, group.times(key)[rows], present, dates, self.cfg.data.lead_days)
+                after = store_read.choose_later(valid, times[key](), present, dates, self.cfg.data.lead_days)
                 later[key] = dataclasses.replace(plan, present=after[0], dates=after[1])
-        sensors = self._read_dates(group, rows, plans)
-        more = (self._read_dates(group, rows, each) if each else None for each in (later, other))
+        sensors = self._read_dates(group, rows, plans, times)
+        more = (self._read_dates(group, rows, each, times) if each else None for each in (later, other))
         numbers = np.full(len(rows), self._numbers[name], np.int32)
         return Batch(sensors, _leaf(rows.astype(np.int32)), _leaf(numbers), *more)
 
-    def _read_dates(self, group, rows: np.ndarray, plans: dict[str, store_read.SensorRead]) -> dict[str, SensorData]:
+    def _read_dates(
+        self, group, rows: np.ndarray, plans: dict[str, store_read.SensorRead], times: dict[str, Callable[[], np.ndarray]]
+    ) -> dict[str, SensorData]:
         pixels = store_read.read_batch(group, rows, list(plans.values()))
         sensors = {}
         for key, plan in plans.items():
-            times = np.where(plan.present, group.times(key)[rows, plan.dates], 0.0).astype(np.float32)
-            sensors[key] = SensorData(_leaf(pixels[key]), _leaf(plan.present), _leaf(times))
+            chosen = times[key]()[np.arange(len(rows)), plan.dates]
+            time = np.where(plan.present, chosen, 0.0).astype(np.float32)
+            sensors[key] = SensorData(_leaf(pixels[key]), _leaf(plan.present), _leaf(time))
         return sensors
+
+    def _read_flags(self):
+        """Reads the flags of all groups and sensors together, which takes a while where every request does."""
+        pairs = [(self.store.groups[name], key) for name, bands in self.bands.items() for key in bands]
+        with ThreadPoolExecutor(TOGETHER) as threads:
+            list(threads.map(lambda pair: pair[0].valid(pair[1], np.zeros(0, int)), pairs))
+
+    def _drawn_from(self) -> dict[str, int]:
+        return {name: zlib.crc32(rows.tobytes()) for name, rows in self.usable.items()}
 
     def _chosen(self) -> list[str]:
         known = list(self.store.groups)
@@ -221,13 +257,23 @@ class Loader:
 
     def _usable(self, name: str) -> np.ndarray:
         group = self.store.groups[name]
-        rows = np.flatnonzero(np.any([group.valid(key).any(axis=1) for key in self.bands[name]], axis=0))
+        rows = group.rows_with(self.bands[name])
         if not len(rows):
             raise ValueError(
                 f"store {self.store.path}: in group {name} all dates of {', '.join(self.bands[name])} are invalid; finish "
                 "building the store, or name other groups in data.groups."
             )
-        return rows.astype(np.int32)
+        return rows
+
+
+def _open_again(cfg: Config, opened_as: dict, drawn_from: dict[str, int]) -> Loader:
+    made = Loader(cfg, **opened_as)
+    if made._drawn_from() != drawn_from:
+        raise ValueError(
+            f"store {made.store.path}: its flags of valid dates have changed since this run opened it, so its processes would "
+            "draw different batches from it; wait until the store is built, and start again."
+        )
+    return made
 
 
 def _leaf(array: np.ndarray) -> jax.Array:

@@ -5,11 +5,14 @@ date. What our own writers always write must therefore be there. Archives of oth
 """
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 from spectral_jax.data import store_format
 from spectral_jax.data.store import Store
 
 OF_LOCATIONS = ("location_id", "centre_lonlat", "epsg", "geotransform")
+
+TOGETHER = 16  # listings asked for at once
 
 
 def check(store: Store) -> None:
@@ -17,24 +20,33 @@ def check(store: Store) -> None:
 
     A store of `tools/build_store.py` or of a simulation has all of them. One that was filled through `Group.write_patch` and
     its like has those that the order of writes promises: times before flags, both after pixels, all that is known of locations
-    together.
+    together. Where chunks cannot be listed, any that is not there becomes an error when it is read.
 
     Raises:
       ValueError: a chunk is missing; the sentence names array, chunk, locations and file.
     """
     whole = "builder" in store.provenance or "made_by" in store.provenance
-    for group in store.groups.values():
-        if not group.chunked:
-            continue
+    facts = [*OF_LOCATIONS, *(["truth"] if store.truth_names else [])]
+    ours = [group for group in store.groups.values() if group.chunked]
+    for group in ours:
+        group.complete = not group.listed
+    listed = [
+        (group, name)
+        for group in ours
+        if group.listed
+        for name in [*facts, *(f"{key}_{kind}" for key in group.sensors for kind in ("mask", "time"))]
+    ]
+    with ThreadPoolExecutor(TOGETHER) as threads:
+        found = threads.map(lambda each: each[0].chunks(each[1]), listed)
+        held = {(group.name, name): chunks for (group, name), chunks in zip(listed, found, strict=True)}
+    for group in dict.fromkeys(group for group, _ in listed):
         rows = min(store_format.SMALL_ROWS, group.locations)
         every = set(range(math.ceil(group.locations / rows)))
-        facts = [*OF_LOCATIONS, *(["truth"] if store.truth_names else [])]
-        held = {name: group.chunks(name) for name in facts}
-        known = every if whole else set().union(*held.values())
+        known = every if whole else set().union(*(held[group.name, name] for name in facts))
         for name in facts:
-            _refuse(store, group, name, known - held[name], rows)
+            _refuse(store, group, name, known - held[group.name, name], rows)
         for key in group.sensors:
-            flags, times = group.chunks(f"{key}_mask"), group.chunks(f"{key}_time")
+            flags, times = held[group.name, f"{key}_mask"], held[group.name, f"{key}_time"]
             begun = every if whole else flags | times
             if begun != every:
                 begun |= _begun(group, key, begun, rows)

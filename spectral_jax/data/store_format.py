@@ -21,7 +21,9 @@ MARK = "spectral_jax_store"  # attribute of the root node that makes a folder a 
 NODE = "zarr.json"
 ID_BYTES = 64
 SMALL_ROWS = 4096  # locations in a chunk of the small arrays: one patch written rewrites a few ten kB, no more
+SHARD_ROWS = 512  # most locations in a shard: of four dates its index, read before the first patch, then has 32 kB
 ZSTD_LEVEL = 1
+REQUESTS = 128  # to an object store at once: at 20 ms each, 6400 a second; a batch of 64 locations of six sensors needs 400
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +73,7 @@ def fill_value(spec: SensorSpec) -> int | float:
 def _pixels(shape: tuple[int, ...], spec: SensorSpec, shard_bytes: int) -> ArrayPlan:
     locations, dates, *patch = shape
     a_location = dates * math.prod(patch) * np.dtype(spec.dtype).itemsize
-    rows = int(np.clip(shard_bytes // a_location, 1, locations))
+    rows = int(np.clip(shard_bytes // a_location, 1, min(locations, SHARD_ROWS)))
     little = {"name": "bytes", "configuration": {"endian": "little"}}
     inner = [
         {"name": "transpose", "configuration": {"order": [0, 1, 3, 4, 2]}},
@@ -133,7 +135,8 @@ class Arrays:
         self._forget()
 
     def _forget(self):
-        self._context = ts.Context({"cache_pool": {"total_bytes_limit": self.cache_bytes}})
+        several = {f"{kind}_request_concurrency": {"limit": REQUESTS} for kind in ("gcs", "s3", "http")}
+        self._context = ts.Context({"cache_pool": {"total_bytes_limit": self.cache_bytes}} | several)
         self._open: dict[tuple, ts.TensorStore] = {}
 
     def open(self, name: str, driver: str = "zarr3", complete: bool = False) -> ts.TensorStore:
@@ -200,6 +203,11 @@ class Arrays:
                 raise OSError(f"store {self.path}: the chunks of {name} cannot be listed ({reason(error)}).") from error
             found = [key.decode() for key in keys]
         return {int(key[2:].split("/", 1)[0]) for key in found if key.startswith("c/")}
+
+    @property
+    def listed(self) -> bool:
+        """Whether the files can be listed, which HTTP alone does not know."""
+        return not self.path.startswith(("http://", "https://"))
 
     def write_node(self, name: str, attributes: dict):
         """Writes a group node with attributes.

@@ -1,11 +1,12 @@
 """One group of a store: locations that have the same sensors, read and written row by row."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import tensorstore as ts
 
-from spectral_jax.data import store_format, store_write
+from spectral_jax.data import store_format, store_read, store_write
 from spectral_jax.sensors import SensorSpec
 from spectral_jax.sentences import unknown
 
@@ -18,6 +19,7 @@ class Group:
       sensors: key -> spec of what is stored under that key.
       locations: N, number of rows.
       dates: T, dates a location.
+      complete: whether a chunk of flags, times or facts that is not there is an error, where chunks cannot be listed.
     """
 
     def __init__(self, arrays, name: str, sensors: dict[str, SensorSpec], locations: int, dates: int, drivers=None, truths=0):
@@ -28,7 +30,19 @@ class Group:
         self._arrays = arrays
         self._drivers: dict[str, str] | None = drivers  # archives only: array name -> driver, for those that are there
         self._truths = truths
-        self._cache: dict[str, np.ndarray] = {}
+        self.complete = False
+        self.forget()
+
+    def __getstate__(self):
+        return self.__dict__ | {"_cache": {}, "_times": {}}  # what was read stays: another process reads what it needs
+
+    def forget(self, name: str | None = None):
+        """Reads array `name`, or all, again when it is asked for next."""
+        if name is None:
+            self._cache: dict[str, np.ndarray] = {}
+        else:
+            self._cache.pop(name, None)
+        self._times: dict[tuple[str, type], store_read.Rows] = {}
 
     def __repr__(self):
         return f"Group({self.name!r}, {', '.join(self.sensors)}, {self.locations} locations, {self.dates} dates)"
@@ -46,24 +60,58 @@ class Group:
         self._check_key(key)
         return self._open(key, complete)
 
-    def valid(self, key: str) -> np.ndarray:
-        """Which dates hold data of sensor `key`, bool [N T], read once; ValueError as `pixels`."""
-        self._check_key(key)
-        return self._small(f"{key}_mask")
+    def valid(self, key: str, rows: np.ndarray | None = None) -> np.ndarray:
+        """Which dates hold data of sensor `key`, bool [N T] or, of `rows`, [b T]; read once, whole, and kept as bits.
+
+        Raises:
+          ValueError: as `pixels`.
+        """
+        bits = self._bits(key)
+        if rows is None:
+            out = self._flags(bits)
+        else:
+            places = np.asarray(rows, np.int64)[:, None] * self.dates + np.arange(self.dates)
+            out = (bits[places >> 3] << (places & 7).astype(np.uint8) >> 7).astype(bool)
+        out.flags.writeable = False
+        return out
+
+    def rows_with(self, keys: Iterable[str]) -> np.ndarray:
+        """Rows that have a valid date of some of the sensors `keys`, int32."""
+        flags = self._flags(np.bitwise_or.reduce([self._bits(key) for key in keys]))
+        # Column by column: a reduction along so short an axis takes ten times as long.
+        return np.flatnonzero(functools.reduce(np.logical_or, flags.T)).astype(np.int32)
 
     def times(self, key: str) -> np.ndarray:
         """Days since 2000-01-01 UTC of the dates of sensor `key`, float64 [N T], read once; 0 in archives without times."""
         self._check_key(key)
         return self._small(f"{key}_time", lambda: np.zeros((self.locations, self.dates)))
 
+    def ask_times(self, key: str, rows: np.ndarray, dtype: type) -> Callable[[], np.ndarray]:
+        """Begins to read the times of `rows`, and gives the function that waits for them, [b T]; they are kept as `dtype`.
+
+        For few rows of many, where `times` would read and keep the whole archive's.
+        """
+        name = f"{key}_time"
+        if self._drivers is not None and name not in self._drivers:
+            return lambda: np.zeros((len(rows), self.dates), dtype)
+        if (key, dtype) not in self._times:
+            self._times[key, dtype] = store_read.Rows(self._open(name, self.complete), dtype)
+        kept = self._times[key, dtype]
+        asked = kept.ask(rows)
+        return lambda: self._sound(name, lambda: kept.take(rows, asked))
+
     def ids(self, rows: Sequence[int] | None = None) -> list[str]:
-        """Identifiers of the locations `rows`, or of all.
+        """Identifiers of the locations `rows`, or of all; only those are read, each time anew.
 
         "<group>/<row>" where none was written, and in archives, whose variable-length strings TensorStore does not read.
         """
-        stored = self._small("location_id", lambda: np.zeros((self.locations, store_format.ID_BYTES), np.uint8))
         rows = range(self.locations) if rows is None else rows
-        return [bytes(stored[row]).rstrip(b"\0").decode() or f"{self.name}/{row}" for row in rows]
+        if self._drivers is not None and "location_id" not in self._drivers:
+            stored = np.zeros((len(rows), store_format.ID_BYTES), np.uint8)
+        else:
+            source = self._open("location_id", self.complete)
+            stored = self._sound("location_id", lambda: source[np.asarray(rows, np.int64)].read().result())
+        return [bytes(x).rstrip(b"\0").decode() or f"{self.name}/{row}" for x, row in zip(stored, rows, strict=True)]
 
     def centres(self) -> np.ndarray:
         """Longitude and latitude of the patch centres, degrees, float64 [N 2]; NaN where unknown."""
@@ -85,6 +133,11 @@ class Group:
     def chunked(self) -> bool:
         """Whether this package wrote the group; of archives nothing is known of chunks that are not there."""
         return self._drivers is None
+
+    @property
+    def listed(self) -> bool:
+        """Whether the store's place can list its chunks."""
+        return self._arrays.listed
 
     def chunks(self, name: str) -> set[int]:
         """Numbers, along the locations, of the chunks or shards of an array that are there."""
@@ -178,19 +231,28 @@ class Group:
         # An archive may rightly leave out chunks that hold nothing but its fill value.
         return self._arrays.open(f"{self.name}/{name}", driver, complete and self._drivers is None)
 
-    def _small(self, name: str, absent=None) -> np.ndarray:
+    def _bits(self, key: str) -> np.ndarray:
+        self._check_key(key)
+        return self._small(f"{key}_mask", packed=True)
+
+    def _flags(self, bits: np.ndarray) -> np.ndarray:
+        return np.unpackbits(bits, count=self.locations * self.dates).view(bool).reshape(self.locations, self.dates)
+
+    def _small(self, name: str, absent=None, packed: bool = False) -> np.ndarray:
         if name not in self._cache:
             if self._drivers is not None and name not in self._drivers:
                 value = absent()
             else:
-                value = self._read_small(name)
+                source = self._open(name, self.complete)
+                value = self._sound(name, lambda: source.read().result())
+            value = np.packbits(value) if packed else value
             value.flags.writeable = False
             self._cache[name] = value
         return self._cache[name]
 
-    def _read_small(self, name: str) -> np.ndarray:
+    def _sound(self, name: str, read: Callable[[], np.ndarray]) -> np.ndarray:
         try:
-            return self._open(name).read().result()
+            return read()
         except ValueError as error:
             raise ValueError(
                 f"store {self._arrays.path}: group {self.name}, array {name} is corrupt ({store_format.reason(error)}); copy "

@@ -1,7 +1,8 @@
-"""Reading the patches of a batch: concurrently, only what is used, straight into arrays with bands last."""
+"""Reading what a batch needs, concurrently and no more: patches into arrays with bands last, and few rows of large arrays."""
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import tensorstore as ts
@@ -124,6 +125,38 @@ def read_batch(group, rows: np.ndarray, plans: list[SensorRead]) -> dict[str, np
         key, row, first = failures[0]
         raise group.corrupt(key, [row], first) from first
     return out
+
+
+class Rows:
+    """Rows of an array [N T], read in blocks when they are first asked for, and then kept.
+
+    A thread may ask while another reads: a block is then read twice, to the same numbers.
+    """
+
+    def __init__(self, source: ts.TensorStore, dtype: type):
+        """Takes the open array, and the type in which its numbers are kept."""
+        self._source = source
+        chunk = int(source.chunk_layout.read_chunk.shape[0] or 1)  # type: ignore[index]  # Zarr has chunks
+        self._each = chunk * -(-store_format.SMALL_ROWS // chunk)
+        self._values: np.ndarray = np.zeros(source.shape, dtype)  # pages that are never written to take no memory
+        self._read = np.zeros(-(-source.shape[0] // self._each), bool)
+
+    def ask(self, rows: np.ndarray) -> list[tuple[int, ts.Future]]:
+        """Begins to read the blocks of `rows` that are not there yet, for `take`."""
+        blocks = np.unique(rows // self._each)
+        missing = blocks[~self._read[blocks]].tolist()
+        return [(block, self._source[self._span(block)].read()) for block in missing]
+
+    def take(self, rows: np.ndarray, asked: Sequence[tuple[int, ts.Future]]) -> np.ndarray:
+        """The values at `rows` [b T], once what `ask` began is there; ValueError where it is corrupt."""
+        for block, future in asked:
+            if not self._read[block]:
+                self._values[self._span(block)] = future.result()
+                self._read[block] = True
+        return self._values[rows]
+
+    def _span(self, block: int) -> slice:
+        return slice(block * self._each, min((block + 1) * self._each, len(self._values)))
 
 
 def local(array) -> np.ndarray:

@@ -40,6 +40,16 @@ def block(group, first: int, key: str, pixels: np.ndarray, valid: np.ndarray, ti
     _store(where, group, key, array, (slice(first, stop),), pixels, valid, times)
 
 
+def dates(group, key: str, valid: np.ndarray, times: np.ndarray):
+    """Writes flags and times [N T] of a whole group, whose pixels get there otherwise."""
+    where = f"dates({group.name}, {key})"
+    sizes = {"N": group.locations, "T": group.dates}
+    check(valid, "N T", f"{where}: valid", sizes)
+    check(times, "N T", f"{where}: times", sizes)
+    _write(where, group, f"{key}_time", group._open(f"{key}_time"), np.where(valid, times, 0.0))
+    _write(where, group, f"{key}_mask", group._open(f"{key}_mask"), valid)
+
+
 def locations(group, first: int, ids: Sequence[str], centre_lonlat, epsg, geotransform, truth=None):
     """See `store.Group.write_locations`."""
     n = len(ids)
@@ -102,7 +112,7 @@ def _store(where: str, group, key: str, array, index: tuple, pixels, valid, time
 
 
 def _write(where: str, group, name: str, target, values: np.ndarray):
-    group._cache.pop(name, None)
+    group.forget(name)
     try:
         target.write(values).result()
     except ValueError as error:

@@ -6,6 +6,7 @@ In the order in which they may import one another:
   fuzz: what damaged files do to a reader
   flops: model FLOPs of a training sample, counted from the config
   throughput: the loader against TensorStore reading the same patches
+  reading: a store as large as the published archive, and one behind a network
   step_time: a training step: compiling, seconds, FLOP/s, its parts
   peer: the training step against the same one in PyTorch, on the same core
   made_scene: a made scene of any size: random numbers as GeoTIFF

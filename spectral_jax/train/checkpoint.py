@@ -34,6 +34,7 @@ class Checkpoints:
     Attributes:
       changes: what the run changed on its way, `{"step", "fields": {name: [before, after]}}`; kept in every checkpoint.
       started_from: where a warm start took its parameters; None for others.
+      position: where the data stood in the checkpoint that was resumed; None for a run from the beginning.
     """
 
     def __init__(self, folder: str | os.PathLike, cfg: Config):
@@ -52,6 +53,7 @@ class Checkpoints:
         self._saving = 0
         self.changes: list[dict] = []
         self.started_from: dict | None = None
+        self.position: dict | None = None
         context = ocp.Context()
         # Orbax calls this when all is written and the folder still has its temporary name. A function of its own, since the
         # context is copied with all that hangs on it.
@@ -142,7 +144,7 @@ class Checkpoints:
                 f"{folder} was written by another run: {'; '.join(differing[:5])} (checkpoint against this run). Give the "
                 "same config, or another --workdir."
             )
-        self.started_from = said.get("started_from")
+        self.started_from, self.position = said.get("started_from"), said.get("data")
         self.changes = list(said.get("changes", []))
         changed = configure.changed_on_the_way(before, self._cfg)
         if changed:

@@ -19,6 +19,7 @@ from spectral_jax.addresses.work import Work
 from spectral_jax.config import Config
 from spectral_jax.data.feed import Feed
 from spectral_jax.data.loader import Loader
+from spectral_jax.data.schedule import ORDER
 from spectral_jax.train import partition, warm_start
 from spectral_jax.train.alarms import Alarms
 from spectral_jax.train.checkpoint import Checkpoints
@@ -59,7 +60,7 @@ class Summary:
 class _Pending:
     step: int
     metrics: dict
-    locations: list[str]
+    locations: Callable[[], list[str]]
 
 
 def drive(
@@ -69,7 +70,7 @@ def drive(
     key: jax.Array,
     *,
     start: int = 0,
-    names: Callable[[Any], list[str]],
+    names: Callable[[Any], Callable[[], list[str]]],
     settled: Callable[[dict], None],
     watched: Callable[[int, Any], dict] = lambda *_: {},
     after: Callable[[int, object, Callable[[int], None]], None] = lambda *_: None,
@@ -82,7 +83,7 @@ def drive(
       batches: one a step.
       key: of the run.
       start: steps made before.
-      names: what a batch holds, for the sentence about a loss that is not finite.
+      names: gives for a batch the function that tells what it holds, for the sentence about a loss that is not finite.
       settled: gets the metrics of each step once they are known to be finite, with `step`, in order.
       watched: gives further metrics of some steps, by the number of steps made and the state.
       after: called after each step with the number of steps made, the state, and a function that reads the metrics of all but
@@ -132,6 +133,7 @@ def train(cfg: Config, loader: Loader, work: Work, begun: Callable[[], None] = l
         state, start = _begin(cfg, mesh, checkpoints)
         if start >= cfg.train.steps:
             return Summary(state, start, None, None)
+        _tell_order(loader, checkpoints.position)
         norms = partition.place_norms(cfg, mesh).lower(state).compile()
         recorder = Recorder(work.path, start) if jax.process_index() == 0 else None
         progress = Progress(start, cfg.train.steps)
@@ -173,7 +175,7 @@ def train(cfg: Config, loader: Loader, work: Work, begun: Callable[[], None] = l
             batches = meter.timed(feed, start, cfg.train.steps)
             try:
                 state = drive(
-                    step_function, state, batches, key, start=start, names=loader.names, settled=settled, watched=watched,
+                    step_function, state, batches, key, start=start, names=loader.names_later, settled=settled, watched=watched,
                     after=after,
                 )  # fmt: skip
             finally:
@@ -207,17 +209,32 @@ def _say(text: str):
         print(text, flush=True)
 
 
+def _tell_order(loader: Loader, position: dict | None):
+    """Says of which groups a run goes on with other batches than the version of its checkpoint would have drawn."""
+    if position is None:
+        return
+    # Checkpoints of before the order had a version say nothing of it.
+    moved = loader.schedule.changed_since(position.get("order", 1))
+    if moved:
+        _say(
+            f"From step {position['next_batch']} on the locations of {', '.join(moved)} come in another order than before, "
+            "each as often: the checkpoint is of another version of spectral_jax, which drew batches otherwise."
+        )
+
+
 def _position(cfg: Config, step: int) -> dict:
-    return {"next_batch": step, "batch_size": cfg.data.batch_size, "seed": cfg.data.seed, "processes": jax.process_count()}
+    drawn = {"batch_size": cfg.data.batch_size, "seed": cfg.data.seed, "order": ORDER}
+    return {"next_batch": step} | drawn | {"processes": jax.process_count()}
 
 
 def _read(pending: _Pending) -> dict:
     row = {"step": pending.step} | {name: float(value) for name, value in pending.metrics.items()}
     bad = [name for name in ("loss", "grad_norm", "update_norm") if not math.isfinite(row.get(name, 0.0))]
     if bad:
+        locations = pending.locations()
         raise NonFiniteLoss(
-            f"{bad[0]} is {row[bad[0]]} at step {pending.step}. The batch holds {len(pending.locations)} locations: "
-            f"{', '.join(pending.locations)}. Nothing was saved since the last good checkpoint; look at these locations' "
+            f"{bad[0]} is {row[bad[0]]} at step {pending.step}. The batch holds {len(locations)} locations: "
+            f"{', '.join(locations)}. Nothing was saved since the last good checkpoint; look at these locations' "
             "values, or lower optim.lr or set optim.clip_norm, and run again to continue from there."
         )
     return row

@@ -13,8 +13,10 @@ import pytest
 from made.tiny_store import HY, MS, SENSORS, TH, build, config, same, sensor
 
 from spectral_jax.config import Views
+from spectral_jax.data import store_format
 from spectral_jax.data.loader import Loader
 from spectral_jax.data.schedule import words
+from spectral_jax.data.store import open_store
 from spectral_jax.measure import throughput
 
 
@@ -251,6 +253,56 @@ def test_loader_travels_to_a_worker(sample):
     loader = Loader(config(), sample[0])
     expected = loader.batch(3)
     assert same(pickle.loads(pickle.dumps(loader)).batch(3), expected)
+
+
+def test_what_is_sent_to_a_worker_does_not_grow_with_the_store_nor_with_what_was_read(tmp_path):
+    sizes = []
+    for locations in (6, 600):
+        build(tmp_path / str(locations), {"g": locations}, keys={"g": ("TH",)})
+        loader = Loader(config(("TH",)), tmp_path / str(locations))
+        before = len(pickle.dumps(loader))
+        loader.names(loader.batch(0))
+        sizes += [before, len(pickle.dumps(loader))]
+    assert max(sizes) - min(sizes) < 50
+    group = pickle.loads(pickle.dumps(loader.store.groups["g"]))
+    np.testing.assert_array_equal(group.valid("TH"), loader.store.groups["g"].valid("TH"))
+    assert len(pickle.dumps(group)) < 5000
+
+
+def test_a_store_that_changed_under_a_run_is_refused_by_its_workers(tmp_path):
+    made, _ = build(tmp_path / "s", {"g": 6}, keys={"g": ("TH",)}, valid_share=0.0)
+    made.groups["g"].write_patch(2, 0, "TH", np.ones((1, 4, 4), np.uint16), 3.0)
+    sent = pickle.dumps(Loader(config(("TH",)), tmp_path / "s"))
+    made.groups["g"].write_patch(4, 0, "TH", np.ones((1, 4, 4), np.uint16), 3.0)
+    with pytest.raises(ValueError, match="flags of valid dates have changed since this run opened it.* wait until the store"):
+        pickle.loads(sent)
+
+
+def test_few_rows_of_flags_times_and_names_are_those_of_the_whole(tmp_path, monkeypatch):
+    """Blocks of four locations, so that some are never read; three dates, so that a location's bits lie across bytes."""
+    monkeypatch.setattr(store_format, "SMALL_ROWS", 4)
+    _, written = build(tmp_path / "s", {"g": 23}, keys={"g": ("TH",)})
+    group = open_store(tmp_path / "s").groups["g"]
+    _, valid, times = written["g", "TH"]
+    for rows in ([22], [3, 0, 3, 9], list(range(23))):
+        np.testing.assert_array_equal(group.valid("TH", np.array(rows)), valid[rows])
+        expected = np.where(valid, times, 0.0)[rows]
+        for dtype in (np.float32, np.float64):
+            np.testing.assert_array_equal(group.ask_times("TH", np.array(rows), dtype)(), expected.astype(dtype))
+        assert group.ids(rows) == [f"g-place-{row}" for row in rows]
+        if len(rows) < 5:
+            assert group._times["TH", np.float32]._read.tolist() == [b in {r // 4 for r in (22, *rows)} for b in range(6)]
+    assert group.rows_with(["TH"]).tolist() == np.flatnonzero(valid.any(1)).tolist()
+
+
+def test_times_whose_bytes_changed_are_named_when_a_batch_needs_them(tmp_path):
+    build(tmp_path / "s", {"g": 6}, keys={"g": ("TH",)}, valid_share=1.0)
+    file = tmp_path / "s/g/TH_time/c/0/0"
+    raw = bytearray(file.read_bytes())
+    raw[9] ^= 4
+    file.write_bytes(raw)
+    with pytest.raises(ValueError, match="group g, array TH_time is corrupt .*; copy it again"):
+        Loader(config(("TH",)), tmp_path / "s").batch(0)
 
 
 @pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.multiprocess)])

@@ -7,6 +7,7 @@ from absl.testing import flagsaver
 
 from spectral_jax import launch
 from spectral_jax.measure.peer import compare
+from spectral_jax.measure.reading import startup, steps
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "benchmark.py"
 
@@ -26,7 +27,7 @@ def programs_stay(monkeypatch):
 
 def test_an_unknown_measure_is_told_with_those_there_are(benchmark, capsys):
     assert benchmark["main"](["benchmark", "compere"]) == 1
-    assert "expected one of compare, loader, memory, realism, scene, step, got compere." in capsys.readouterr().out
+    assert "expected one of archive, compare, loader, memory, realism, scene, step, got compere." in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("programs_stay")
@@ -48,3 +49,19 @@ def test_a_comparison_is_printed_and_written_size_by_size(benchmark, capsys, mon
     assert "table of tiny\ntable of small" in capsys.readouterr().out
     written = json.loads((tmp_path / "out" / "compare.json").read_text())
     assert written == {"machine": {"torch": "2"}, "sizes": {"tiny": {"size": "tiny"}, "small": {"size": "small"}}}
+
+
+def test_a_latency_puts_the_store_behind_a_server_and_asks_whether_steps_are_fed(benchmark, capsys, monkeypatch):
+    asked = []
+    monkeypatch.setattr(steps, "feed", lambda cfg, *given: asked.append((cfg.data.batch_size, *given)) or {"requests": 10.5})
+    with flagsaver.flagsaver(store="s.zarr", latency_ms=20.0, batches=7, step_s=0.25):
+        assert benchmark["main"](["benchmark", "loader", "--config.data.batch_size=32"]) == 0
+    assert asked == [(32, "s.zarr", 7, 0.25, 20.0, 200.0)]
+    assert "requests: 10.5" in capsys.readouterr().out
+
+
+def test_the_archive_is_measured_for_one_process_of_many(benchmark, capsys, monkeypatch):
+    monkeypatch.setattr(startup, "measure", lambda cfg, *given: {"asked": given})
+    with flagsaver.flagsaver(store="s.zarr", process=3, processes=64):
+        assert benchmark["main"](["benchmark", "archive"]) == 0
+    assert "asked: ('s.zarr', 3, 64)" in capsys.readouterr().out

@@ -164,6 +164,17 @@ def test_a_missing_store_is_a_sentence(place):
     assert not (place / "none").exists()
 
 
+def test_a_run_of_the_old_order_of_batches_is_told_from_where_it_is_another(tmp_path, capsys):
+    """Twelve locations in batches of eight: more than half a group, which is drawn otherwise since order 2."""
+    cfg = tiny_run.config(data=Data(store="x", batch_size=8))
+    loader = Loader(cfg, tiny_run.write_store(tmp_path / "store.zarr", cfg, locations=12))
+    loop._tell_order(loader, {"next_batch": 6, "batch_size": 8, "seed": 0, "processes": 1})
+    assert "From step 6 on the locations of all come in another order than before, each as often" in capsys.readouterr().out
+    loop._tell_order(loader, None)
+    loop._tell_order(loader, loop._position(cfg, 6))
+    assert capsys.readouterr().out == ""
+
+
 @pytest.mark.slow
 def test_a_non_finite_loss_names_step_and_locations_and_keeps_the_checkpoint(tmp_path, monkeypatch):
     cfg = tiny_run.lean(data=Data(store="x", batch_size=8), train=Train(steps=6, log_every=1, save_every=1))

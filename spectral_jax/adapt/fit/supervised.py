@@ -103,8 +103,9 @@ def _driven(
     """The state after a step on each of the batches, and the losses."""
     losses: list[float] = []
 
-    def told(batch: Any) -> list[str]:
-        return [f"{int(batch.counts.sum())} samples of task {name}"]
+    def told(batch: Any) -> Callable[[], list[str]]:
+        counts = batch.counts
+        return lambda: [f"{int(counts.sum())} samples of task {name}"]
 
     def settled(row: dict) -> None:
         losses.append(row["loss"])

@@ -9,6 +9,7 @@ epochs past the best one. `Tuned` has both.
 """
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -150,9 +151,10 @@ def _batches(inputs, values, train, size, seed, epoch):
         yield jax.tree.map(lambda x, rows=rows: np.asarray(x)[rows], inputs), values[rows], counts.astype(np.float32)
 
 
-def _told(batch) -> list[str]:
-    """What a batch holds, for the sentence about a loss that is not finite."""
-    return [f"{int(batch[2].sum())} samples"]
+def _told(batch) -> Callable[[], list[str]]:
+    """Tells what a batch holds, for the sentence about a loss that is not finite."""
+    used = batch[2]
+    return lambda: [f"{int(used.sum())} samples"]
 
 
 def _settled(metrics: dict) -> None:
