@@ -207,7 +207,7 @@ class Arrays:
     @property
     def listed(self) -> bool:
         """Whether the files can be listed, which HTTP alone does not know."""
-        return not self.path.startswith(("http://", "https://"))
+        return not address.is_address(self.path) or address.scheme(self.path) in address.WRITTEN
 
     def write_node(self, name: str, attributes: dict):
         """Writes a group node with attributes.
