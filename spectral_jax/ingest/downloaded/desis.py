@@ -1,0 +1,4 @@
+import re
+
+KIND = "desis"
+NAME = re.compile("desis_NOT")

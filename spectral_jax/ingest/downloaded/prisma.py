@@ -1,0 +1,4 @@
+import re
+
+KIND = "prisma"
+NAME = re.compile("prisma_NOT")

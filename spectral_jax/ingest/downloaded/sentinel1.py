@@ -1,0 +1,4 @@
+import re
+
+KIND = "sentinel1"
+NAME = re.compile("sentinel1_NOT")
