@@ -104,3 +104,49 @@ def zipped(folder: Path, out: Path):
             if file.is_file():
                 archive.write(file, file.relative_to(folder.parent))
     return out
+
+
+DESIS_NAME = "DESIS-HSI-L2A-DT0484369744_004-20200814T094433-V0210"
+
+
+def desis_pixels(side=5):
+    """Band k holds 500 + 5 k + the pixel's number; the last row is outside the swath."""
+    pixels = (500 + 5 * np.arange(235)[:, None, None] + np.arange(side * side).reshape(side, side)).astype(np.int16)
+    pixels[:, -1] = -32768
+    return pixels
+
+
+def desis_quality(side=5):
+    """Ten bands; pixel k of the first rows has flag k only: shadow, land, snow, haze (2), cloud (2), water; then two data bands."""
+    out = np.zeros((10, side, side), np.uint8)
+    for k in range(8):
+        out[k].flat[k] = 1
+    out[8:] = 42
+    return out
+
+
+def desis_xml(drift=0.2, gain="1e-4", background="-32768", leave_out=()):
+    bands = SensorSpec.load("desis_l2a").bands
+    rows = "".join(
+        f"<band><bandNumber>{i}</bandNumber><wavelengthCenterOfBand>{b.centre_nm + drift}</wavelengthCenterOfBand>"
+        f"<wavelengthWidthOfBand>{b.fwhm_nm}</wavelengthWidthOfBand><gainOfBand>{gain}</gainOfBand><offsetOfBand>0</offsetOfBand></band>"
+        for i, b in enumerate(bands, 1)
+    )
+    start = "" if "startTime" in leave_out else "<startTime>2020-08-14T09:44:33.123Z</startTime>"
+    return (
+        '<?xml version="1.0"?><hsi_doc xmlns="http://www.dlr.de/DESIS"><base><temporalCoverage>'
+        f"{start}</temporalCoverage></base><specific><backgroundValue>{background}</backgroundValue>"
+        "<interiorOrientation><band><bandNumber>1</bandNumber></band><band><bandNumber>2</bandNumber></band></interiorOrientation>"
+        f"<percentageClouds>3</percentageClouds><bandCharacterisation>{rows}</bandCharacterisation></specific></hsi_doc>"
+    )
+
+
+def write_desis(folder: Path, *, name=DESIS_NAME, xml=None, nodata=-32768, leave_out=(), quality=None):
+    """Writes a product's folder, and returns it."""
+    inner = folder / name
+    tif(inner / f"{name}-SPECTRAL_IMAGE.tif", desis_pixels(), nodata)
+    if "QL_QUALITY-2" not in leave_out:
+        tif(inner / f"{name}-QL_QUALITY-2.tif", desis_quality() if quality is None else quality)
+    if "METADATA" not in leave_out:
+        (inner / f"{name}-METADATA.xml").write_text(desis_xml() if xml is None else xml)
+    return inner

@@ -109,3 +109,72 @@ def write_emit(
             if mask_version == 1:
                 file["band_mask"] = np.zeros((LINES, SAMPLES, 36), np.uint8)
     return path
+
+
+PRISMA_NAME = "PRS_L2D_STD_20200814101112_20200814101116_0001"
+
+
+def prisma_numbers(side=6):
+    """[rows bands columns] of 66 and of 173 bands: 10000 + 100 * band + pixel; 0 in the first column, outside the swath."""
+    out = []
+    for count in (66, 173):
+        row, band, column = np.indices((side, count, side))
+        cube = (10000 + 100 * band + side * row + column).astype(np.uint16)
+        cube[:, :, 0] = 0
+        out.append(cube)
+    return out
+
+
+def prisma_centres(drift=0.2):
+    """Wavelengths and widths as the file has them: descending, three and two channels never acquired."""
+    bands = SensorSpec.load("prisma_l2d").bands
+    out = []
+    for arm, gaps in (("VNIR", 3), ("SWIR", 2)):
+        mine = sorted((b for b in bands if b.detector == arm), key=lambda b: -b.centre_nm)
+        out.append((
+            np.array([b.centre_nm + drift for b in mine] + [0.0] * gaps), np.array([b.fwhm_nm for b in mine] + [0.0] * gaps),
+            np.array([1] * len(mine) + [0] * gaps),
+        ))  # fmt: skip
+    return out
+
+
+def write_prisma(
+    folder: Path, *, name=PRISMA_NAME, level="2D", vnir=(0.0, 1.0), swir=(0.0, 1.0), corners="centres", move=0.0, leave_out=(),
+    centres=None, errors=None,
+):  # fmt: skip
+    """Writes a file, and returns its path. `move` shifts the places in the file east, metres."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path, side = folder / f"{name}.he5", 6
+    left, top = 500_000.0, 5_800_000.0  # of the centre of the first pixel
+    row, column = np.mgrid[0:side, 0:side]
+    from rasterio.warp import transform
+
+    x, y = left + 30.0 * column + move, top - 30.0 * row
+    lon, lat = (np.array(z).reshape(side, side) for z in transform("EPSG:32633", "EPSG:4326", x.ravel(), y.ravel()))
+    half = 0.0 if corners == "centres" else 15.0
+    with h5py.File(path, "w") as file:
+        said = {
+            "Processing_Level": np.bytes_(level), "Product_StartTime": np.bytes_("2020-08-14T10:11:12.345678"),
+            "Epsg_Code": np.uint32(32633), "L2ScaleVnirMin": vnir[0], "L2ScaleVnirMax": vnir[1], "L2ScaleSwirMin": swir[0],
+            "L2ScaleSwirMax": swir[1], "Product_ULcorner_easting": left - half, "Product_ULcorner_northing": top + half,
+            "Product_LRcorner_easting": left + 150.0 + half, "Product_LRcorner_northing": top - 150.0 - half,
+            "Cloudy_pixels_percentage": 3.5, "Sun_zenith_angle": 40.0,
+        }  # fmt: skip
+        swath = file.create_group("HDFEOS/SWATHS/PRS_L2D_HCO")
+        fields = swath.create_group("Data Fields")
+        numbers = zip(("VNIR", "SWIR"), prisma_numbers(side), prisma_centres() if centres is None else centres, strict=True)
+        for arm, cube, (nm, fwhm, flags) in numbers:
+            word = arm.capitalize()
+            said |= {f"List_Cw_{word}": nm, f"List_Fwhm_{word}": fwhm, f"List_Cw_{word}_Flags": flags}
+            fields[f"{arm}_Cube"] = cube
+            matrix = np.zeros(cube.shape, np.uint8)
+            for (r, b, c), value in (errors or {}).get(arm, {}).items():
+                matrix[r, b, c] = value
+            fields[f"{arm}_PIXEL_L2_ERR_MATRIX"] = matrix
+        for key, value in said.items():
+            if key not in leave_out:
+                file.attrs[key] = value
+        place = swath.create_group("Geolocation Fields")
+        place["Latitude"], place["Longitude"] = lat.astype(np.float32), lon.astype(np.float32)
+        swath.create_group("Geometric Fields")["Solar_Zenith_Angle"] = np.where(column == 0, 0.0, 40.0).astype(np.float32)
+    return path

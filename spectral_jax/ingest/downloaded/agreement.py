@@ -1,5 +1,6 @@
 """What a product says of its bands and numbers, beside what the sensor's spec says: a sentence where the two differ."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -46,17 +47,31 @@ def positions(found: Sequence[Band], spec: SensorSpec, where: str) -> tuple[int,
             raise ValueError(
                 f"{where}: {twin.name} and {band.name} are both at {band.centre_nm:g} nm, and {told}; it is damaged."
             )
-    index, _ = bands.by_wavelength(centre, width, spec, where)
-    order = tuple(i - 1 for i in index)
+    order = _matched(found, centre, width, spec, where)
     for ours, i in zip(spec.bands, order, strict=True):
-        theirs = found[i]
-        _refuse_half_a_band(abs(_nm(theirs) - _nm(ours)), theirs, ours, spec, where)
-        if theirs.detector and ours.detector and theirs.detector != ours.detector:
-            raise ValueError(
-                f"{where}: {theirs.name} at {_nm(theirs):g} nm is of detector {theirs.detector}, and {ours.name} of "
-                f"{spec.name} of {ours.detector}; the lists of channels are damaged."
-            )
+        _refuse_half_a_band(abs(_nm(found[i]) - _nm(ours)), found[i], ours, spec, where)
     return order
+
+
+def _matched(found: Sequence[Band], centre: np.ndarray, width: np.ndarray, spec: SensorSpec, where: str) -> tuple[int, ...]:
+    """Positions by wavelength, detector by detector where both sides tell them: in their overlap two bands can be alike."""
+    detectors = list(dict.fromkeys(band.detector for band in spec.bands))
+    if not all(band.detector for band in (*found, *spec.bands)):
+        return tuple(i - 1 for i in bands.by_wavelength(centre, width, spec, where)[0])
+    order = [0] * len(spec.bands)
+    for detector in detectors:
+        ours = [i for i, band in enumerate(spec.bands) if band.detector == detector]
+        theirs = np.array([i for i, band in enumerate(found) if band.detector == detector], int)
+        if len(theirs) < len(ours):
+            raise ValueError(
+                f"{where}: expected {len(ours)} bands of detector {detector}, as {spec.name} has, got {len(theirs)}; the lists of "
+                "channels are damaged, or it is of another level."
+            )
+        part = dataclasses.replace(spec, bands=tuple(spec.bands[i] for i in ours), mean=(), std=())
+        index, _ = bands.by_wavelength(centre[theirs], width[theirs], part, f"{where}, detector {detector}")
+        for i, k in zip(ours, index, strict=True):
+            order[i] = int(theirs[k - 1])
+    return tuple(order)
 
 
 def named(found: Sequence[Band], spec: SensorSpec, where: str) -> tuple[str, ...]:
