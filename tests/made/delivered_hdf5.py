@@ -70,7 +70,7 @@ def emit_table():
 
 def write_emit(
     folder: Path, *, version=2, mask_version=None, names=None, table=None, cube=None, leave_out=(), fill=-9999.0, drift=0.1,
-    left=15.0, top=52.0, mask_shape=None, good=None, compress=False,
+    left=15.0, top=52.0, mask_shape=None, good=None, turned=False,
 ):  # fmt: skip
     """Writes reflectance and mask of a granule, and returns the path of the reflectance."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -98,6 +98,7 @@ def write_emit(
                 bands[name] = values
         place = file.create_group("location")
         line, sample = np.mgrid[0:LINES, 0:SAMPLES]
+        line, sample = (sample, line) if turned else (line, sample)  # rows and columns of the grid
         place["lon"], place["lat"] = 15.0 + (sample + 1.5) * STEP, 52.0 - (line + 1.5) * STEP
         place["elev"] = np.full((LINES, SAMPLES), 30.0)
         place["glt_x"], place["glt_y"] = glt_x, glt_y

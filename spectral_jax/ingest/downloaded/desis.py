@@ -65,7 +65,9 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
         return {"outside": outside} | {flag: layer > 0 for flag, layer in zip(about["layers"], layers, strict=True)}
 
     transform = rasters.geotransform(cube)
-    said = {key: found for key in ("percentageClouds", "percentageCloudShadow", "sunZenithAngle") if (found := _first(xml, key))}
+    said = {
+        key: found for key in ("percentageClouds", "percentageCloudShadow", "sunZenithAngle") if (found := _first(xml, key))
+    }
     return DownloadedProduct(
         kind=KIND, name=name, spec=spec, bands=bands, packings=packings, unit=spec.unit, crs=cube.dataset.crs,
         geotransform=transform, shape=cube.shape, outline=rasters.corners(cube.dataset.crs, transform, cube.shape),

@@ -92,14 +92,18 @@ class _Table:
                 )
         self._there = (samples > 0) & (lines > 0)
         if not self._there.any():
-            raise ValueError(f"{file.path}: expected a pixel of the swath in location/glt_x and glt_y, and all are 0; fetch it again.")
+            raise ValueError(
+                f"{file.path}: expected a pixel of the swath in location/glt_x and glt_y, and all are 0; fetch it again."
+            )
         # The table counts from 1, once.
         self._lines, self._samples = lines - 1, samples - 1
         self.shape = (int(lines.shape[0]), int(lines.shape[1]))
         self.crs = geotiff.crs_of(file.text("spatial_ref"), f"{file.path}: attribute spatial_ref")
         numbers = file.attribute("geotransform")
         if numbers.shape != (6,) or not numbers[1] > 0 > numbers[5]:
-            raise ValueError(f"{file.path}: expected the attribute geotransform with 6 numbers, north up, got {numbers.tolist()}.")
+            raise ValueError(
+                f"{file.path}: expected the attribute geotransform with 6 numbers, north up, got {numbers.tolist()}."
+            )
         self.transform = tuple(map(float, numbers))
         self._check_place(file)
 
@@ -165,7 +169,9 @@ class _Mask:
         self.dropped = tuple(about["quality"][version])
         missing = [flag for flag in self.dropped if flag not in ("outside", *self.meanings)]
         if missing:
-            raise ValueError(f"{file.path}: expected a layer for the flag {missing[0]} in mask_bands, got {', '.join(self.names)}.")
+            raise ValueError(
+                f"{file.path}: expected a layer for the flag {missing[0]} in mask_bands, got {', '.join(self.names)}."
+            )
 
     def flags(self, layers: np.ndarray) -> dict[str, np.ndarray]:
         """Flag -> bool [h w] of layers [K h w]."""
@@ -206,7 +212,9 @@ def _bad_bands(bands: Sequence[Band], kept: Sequence[bool], spec: SensorSpec, wh
     off = [band.name for i, (band, good) in enumerate(zip(bands, kept, strict=True)) if good != (i in used)]
     if not off:
         return ()
-    return (f"{where}: good_wavelengths and the bad intervals of {spec.name} differ in {len(off)} bands, the first being {off[0]}.",)
+    return (
+        f"{where}: good_wavelengths and the bad intervals of {spec.name} differ in {len(off)} bands, the first being {off[0]}.",
+    )
 
 
 def _packing(cube, spec: SensorSpec, about: dict, where: str) -> Packing:

@@ -85,11 +85,15 @@ def _spec(files: Files, name: str, sensor: str | None, about: dict) -> SensorSpe
     assert parts is not None  # it was recognised by this expression
     level, mission = parts["level"].upper(), parts["mission"].upper()
     if parts["collection"] != "02":
-        raise ValueError(f"{files.given}: expected {KIND}, and {name} is of Collection {int(parts['collection'])}; fetch it anew.")
+        raise ValueError(
+            f"{files.given}: expected {KIND}, and {name} is of Collection {int(parts['collection'])}; fetch it anew."
+        )
     if level not in ("L2SP", "L2SR"):
         raise ValueError(f"{files.given}: expected {KIND}, and {name} is of level {level}; fetch its Level 2.")
     if mission not in about["optical"]:
-        raise ValueError(f"{files.given}: expected {' or '.join(about['optical'])}, and {name} is of {mission}, which has no spec.")
+        raise ValueError(
+            f"{files.given}: expected {' or '.join(about['optical'])}, and {name} is of {mission}, which has no spec."
+        )
     if sensor == about["thermal"] and (level == "L2SR" or mission.startswith("LO")):
         raise ValueError(
             f"{files.given}: the surface temperature is asked for, and {name} ({level} of {mission}) has none; take a product "
@@ -106,7 +110,9 @@ class _Mtl:
     def __init__(self, files: Files, name: str):
         found = next((x for end in ("json", "txt", "xml") for x in files.like(rf"{name}_MTL\.{end}")), None)
         if found is None:
-            raise FileNotFoundError(f"{files.given}: expected {name}_MTL.json, .txt or .xml, and there is none; fetch it beside.")
+            raise FileNotFoundError(
+                f"{files.given}: expected {name}_MTL.json, .txt or .xml, and there is none; fetch it beside."
+            )
         self.where = f"{files.given}, {found.rpartition('/')[2]}"
         if found.lower().endswith("xml"):
             tree = markup.read(files, found)
@@ -119,7 +125,9 @@ class _Mtl:
         try:
             self._said = json.loads(text)["LANDSAT_METADATA_FILE"]
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{self.where}: expected JSON with LANDSAT_METADATA_FILE, got something else; fetch it again.") from error
+            raise ValueError(
+                f"{self.where}: expected JSON with LANDSAT_METADATA_FILE, got something else; fetch it again."
+            ) from error
 
     def maybe(self, section: str, key: str) -> str:
         """A value; empty where it is missing."""

@@ -46,7 +46,9 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
     file = Hdf5(files.local(files.one(rf"{name}\.he5", f"{name}.he5"), stack), stack)
     level = file.text("Processing_Level").upper().removeprefix("L")
     if level != "2D":
-        raise ValueError(f"{file.path}: expected {KIND}, and its attribute Processing_Level is {level}; it was renamed: fetch L2D.")
+        raise ValueError(
+            f"{file.path}: expected {KIND}, and its attribute Processing_Level is {level}; it was renamed: fetch L2D."
+        )
     cubes = {arm: file.array(f"{_SWATH}/Data Fields/{arm}_Cube", 3) for arm in ("VNIR", "SWIR")}
     errors = {arm: file.array(f"{_SWATH}/Data Fields/{arm}_PIXEL_L2_ERR_MATRIX", 3) for arm in cubes}
     found, packed, place = _channels(file, cubes, errors, about)
@@ -161,7 +163,9 @@ def _transform(file: Hdf5, crs, shape: tuple[int, int], sun, about: dict) -> tup
     if not len(inside):
         raise ValueError(f"{file.path}: expected a pixel in the swath, and Solar_Zenith_Angle is 0 everywhere; fetch it again.")
     some = inside[:: max(1, len(inside) // _COMPARED)]
-    lat, lon = (file.whole(f"{_SWATH}/Geolocation Fields/{name}", 2)[some[:, 0], some[:, 1]] for name in ("Latitude", "Longitude"))
+    lat, lon = (
+        file.whole(f"{_SWATH}/Geolocation Fields/{name}", 2)[some[:, 0], some[:, 1]] for name in ("Latitude", "Longitude")
+    )
     said = np.stack([lon, lat], axis=-1).astype(np.float64)
     off = []
     for x, across, _, y, _, down in readings:

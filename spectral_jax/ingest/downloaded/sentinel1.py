@@ -93,7 +93,9 @@ def _said(files: Files, name: str) -> _Said:
             "with radiometry gamma0."
         )
     if unit == "amplitude":
-        raise ValueError(f"{files.given}: expected power or dB, and {name} is an amplitude (letter a); order it with scale power.")
+        raise ValueError(
+            f"{files.given}: expected power or dB, and {name} is an amplitude (letter a); order it with scale power."
+        )
     stamp = next(parts[f"time{k}"] for k in (1, 2, 3) if parts[f"time{k}"])
     return _Said(producer, unit, f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:11]}:{stamp[11:13]}:{stamp[13:]}")
 

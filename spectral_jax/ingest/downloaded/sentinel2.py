@@ -46,7 +46,9 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
         raise ValueError(f"{files.given}: expected {KIND}, and {name} is of level {parts['level']}; fetch its L2A product.")
     spec = SensorSpec.load(f"sentinel2{parts['unit'].lower()}_l2a")
     if sensor not in (None, spec.name):
-        raise ValueError(f"{files.given}: {name} is of {spec.name}, and {sensor} is asked for; satellites differ in their bands.")
+        raise ValueError(
+            f"{files.given}: {name} is of {spec.name}, and {sensor} is asked for; satellites differ in their bands."
+        )
     xml = markup.read(files, files.one(r"MTD_MSIL2A\.xml", "MTD_MSIL2A.xml"))
     baseline = _baseline(xml, parts["baseline"], about)
     packing = _packing(xml, baseline, spec, about)
@@ -55,7 +57,7 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
     times = [pixel // _PIXEL for _, (_, pixel) in _pixels(spec, about)]
     first = images[times.index(1)]
     classes = _image(files, parts["tile"], "SCL", 20, stack)
-    for image, size in ((*zip(images, times, strict=True), (classes, 2))):
+    for image, size in (*zip(images, times, strict=True), (classes, 2)):
         rasters.check_grid(first, image, size)
     tile = markup.read(files, files.one(r"MTD_TL\.xml", "MTD_TL.xml"))
     _check_place(tile, first)
@@ -111,7 +113,9 @@ def _packing(xml: markup.Markup, baseline: str, spec: SensorSpec, about: dict) -
     wanted = [str(number) for number, _ in about["bands"].values()]
     if since and not set(wanted) <= set(of_band):
         missing = next(number for number in wanted if number not in of_band)
-        raise ValueError(f"{xml.where}: expected a BOA_ADD_OFFSET for every band, and band_id {missing} has none; fetch it again.")
+        raise ValueError(
+            f"{xml.where}: expected a BOA_ADD_OFFSET for every band, and band_id {missing} has none; fetch it again."
+        )
     offsets = {of_band[number] for number in wanted} if since else {0.0}
     if len(offsets) > 1:
         raise ValueError(
