@@ -117,7 +117,7 @@ def desis_pixels(side=5):
 
 
 def desis_quality(side=5):
-    """Ten bands; pixel k of the first rows has flag k only: shadow, land, snow, haze (2), cloud (2), water; then two data bands."""
+    """Ten bands; pixel k has flag k only: shadow, land, snow, haze (2), cloud (2), water; then two bands of data."""
     out = np.zeros((10, side, side), np.uint8)
     for k in range(8):
         out[k].flat[k] = 1
@@ -129,14 +129,15 @@ def desis_xml(drift=0.2, gain="1e-4", background="-32768", leave_out=()):
     bands = SensorSpec.load("desis_l2a").bands
     rows = "".join(
         f"<band><bandNumber>{i}</bandNumber><wavelengthCenterOfBand>{b.centre_nm + drift}</wavelengthCenterOfBand>"
-        f"<wavelengthWidthOfBand>{b.fwhm_nm}</wavelengthWidthOfBand><gainOfBand>{gain}</gainOfBand><offsetOfBand>0</offsetOfBand></band>"
+        f"<wavelengthWidthOfBand>{b.fwhm_nm}</wavelengthWidthOfBand><gainOfBand>{gain}</gainOfBand>"
+        "<offsetOfBand>0</offsetOfBand></band>"
         for i, b in enumerate(bands, 1)
     )
     start = "" if "startTime" in leave_out else "<startTime>2020-08-14T09:44:33.123Z</startTime>"
     return (
-        '<?xml version="1.0"?><hsi_doc xmlns="http://www.dlr.de/DESIS"><base><temporalCoverage>'
+        '<?xml version="1.0"?><hsi_doc><base><temporalCoverage>'
         f"{start}</temporalCoverage></base><specific><backgroundValue>{background}</backgroundValue>"
-        "<interiorOrientation><band><bandNumber>1</bandNumber></band><band><bandNumber>2</bandNumber></band></interiorOrientation>"
+        "<interiorOrientation><band><bandNumber>1</bandNumber></band><band/></interiorOrientation>"
         f"<percentageClouds>3</percentageClouds><bandCharacterisation>{rows}</bandCharacterisation></specific></hsi_doc>"
     )
 

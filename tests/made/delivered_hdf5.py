@@ -159,6 +159,7 @@ def write_prisma(
             "Epsg_Code": np.uint32(32633), "L2ScaleVnirMin": vnir[0], "L2ScaleVnirMax": vnir[1], "L2ScaleSwirMin": swir[0],
             "L2ScaleSwirMax": swir[1], "Product_ULcorner_easting": left - half, "Product_ULcorner_northing": top + half,
             "Product_LRcorner_easting": left + 150.0 + half, "Product_LRcorner_northing": top - 150.0 - half,
+            "Product_LLcorner_easting": left - half, "Product_LLcorner_northing": top - 150.0 - half,
             "Cloudy_pixels_percentage": 3.5, "Sun_zenith_angle": 40.0,
         }  # fmt: skip
         swath = file.create_group("HDFEOS/SWATHS/PRS_L2D_HCO")

@@ -49,7 +49,7 @@ def product_xml(baseline="05.10", offsets=(-1000,) * 13, quantity=10000, centres
         if band not in leave_out
     )
     return (
-        '<?xml version="1.0"?><n1:Level-2A_User_Product xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/User_Product_Level-2A.xsd">'
+        '<?xml version="1.0"?><n1:Level-2A_User_Product xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/A.xsd">'
         "<n1:General_Info><Product_Info><PRODUCT_START_TIME>2024-01-31T10:11:09.024Z</PRODUCT_START_TIME>"
         f"<PROCESSING_BASELINE>{baseline}</PROCESSING_BASELINE></Product_Info><Product_Image_Characteristics>"
         "<Special_Values><SPECIAL_VALUE_TEXT>NODATA</SPECIAL_VALUE_TEXT><SPECIAL_VALUE_INDEX>0</SPECIAL_VALUE_INDEX>"
@@ -63,11 +63,11 @@ def product_xml(baseline="05.10", offsets=(-1000,) * 13, quantity=10000, centres
 
 def tile_xml(left=LEFT, top=TOP, code="EPSG:32632"):
     places = "".join(
-        f'<Geoposition resolution="{r}"><ULX>{left:.0f}</ULX><ULY>{top:.0f}</ULY><XDIM>{r}</XDIM><YDIM>-{r}</YDIM></Geoposition>'
+        f'<Geoposition resolution="{r}"><ULX>{left:.0f}</ULX><ULY>{top:.0f}</ULY><XDIM>{r}</XDIM></Geoposition>'
         for r in (10, 20, 60)
     )
     return (
-        '<?xml version="1.0"?><n1:Level-2A_Tile_ID xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/S2_PDI_Level-2A_Tile_Metadata.xsd">'
+        '<?xml version="1.0"?><n1:Level-2A_Tile_ID xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/B.xsd">'
         f"<n1:Geometric_Info><Tile_Geocoding><HORIZONTAL_CS_CODE>{code}</HORIZONTAL_CS_CODE>{places}</Tile_Geocoding>"
         "</n1:Geometric_Info><n1:Quality_Indicators_Info><Image_Content_QI><CLOUDY_PIXEL_PERCENTAGE>12.5"
         "</CLOUDY_PIXEL_PERCENTAGE></Image_Content_QI></n1:Quality_Indicators_Info></n1:Level-2A_Tile_ID>"

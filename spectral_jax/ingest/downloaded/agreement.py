@@ -64,8 +64,8 @@ def _matched(found: Sequence[Band], centre: np.ndarray, width: np.ndarray, spec:
         theirs = np.array([i for i, band in enumerate(found) if band.detector == detector], int)
         if len(theirs) < len(ours):
             raise ValueError(
-                f"{where}: expected {len(ours)} bands of detector {detector}, as {spec.name} has, got {len(theirs)}; the lists of "
-                "channels are damaged, or it is of another level."
+                f"{where}: expected {len(ours)} bands of detector {detector}, as {spec.name} has, got {len(theirs)}; the lists "
+                "of channels are damaged, or it is of another level."
             )
         part = dataclasses.replace(spec, bands=tuple(spec.bands[i] for i in ours), mean=(), std=())
         index, _ = bands.by_wavelength(centre[theirs], width[theirs], part, f"{where}, detector {detector}")

@@ -46,8 +46,8 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
     rasters.check_grid(cube, quality)
     if quality.dataset.count != about["quality"]["bands"]:
         raise ValueError(
-            f"{quality.path}: expected {about['quality']['bands']} bands, got {quality.dataset.count}; which of them says cloud is "
-            "not known."
+            f"{quality.path}: expected {about['quality']['bands']} bands, got {quality.dataset.count}; which of them says "
+            "cloud is not known."
         )
     found, packed = _bands(xml, cube, about)
     order = agreement.positions(found, spec, f"{xml.where}, bandCharacterisation")
@@ -65,9 +65,8 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
         return {"outside": outside} | {flag: layer > 0 for flag, layer in zip(about["layers"], layers, strict=True)}
 
     transform = rasters.geotransform(cube)
-    said = {
-        key: found for key in ("percentageClouds", "percentageCloudShadow", "sunZenithAngle") if (found := _first(xml, key))
-    }
+    covers = ("percentageClouds", "percentageCloudShadow", "sunZenithAngle")
+    said = {key: text for key in covers if (text := _first(xml, key))}
     return DownloadedProduct(
         kind=KIND, name=name, spec=spec, bands=bands, packings=packings, unit=spec.unit, crs=cube.dataset.crs,
         geotransform=transform, shape=cube.shape, outline=rasters.corners(cube.dataset.crs, transform, cube.shape),

@@ -1,6 +1,7 @@
 """EMIT L2A as NASA delivers it: a swath, its lookup table (GLT), and the mask in a file of its own.
 
-Pixels are given on the lookup table's grid, in degrees: each is the one of the swath that the table names, so no spectrum is mixed.
+Pixels are given on the lookup table's grid, in degrees: each is the one of the swath that the table names, so that no spectra
+are mixed.
 """
 
 import contextlib
@@ -74,7 +75,7 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
         time=geotiff.moment(file.text("time_coverage_start"), str(file.path), "attribute time_coverage_start"),
         flags={"outside": "no pixel of the swath"} | mask.meanings, dropped=mask.dropped,
         provenance={"product": name, "level": "L2A", "version": parts["version"], "mask": mask.file.path.stem},
-        notes=(*agreement.widths(bands, spec, str(file.path)), *_bad_bands(bands, [kept[i] for i in order], spec, str(file.path))),
+        notes=(*agreement.widths(bands, spec, str(file.path)), *_bad_bands(bands, kept[list(order)].tolist(), spec, str(file.path))),
         source=Pixels(numbers, flags, trusted), closing=stack,
     )  # fmt: skip
 
@@ -87,8 +88,8 @@ class _Table:
         for name, found, most in (("glt_x", samples, swath[1]), ("glt_y", lines, swath[0])):
             if found.shape != samples.shape or found.min() < 0 or found.max() > most:
                 raise ValueError(
-                    f"{file.path}: expected location/{name} from 0 (none) to {most}, the size of the swath, got {found.min()} to "
-                    f"{found.max()} of shape {found.shape}; is it the table of another granule, or of a part of this one?"
+                    f"{file.path}: expected location/{name} from 0 (none) to {most}, the size of the swath, got {found.min()} "
+                    f"to {found.max()} of shape {found.shape}; is it the table of another granule, or of a part of this one?"
                 )
         self._there = (samples > 0) & (lines > 0)
         if not self._there.any():
@@ -154,8 +155,8 @@ class _Mask:
         self.names = [hdf5.as_text(name).lower() for name in file.whole("sensor_band_parameters/mask_bands", 1)]
         if self.layers.shape != (*swath, len(self.names)):
             raise ValueError(
-                f"{file.path}: expected mask of shape {(*swath, len(self.names))}, that of the reflectance and of mask_bands, got "
-                f"{self.layers.shape}; is it of another granule?"
+                f"{file.path}: expected mask of shape {(*swath, len(self.names))}, that of the reflectance and of mask_bands, "
+                f"got {self.layers.shape}; is it of another granule?"
             )
         for name in self.names:
             if name not in about["layers"]:
@@ -187,8 +188,8 @@ def _mask_file(files: Files, scene: str, stack: contextlib.ExitStack) -> Hdf5:
     names = sorted(files.like(rf"EMIT_L2A_MASK_\d{{3}}_{scene}\.nc"))
     if not names:
         raise FileNotFoundError(
-            f"{files.given}: expected the mask EMIT_L2A_MASK_..._{scene}.nc beside the reflectance, and there is none; fetch it "
-            "(collection EMITL2AMASK 002, or EMITL2ARFL 001)."
+            f"{files.given}: expected the mask EMIT_L2A_MASK_..._{scene}.nc beside the reflectance, and there is none; fetch "
+            "it (collection EMITL2AMASK 002, or EMITL2ARFL 001)."
         )
     return Hdf5(files.local(names[-1], stack), stack)
 

@@ -69,8 +69,9 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
     start = f"{mtl.text('IMAGE_ATTRIBUTES', 'DATE_ACQUIRED')}T{mtl.text('IMAGE_ATTRIBUTES', 'SCENE_CENTER_TIME')}"
     said = {key.lower(): mtl.maybe("IMAGE_ATTRIBUTES", key) for key in ("CLOUD_COVER", "CLOUD_COVER_LAND", "SUN_ELEVATION")}
     return DownloadedProduct(
-        kind=f"{KIND}, {spec.quantity}", name=name, spec=spec, bands=tuple(Band(b.name, b.centre_nm, b.fwhm_nm) for b in spec.bands),
-        packings=packings, unit=spec.unit, crs=first.dataset.crs, geotransform=transform, shape=first.shape,
+        kind=f"{KIND}, {spec.quantity}", name=name, spec=spec,
+        bands=tuple(Band(b.name, b.centre_nm, b.fwhm_nm) for b in spec.bands), packings=packings, unit=spec.unit,
+        crs=first.dataset.crs, geotransform=transform, shape=first.shape,
         outline=rasters.corners(first.dataset.crs, transform, first.shape),
         time=geotiff.moment(start, mtl.where, "SCENE_CENTER_TIME"),
         flags={flag: words for flag, (_, words) in about["bits"].items()}, dropped=tuple(about["quality"]["dropped"]),
@@ -183,7 +184,7 @@ def _packings(mtl: _Mtl, images: list[Raster], quality: Raster, spec: SensorSpec
 
 
 def _fill(image: Raster, quality: Raster, about: dict) -> float:
-    """A band's no data. Where the file declares none, the pixels that QA_PIXEL calls fill tell whether it is the documented one."""
+    """A band's no data; where the file declares none, pixels that QA_PIXEL calls fill tell whether it is the documented one."""
     fill, declared = float(about["fill"]), rasters.declared(image)
     if declared == (None,):
         everything = slice(0, image.shape[0]), slice(0, image.shape[1])

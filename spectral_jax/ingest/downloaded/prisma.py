@@ -76,7 +76,8 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
         kind=KIND, name=name, spec=spec, bands=bands, packings=packings, unit=spec.unit, crs=crs, geotransform=transform,
         shape=shape, outline=rasters.corners(crs, transform, shape),
         time=geotiff.moment(file.text("Product_StartTime"), str(file.path), "attribute Product_StartTime"),
-        flags={"outside": "outside the swath"}, dropped=("outside",), provenance={"product": name, "level": "L2D", "scene": said},
+        flags={"outside": "outside the swath"}, dropped=("outside",),
+        provenance={"product": name, "level": "L2D", "scene": said},
         notes=(*agreement.widths(bands, spec, str(file.path)), *_ends_told(file), f"{file.path}: L2D has no cloud mask."),
         source=Pixels(numbers, flags, trusted), closing=stack,
     )  # fmt: skip
@@ -90,13 +91,13 @@ def _channels(file: Hdf5, cubes: dict, errors: dict, about: dict) -> tuple[list[
         centre, width, flag = (file.attribute(f"List_{what}") for what in (f"Cw_{word}", f"Fwhm_{word}", f"Cw_{word}_Flags"))
         if errors[arm].shape != cube.shape or cube.dtype != np.uint16:
             raise ValueError(
-                f"{file.path}: expected {arm}_Cube of uint16 and its error matrix of one shape, got {cube.dtype} {cube.shape} and "
-                f"{errors[arm].shape}; is it of another level?"
+                f"{file.path}: expected {arm}_Cube of uint16 and its error matrix of one shape, got {cube.dtype} {cube.shape} "
+                f"and {errors[arm].shape}; is it of another level?"
             )
         if not len(centre) == len(width) == len(flag) == cube.shape[1]:
             raise ValueError(
-                f"{file.path}: expected {cube.shape[1]} numbers in List_Cw_{word}, List_Fwhm_{word} and List_Cw_{word}_Flags, one "
-                f"for each band of {arm}_Cube, got {len(centre)}, {len(width)} and {len(flag)}; the file is damaged."
+                f"{file.path}: expected {cube.shape[1]} numbers in List_Cw_{word}, List_Fwhm_{word} and List_Cw_{word}_Flags, "
+                f"one for each band of {arm}_Cube, got {len(centre)}, {len(width)} and {len(flag)}; the file is damaged."
             )
         low, high = _ends(file, word, about)
         for i in np.flatnonzero((centre > 0) & (flag != 0)):
@@ -148,7 +149,7 @@ def _read(file: Hdf5, arrays: dict, places: list[tuple[str, int]], window: Windo
 
 
 def _transform(file: Hdf5, crs, shape: tuple[int, int], sun, about: dict) -> tuple[float, ...]:
-    """The grid, in GDAL's order: of the two readings of the corners, centres or edges of pixels, that which the places confirm."""
+    """The grid in GDAL's order: of two readings of the corners, centres or edges of pixels, that which the places confirm."""
     ends = [float(file.attribute(f"Product_{key}")[0]) for key in (
         "ULcorner_easting", "ULcorner_northing", "LRcorner_easting", "LRcorner_northing",
     )]  # fmt: skip
@@ -174,8 +175,8 @@ def _transform(file: Hdf5, crs, shape: tuple[int, int], sun, about: dict) -> tup
     best = int(np.nanargmin(off)) if np.isfinite(off).any() else 0
     if not off[best] <= about["off_grid"]:
         raise ValueError(
-            f"{file.path}: Latitude and Longitude lie {off[0]:.2f} pixels from the grid of Product_ULcorner and Product_LRcorner "
-            f"taken as centres of pixels, {off[1]:.2f} taken as edges, and at most {about['off_grid']:g} is expected; the corners "
-            "are damaged."
+            f"{file.path}: Latitude and Longitude lie {off[0]:.2f} pixels from the grid of Product_ULcorner and "
+            f"Product_LRcorner taken as centres of pixels, {off[1]:.2f} taken as edges, and at most {about['off_grid']:g} is "
+            "expected; the corners are damaged."
         )
     return readings[best]

@@ -88,7 +88,7 @@ def _baseline(xml: markup.Markup, of_name: str, about: dict) -> str:
     text = xml.text(f"{_INFO}/PROCESSING_BASELINE")
     if text.replace(".", "") != of_name:
         raise ValueError(
-            f"{xml.where}: PROCESSING_BASELINE is {text}, and the product's name says N{of_name}; these are files of two products."
+            f"{xml.where}: PROCESSING_BASELINE is {text}, and the product's name says N{of_name}; these are of two products."
         )
     known = about["baselines"]
     if not re.fullmatch(r"\d\d\.\d\d", text) or int(text[:2]) not in known:
@@ -107,7 +107,7 @@ def _packing(xml: markup.Markup, baseline: str, spec: SensorSpec, about: dict) -
     if bool(rows) != since:
         raise ValueError(
             f"{xml.where}: baseline {baseline} {'states' if since else 'has no'} BOA_ADD_OFFSET in every product, and this "
-            f"metadata {'states none' if since else 'states one'}; whether 1000 is to be taken off is not known: fetch it again."
+            f"metadata {'states none' if since else 'states one'}; whether 1000 is to be taken off is not known; fetch it anew."
         )
     of_band = {row.attribute("band_id"): markup.as_number(row.own, f"{xml.where}: BOA_ADD_OFFSET") for row in rows}
     wanted = [str(number) for number, _ in about["bands"].values()]
@@ -119,14 +119,15 @@ def _packing(xml: markup.Markup, baseline: str, spec: SensorSpec, about: dict) -
     offsets = {of_band[number] for number in wanted} if since else {0.0}
     if len(offsets) > 1:
         raise ValueError(
-            f"{xml.where}: expected one BOA_ADD_OFFSET for all bands, got {', '.join(f'{x:g}' for x in sorted(offsets))}; a tool "
-            "changed the metadata: fetch the product again."
+            f"{xml.where}: expected one BOA_ADD_OFFSET for all bands, got {', '.join(f'{x:g}' for x in sorted(offsets))}; a "
+            "tool changed the metadata: fetch the product again."
         )
     special = {row.text("SPECIAL_VALUE_TEXT"): row.number("SPECIAL_VALUE_INDEX") for row in xml.all(f"{_IMAGE}/Special_Values")}
     for word, number in special.items():
         if word in about["special"] and number != about["special"][word]:
             raise ValueError(
-                f"{xml.where}: expected the special value {word} to be {about['special'][word]}, got {number:g}; it could be data."
+                f"{xml.where}: expected the special value {word} to be {about['special'][word]}, got {number:g}; it could be "
+                "data."
             )
     one = Packing(1.0 / quantity, offsets.pop() / quantity, tuple(map(float, about["special"].values())), stated=True)
     where = f"{xml.where}, BOA_QUANTIFICATION_VALUE"
@@ -141,8 +142,8 @@ def _bands(xml: markup.Markup, spec: SensorSpec, about: dict) -> tuple[tuple[Ban
         row = rows.get(str(number))
         if row is None:
             raise ValueError(
-                f"{xml.where}: expected a Spectral_Information for every band, and {ours.name} (bandId {number}) has none; fetch "
-                "it again."
+                f"{xml.where}: expected a Spectral_Information for every band, and {ours.name} (bandId {number}) has none; "
+                "fetch it again."
             )
         out.append(Band(ours.name, row.number("Wavelength/CENTRAL"), _width(row)))
     where = f"{xml.where}, Spectral_Information"

@@ -1,4 +1,4 @@
-"""PRISMA L2D from miniature files of another hand: two cubes and their ends, channels never acquired, and where the grid lies."""
+"""PRISMA L2D from miniature files of another hand: two cubes and their ends, lost channels, and where the grid lies."""
 
 import numpy as np
 import pytest

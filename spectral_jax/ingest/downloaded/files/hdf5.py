@@ -32,8 +32,8 @@ class Hdf5:
         except OSError as error:
             reason = str(error).split("\n", 1)[0]
             raise ValueError(
-                f"{path}: expected a whole HDF5 file, and it cannot be opened ({reason}); it is truncated or of another format: "
-                "fetch it again."
+                f"{path}: expected a whole HDF5 file, and it cannot be opened ({reason}); it is truncated or of another "
+                "format: fetch it again."
             ) from error
 
     def array(self, name: str, dimensions: int):
