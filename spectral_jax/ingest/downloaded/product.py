@@ -209,27 +209,29 @@ class DownloadedProduct:
         """
         chosen, window = self._chosen(None), self._inside(rows, columns)
         raw = self.source.numbers(chosen, window)
-        good = self._good(raw, chosen, window)
         spec, kind = self.spec, np.dtype(self.spec.dtype)
         if self._packed_alike and raw.dtype == kind:
-            exact = whole = raw
-        else:
-            values = self._unpacked(raw, chosen)
-            if self.unit == "linear power":
-                good &= values > 0
-                values = 10.0 * np.log10(np.where(good, values, 1.0))
-            exact = (values - spec.offset) / spec.scale
-            whole = np.rint(exact)
+            # Its fill is the store's nodata too, so that nothing is left to do.
+            self._judge(raw, None, window)
+            return Stored(raw, 0)
+        good = self._good(raw, chosen, window)
+        values = self._unpacked(raw, chosen)
+        if self.unit == "linear power":
+            good &= values > 0
+            values = 10.0 * np.log10(np.where(good, values, 1.0))
+        exact = (values - spec.offset) / spec.scale
         self._judge(exact, good, window)
-        limits = np.iinfo(kind)
+        whole, limits = np.rint(exact), np.iinfo(kind)
         inside = np.clip(whole, limits.min + (spec.nodata == limits.min), limits.max - (spec.nodata == limits.max))
         clipped = int(np.count_nonzero((inside != whole) & good))
         return Stored(np.where(good, inside, 0 if spec.nodata is None else int(spec.nodata)).astype(kind), clipped)
 
     @property
     def _packed_alike(self) -> bool:
-        mine = {(one.scale, one.offset) for one in self.packings}
-        return mine == {(self.spec.scale, self.spec.offset)}
+        """Whether numbers mean in the product what they mean in a store, missing ones too."""
+        spec = self.spec
+        alike = Packing(spec.scale, spec.offset, () if spec.nodata is None else (spec.nodata,), stated=True)
+        return self.source.trusted is None and all(one == alike for one in self.packings)
 
     def _unpacked(self, raw: np.ndarray, chosen: Sequence[int]) -> np.ndarray:
         scale, offset = (np.array([getattr(self.packings[i], name) for i in chosen]) for name in ("scale", "offset"))
@@ -243,14 +245,18 @@ class DownloadedProduct:
             good = np.stack([packing.present(band, self.packings[i]) for band, i in zip(raw, chosen, strict=True)])
         return good if self.source.trusted is None else good & self.source.trusted(chosen, window)
 
-    def _judge(self, exact: np.ndarray, good: np.ndarray, window: Window) -> None:
-        """Judges numbers in steps of the store [C h w]; those of bands that no model sees may be anything."""
-        chosen = list(self.spec.used_index[:: max(1, len(self.spec.used_index) // JUDGED_BANDS)])
+    def _judge(self, exact: np.ndarray, good: np.ndarray | None, window: Window) -> None:
+        """Judges numbers in steps of the store [C h w]; those of bands that no model sees may be anything.
+
+        Without `good`, all count but the store's nodata.
+        """
+        spec = self.spec
+        chosen = list(spec.used_index[:: max(1, len(spec.used_index) // JUDGED_BANDS)])
         step = max(1, len(chosen) * exact[0].size // JUDGED)
-        some, there = (x.reshape(len(x), -1)[chosen, ::step] for x in (exact, good))
-        values = some * self.spec.scale + self.spec.offset
+        some = exact.reshape(len(exact), -1)[chosen, ::step]
+        there = some != spec.nodata if good is None else good.reshape(len(good), -1)[chosen, ::step]
         where = f"{self.name}, rows {window[0].start} to {window[0].stop}, columns {window[1].start} to {window[1].stop}"
-        plausible.check(values, there, self.spec, where, advice="look at the product, and fetch it again")
+        plausible.check(some * spec.scale + spec.offset, there, spec, where, advice="look at the product, and fetch it again")
 
     def _chosen(self, bands: Sequence[int] | None) -> list[int]:
         count = len(self.bands)
