@@ -54,6 +54,12 @@ PACE = (
     'python -c "from pathlib import Path; from spectral_jax.ingest.pace.read import read; '
     "print('Rrs of', read(next(Path('pace').glob('*.nc'))).reflectance.shape)\""
 )
+# A miniature product is written as the granule is.
+PRODUCT = (
+    "{python} -c \"import sys; from pathlib import Path; sys.path.insert(0, '{tests}'); from made import delivered; "
+    "delivered.write_enmap(Path('products'))\" && "
+    "python -c \"import spectral_jax; p = spectral_jax.open_product('products'); print(p.kind, p.shape)\""
+)
 TRIALS = {
     NONE: (
         Trial("spectral-jax --help", says="build-matchups"),
@@ -76,6 +82,7 @@ TRIALS = {
             leaves="x.zarr/zarr.json",
         ),
     ),
+    "products": (Trial(PRODUCT, says="EnMAP L2A (6, 6)"),),
     "plot": (Trial(PRETRAIN, leaves="run/curves.png"),),
     "tensorboard": (Trial(PRETRAIN, leaves="run/tensorboard"),),
     "eval": (

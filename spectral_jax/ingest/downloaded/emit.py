@@ -75,7 +75,7 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
         time=geotiff.moment(file.text("time_coverage_start"), str(file.path), "attribute time_coverage_start"),
         flags={"outside": "no pixel of the swath"} | mask.meanings, dropped=mask.dropped,
         provenance={"product": name, "level": "L2A", "version": parts["version"], "mask": mask.file.path.stem},
-        notes=(*agreement.widths(bands, spec, str(file.path)), *_bad_bands(bands, kept[list(order)].tolist(), spec, str(file.path))),
+        notes=(*agreement.widths(bands, spec, str(file.path)), *_bad_bands(bands, kept[list(order)], spec, str(file.path))),
         source=Pixels(numbers, flags, trusted), closing=stack,
     )  # fmt: skip
 
@@ -207,7 +207,7 @@ def _bands(file: Hdf5, count: int) -> tuple[list[Band], np.ndarray]:
     return bands, good.astype(bool)
 
 
-def _bad_bands(bands: Sequence[Band], kept: Sequence[bool], spec: SensorSpec, where: str) -> tuple[str, ...]:
+def _bad_bands(bands: Sequence[Band], kept: np.ndarray, spec: SensorSpec, where: str) -> tuple[str, ...]:
     """A sentence where the product drops other bands than the spec."""
     used = set(spec.used_index)
     off = [band.name for i, (band, good) in enumerate(zip(bands, kept, strict=True)) if good != (i in used)]
