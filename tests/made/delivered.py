@@ -142,10 +142,10 @@ def desis_xml(drift=0.2, gain="1e-4", background="-32768", leave_out=()):
     )
 
 
-def write_desis(folder: Path, *, name=DESIS_NAME, xml=None, nodata=-32768, leave_out=(), quality=None):
+def write_desis(folder: Path, *, name=DESIS_NAME, xml=None, nodata=-32768, leave_out=(), quality=None, pixels=None):
     """Writes a product's folder, and returns it."""
     inner = folder / name
-    tif(inner / f"{name}-SPECTRAL_IMAGE.tif", desis_pixels(), nodata)
+    tif(inner / f"{name}-SPECTRAL_IMAGE.tif", desis_pixels() if pixels is None else pixels, nodata)
     if "QL_QUALITY-2" not in leave_out:
         tif(inner / f"{name}-QL_QUALITY-2.tif", desis_quality() if quality is None else quality)
     if "METADATA" not in leave_out:

@@ -16,6 +16,23 @@ SCALE_TOLERANCE = 0.01
 FWHM_TOLERANCE, FWHM_TOLERANCE_NM = 0.2, 1.0
 
 
+def spec_of(own: str, asked: str | None, name: str, where: str) -> SensorSpec:
+    """The spec of a product that is of one sensor.
+
+    Args:
+      own: the sensor's name.
+      asked: what the user asks for; None: nothing else.
+      name: of the product.
+      where: it lies, for the sentence.
+
+    Raises:
+      ValueError: another sensor is asked for.
+    """
+    if asked not in (None, own):
+        raise ValueError(f"{where}: {name} is of {own}, and {asked} is asked for; leave `sensor` out, or open another product.")
+    return SensorSpec.load(own)
+
+
 def positions(found: Sequence[Band], spec: SensorSpec, where: str) -> tuple[int, ...]:
     """Which of a product's bands is which band of the spec, by wavelength.
 

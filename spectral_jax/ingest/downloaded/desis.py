@@ -14,7 +14,7 @@ from spectral_jax.ingest.downloaded.product import DownloadedProduct, Pixels
 from spectral_jax.ingest.facts import facts
 from spectral_jax.ingest.packing import Packing
 from spectral_jax.ingest.raster import geotiff
-from spectral_jax.sensors import Band, SensorSpec
+from spectral_jax.sensors import Band
 
 KIND = "DESIS L2A"
 NAME = re.compile(r"DESIS-HSI-(?P<level>L\w\w)-DT\d+_\d+-\d{8}T\d{6}-V\d{4}")
@@ -28,7 +28,7 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
       files: its own, and perhaps others.
       name: of the product.
       stack: closes what is opened.
-      sensor: the spec of a store; there is one only.
+      sensor: the spec of a store; there is one only, and another is refused.
 
     Raises:
       FileNotFoundError: a file of the product is missing.
@@ -38,7 +38,7 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
     assert parts is not None  # it was recognised by this expression
     if parts["level"] != "L2A":
         raise ValueError(f"{files.given}: expected {KIND}, and {name} is of level {parts['level']}; fetch its L2A product.")
-    spec = SensorSpec.load(sensor or about["sensor"])
+    spec = agreement.spec_of(about["sensor"], sensor, name, str(files.given))
     xml = markup.read(files, files.one(rf"{name}-METADATA\.XML", f"{name}-METADATA.xml"))
     cube = Raster(files, files.one(rf"{name}-SPECTRAL_IMAGE{_ENDS}", f"{name}-SPECTRAL_IMAGE.tif"), stack)
     quality = Raster(files, files.one(rf"{name}-QL_QUALITY-2{_ENDS}", f"{name}-QL_QUALITY-2.tif"), stack)

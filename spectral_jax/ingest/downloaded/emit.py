@@ -36,7 +36,7 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
       files: its own, and perhaps others.
       name: of the reflectance file.
       stack: closes what is opened.
-      sensor: the spec of a store; there is one only.
+      sensor: the spec of a store; there is one only, and another is refused.
 
     Raises:
       ImportError: h5py is not installed.
@@ -47,7 +47,7 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
     assert parts is not None  # it was recognised by this expression
     if parts["level"] != "L2A":
         raise ValueError(f"{files.given}: expected {KIND} reflectance, and {name} is of level {parts['level']}; fetch its L2A.")
-    spec = SensorSpec.load(sensor or about["sensor"])
+    spec = agreement.spec_of(about["sensor"], sensor, name, str(files.given))
     file = Hdf5(files.local(files.one(rf"{name}\.nc", f"{name}.nc"), stack), stack)
     cube = file.array("reflectance", 3)
     table = _Table(file, cube.shape[:2])

@@ -14,7 +14,7 @@ from spectral_jax.ingest.downloaded.product import DownloadedProduct, Pixels
 from spectral_jax.ingest.facts import facts
 from spectral_jax.ingest.packing import Packing
 from spectral_jax.ingest.raster import geotiff
-from spectral_jax.sensors import Band, SensorSpec
+from spectral_jax.sensors import Band
 
 KIND = "EnMAP L2A"
 # A product, and its file types; DLR's catalogue links copies that end in _COG, and tests of older software .GEOTIFF.
@@ -30,14 +30,14 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
       files: its own, and perhaps others.
       name: of the product.
       stack: closes what is opened.
-      sensor: the spec of a store; there is one only.
+      sensor: the spec of a store; there is one only, and another is refused.
 
     Raises:
       FileNotFoundError: a file of the product is missing.
       ValueError: it is of another level, its files do not belong together, or they say something else than an L2A product does.
     """
     about = facts("enmap_l2a")
-    spec = SensorSpec.load(sensor or about["sensor"])
+    spec = agreement.spec_of(about["sensor"], sensor, name, str(files.given))
     level = NAME.fullmatch(name)["level"].upper()  # type: ignore[index]
     if level != "L2A":
         raise ValueError(f"{files.given}: expected EnMAP L2A, and {name} is of level {level}; fetch its L2A product.")
@@ -102,16 +102,15 @@ def _bands(xml: markup.Markup, cube: Raster, classes: Raster, about: dict) -> tu
 
 
 def _detectors(xml: markup.Markup, count: int) -> dict[int, str]:
-    """Number of a band, from 1, to its detector; none where the metadata does not tell."""
+    """Number of a band, from 1, to its detector, for those that the metadata tells."""
     found: dict[int, str] = {}
     for detector in ("VNIR", "SWIR"):
         path = f"specific/{detector.lower()}ProductQuality/expectedChannelsList"
-        found |= dict.fromkeys(markup.as_integers(xml.maybe(path), f"{xml.where}: element {path}"), detector)
-    if found and set(found) != set(range(1, count + 1)):
-        raise ValueError(
-            f"{xml.where}: expected the channels 1 to {count} in the two expectedChannelsList, got {len(found)} of them; the "
-            "metadata is damaged."
-        )
+        for number in markup.as_integers(xml.maybe(path), f"{xml.where}: element {path}"):
+            if number in found or not 1 <= number <= count:
+                told = "stands in both lists" if number in found else f"is none of the {count} bands"
+                raise ValueError(f"{xml.where}: channel {number} of {path} {told}; the metadata is damaged.")
+            found[number] = detector
     return found
 
 

@@ -14,7 +14,7 @@ from spectral_jax.ingest.downloaded.product import DownloadedProduct, Pixels, Wi
 from spectral_jax.ingest.facts import facts
 from spectral_jax.ingest.packing import Packing
 from spectral_jax.ingest.raster import earth, geotiff
-from spectral_jax.sensors import Band, SensorSpec
+from spectral_jax.sensors import Band
 
 KIND = "PRISMA L2D"
 NAME = re.compile(r"PRS_(?P<level>L\w{1,2})_STD_(?:[A-Z]+_)?\d{14}_\d{14}_\d{4}")
@@ -32,7 +32,7 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
       files: its own, and perhaps others.
       name: of the product.
       stack: closes what is opened.
-      sensor: the spec of a store; there is one only.
+      sensor: the spec of a store; there is one only, and another is refused.
 
     Raises:
       ImportError: h5py is not installed.
@@ -42,7 +42,7 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
     assert parts is not None  # it was recognised by this expression
     if parts["level"] != "L2D":
         raise ValueError(f"{files.given}: expected {KIND}, and {name} is of level {parts['level']}; fetch its L2D product.")
-    spec = SensorSpec.load(sensor or about["sensor"])
+    spec = agreement.spec_of(about["sensor"], sensor, name, str(files.given))
     file = Hdf5(files.local(files.one(rf"{name}\.he5", f"{name}.he5"), stack), stack)
     level = file.text("Processing_Level").upper().removeprefix("L")
     if level != "2D":

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from spectral_jax.ingest.downloaded import agreement
 from spectral_jax.ingest.downloaded.files import rasters
 from spectral_jax.ingest.downloaded.files.archive import Files
 from spectral_jax.ingest.downloaded.files.rasters import Raster, Window
@@ -14,7 +15,7 @@ from spectral_jax.ingest.downloaded.product import DownloadedProduct, Pixels
 from spectral_jax.ingest.facts import facts
 from spectral_jax.ingest.packing import Packing
 from spectral_jax.ingest.raster import geotiff
-from spectral_jax.sensors import Band, SensorSpec
+from spectral_jax.sensors import Band
 
 KIND = "Sentinel-1 RTC"
 _STAMP = r"(?P<time{}>\d{{8}}T\d{{6}})"
@@ -44,7 +45,7 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
       files: its own, and perhaps others.
       name: of the product.
       stack: closes what is opened.
-      sensor: the spec of a store; there is one only.
+      sensor: the spec of a store; there is one only, and another is refused.
 
     Raises:
       FileNotFoundError: a polarisation is missing.
@@ -52,7 +53,7 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
         not belong together.
     """
     about, said = facts("sentinel1_rtc"), _said(files, name)
-    spec = SensorSpec.load(sensor or about["sensor"])
+    spec = agreement.spec_of(about["sensor"], sensor, name, str(files.given))
     images = []
     for band in spec.bands:
         end = rf"(?:{re.escape(name)}_|iw-)?{band.polarisation}(?:\.rtc)?\.tiff?"

@@ -19,7 +19,7 @@ from spectral_jax.sensors import Band, SensorSpec
 
 KIND = "Sentinel-2 L2A"
 NAME = re.compile(
-    r"S2(?P<unit>[ABC])_MSI(?P<level>L\w\w)_(?P<time>\d{8}T\d{6})_N(?P<baseline>\d{4})_R\d{3}_T(?P<tile>\w{5})_\d{8}T\d{6}"
+    r"S2(?P<unit>[ABC])_MSI(?P<level>L\w\w)_(?P<time>\d{8}T\d{6})(?:_N(?P<baseline>\d{4}))?_R\d{3}_T(?P<tile>\w{5})_\d{8}T\d{6}"
 )
 _IMAGE = "General_Info/Product_Image_Characteristics"
 _INFO = "General_Info/Product_Info"
@@ -83,10 +83,10 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
     )  # fmt: skip
 
 
-def _baseline(xml: markup.Markup, of_name: str, about: dict) -> str:
-    """The processing baseline, such as 05.11, once name and metadata agree and it is known."""
+def _baseline(xml: markup.Markup, of_name: str | None, about: dict) -> str:
+    """The processing baseline, such as 05.11, once it is known, and the one of the name, which some catalogues leave out."""
     text = xml.text(f"{_INFO}/PROCESSING_BASELINE")
-    if text.replace(".", "") != of_name:
+    if of_name and text.replace(".", "") != of_name:
         raise ValueError(
             f"{xml.where}: PROCESSING_BASELINE is {text}, and the product's name says N{of_name}; these are of two products."
         )
@@ -145,13 +145,13 @@ def _bands(xml: markup.Markup, spec: SensorSpec, about: dict) -> tuple[tuple[Ban
                 f"{xml.where}: expected a Spectral_Information for every band, and {ours.name} (bandId {number}) has none; "
                 "fetch it again."
             )
-        out.append(Band(ours.name, row.number("Wavelength/CENTRAL"), _width(row)))
+        out.append(Band(ours.name, row.number("Wavelength/CENTRAL"), _width(row) or ours.fwhm_nm))
     where = f"{xml.where}, Spectral_Information"
     return tuple(out), (*agreement.named(out, spec, where), *agreement.widths(out, spec, where))
 
 
 def _width(row: markup.Markup) -> float | None:
-    """Full width at half maximum of the sampled response, nm; None where there is none."""
+    """Full width at half maximum of the sampled response, nm; None where there is none, and the spec's has to do."""
     values = [float(x) for x in row.maybe("Spectral_Response/VALUES").split()]
     if not values:
         return None

@@ -56,6 +56,11 @@ def test_the_fill_of_the_metadata_stands_for_that_of_the_file(tmp_path):
         ({"xml": delivered.desis_xml(background="0")}, r"expected -32768 in backgroundValue, got 0, which data can have"),
         ({"xml": delivered.desis_xml(drift=1.9)}, r"more than half of its width of"),
         ({"xml": delivered.desis_xml(leave_out=("startTime",))}, r"expected the element startTime, and it is missing or empty"),
+        (
+            {"xml": delivered.desis_xml().replace("<band>", "<other>", 3)},
+            r"METADATA.xml: expected the product's metadata, and it is no whole XML",
+        ),
+        ({"pixels": delivered.desis_pixels()[:-1]}, r"a band in bandCharacterisation for each of the 234 bands of .* got 235"),
         ({"nodata": 500}, r"declares 500, which is a number that data can have"),
         ({"quality": delivered.desis_quality()[:8]}, r"QL_QUALITY-2.tif: expected 10 bands, got 8"),
     ],

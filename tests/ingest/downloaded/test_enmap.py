@@ -161,6 +161,8 @@ NO_DATA = np.where(np.arange(6) == 5, -32767, delivered.enmap_pixels()).astype(n
         ({"xml": delivered.enmap_xml(offset="-0.1")}, r"expected the offset 0 of EnMAP L2A, and B1 has -0.1"),
         ({"xml": delivered.enmap_xml(gain="ten")}, r"element GainOfBand: expected a number, got 'ten'"),
         ({"xml": delivered.enmap_xml(startTime="begin")}, r"expected the element base/temporalCoverage/startTime"),
+        ({"xml": delivered.enmap_xml().replace(">1,2,3", ">1,1,3")}, r"channel 1 of specific/vnir.* in both lists"),
+        ({"xml": delivered.enmap_xml().replace(">1,2,3", ">1,225,3")}, r"channel 225 of .* is none of the 224 bands"),
         ({"nodata": 0}, r"SPECTRAL_IMAGE.TIF: expected -32768 as no data.*declares 0, which is a number that data can have"),
         ({"nodata": None, "pixels": NO_DATA}, r"a band declares none, nor do all pixels outside the swath hold it"),
         ({"crs": "EPSG:4326", "pixel": 0.001, "left": 15.0, "top": 52.0}, r"expected coordinates in metres"),
@@ -187,6 +189,27 @@ def test_a_level_1_product_is_refused_by_its_name_and_a_renamed_one_by_its_gains
     renamed = delivered.write_enmap(tmp_path / "renamed", xml=delivered.enmap_xml(gain="0.0063", offset="-0.27"))
     with pytest.raises(ValueError, match=r"expected the scale 0.0001 of EnMAP L2A, and B1 has 0.0063; is it of another level"):
         open_product(renamed)
+
+
+def test_a_real_tile_in_the_form_of_a_product_gives_the_numbers_of_the_tile(real_data, tmp_path):
+    """Real spectra, in the order of the tile (VNIR before SWIR), with a METADATA.XML made of its tags."""
+    rasterio = pytest.importorskip("rasterio")
+    tile = sorted((real_data / "enmap_potsdam" / "images").glob("*.tif"))[0]
+    with rasterio.open(tile) as file:
+        pixels, crs, transform = file.read().astype(np.int16), file.crs, file.transform
+        tags = [file.tags(band) for band in file.indexes]
+    centre = np.array([float(tag["wavelength"]) for tag in tags])
+    bands = [
+        Band(f"B{i}", nm, float(tag["fwhm"]), "VNIR" if i < 91 else "SWIR")
+        for i, (nm, tag) in enumerate(zip(centre, tags, strict=True))
+    ]
+    made = {"pixels": pixels, "crs": crs, "left": transform.c, "top": transform.f}
+    folder = delivered.write_enmap(tmp_path, xml=delivered.enmap_xml(drift=0.0, bands=bands), **made)
+    with open_product(folder) as product:
+        # Of each band where its wavelength stands in the tile; no two bands share one.
+        order = [int(np.flatnonzero(centre == nm)[0]) for nm in product.wavelength_nm]
+        assert sorted(order) == list(range(224))
+        np.testing.assert_array_equal(product.stored(slice(0, 32), slice(0, 32)).pixels, pixels[order])
 
 
 def test_widths_that_differ_are_told_and_not_refused(tmp_path):

@@ -17,6 +17,12 @@ def test_several_products_are_listed_and_one_is_chosen_by_a_part_of_its_name(tmp
         assert product.kind == "DESIS L2A"
 
 
+def test_another_sensor_than_the_products_is_refused(tmp_path):
+    folder = delivered.write_enmap(tmp_path)
+    with pytest.raises(ValueError, match=r"ENMAP01.* is of enmap_l2a, and sentinel2a_l2a is asked for; leave `sensor` out"):
+        recognise.open_product(folder, sensor="sentinel2a_l2a")
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [

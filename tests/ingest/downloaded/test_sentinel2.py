@@ -131,6 +131,18 @@ def test_an_unknown_baseline_and_another_level_are_refused(tmp_path, name, basel
         open_product(folder)
 
 
+def test_cogs_in_a_folder_of_the_name_that_planetary_computer_gives_are_read(tmp_path):
+    """Its names have no baseline, and its assets lie in no SAFE."""
+    flat = tmp_path / safe.NAME.replace("_N0510", "")
+    flat.mkdir()
+    for file in safe.write(tmp_path, end="tif").rglob("*.*"):
+        if file.is_file():
+            file.rename(flat / file.name)
+    with open_product(flat) as product:
+        assert (product.name, product.provenance["baseline"]) == (flat.name, "05.10")
+        np.testing.assert_array_equal(product.read(*WHOLE, bands=[3])[0], safe.image(3, 10))
+
+
 def test_the_spec_of_another_satellite_is_refused(folder):
     with pytest.raises(ValueError, match=r"is of sentinel2b_l2a, and sentinel2a_l2a is asked for"):
         open_product(folder, sensor="sentinel2a_l2a")

@@ -34,7 +34,8 @@ class Deliveries:
         folder = Path(folder)
         if not folder.is_dir():
             raise FileNotFoundError(f"--{flag}: expected a folder of products, and {folder} is not a folder.")
-        paths = sorted(p for p in folder.iterdir() if p.is_dir() or p.suffix.lower() in _ENDS)
+        listed = (p for p in folder.iterdir() if not p.name.startswith((".", "__")))
+        paths = sorted(p for p in listed if p.is_dir() or p.suffix.lower() in _ENDS)
         if not paths:
             raise FileNotFoundError(f"--{flag}: {folder} holds no product: no folder, and no file of {', '.join(_ENDS)}.")
         return paths
