@@ -21,7 +21,9 @@ def power(polarisation, fill):
     return out
 
 
-def write(folder: Path, producer="computer", *, name=None, polarisations=("vv", "vh"), decibel=False, nodata="own", pixel=None):
+def write(
+    folder: Path, producer="computer", *, name=None, polarisations=("vv", "vh"), decibel=False, nodata="own", pixel=None, **more
+):
     """Writes the files of a product, and returns their folder."""
     known = {"computer": (COMPUTER, -32768.0, 10.0), "hyp3": (HYP3, 0.0, 30.0), "opera": (OPERA, np.nan, 30.0)}
     own, fill, size = known[producer]
@@ -34,7 +36,7 @@ def write(folder: Path, producer="computer", *, name=None, polarisations=("vv", 
         if decibel:
             there = values > 0
             values = np.where(there, 10 * np.log10(np.where(there, values, 1.0)), values).astype(np.float32)
-        tif(folder / ends[producer], values[None], fill if nodata == "own" else nodata, pixel=pixel or size)
+        tif(folder / ends[producer], values[None], fill if nodata == "own" else nodata, pixel=pixel or size, **more)
     if producer == "hyp3":
         tif(folder / f"{name}_ls_map.tif", np.ones((1, SIDE, SIDE), np.uint8), pixel=size)
     return folder

@@ -106,6 +106,11 @@ class DownloadedProduct:
         """Centres of the bands, nm [C]; NaN for radar."""
         return np.array([np.nan if band.centre_nm is None else band.centre_nm for band in self.bands])
 
+    @property
+    def crosses_antimeridian(self) -> bool:
+        """Whether the outline crosses the 180th meridian, so that its longitudes do not bound it."""
+        return bool(np.ptp(self.outline[:, 0]) > 180.0)
+
     def at(self, wavelengths_nm: Sequence[float]) -> list[int]:
         """The bands at some wavelengths, nm.
 

@@ -59,8 +59,12 @@ def open_product(path: str | os.PathLike, *, member: str | None = None, sensor: 
         files = archive.found(Path(path), stack, member)
         reader, name = recognised(files)
         return reader.opened(files, name, stack, sensor)
-    except BaseException:
+    except BaseException as error:
         stack.close()
+        if isinstance(error, UnicodeDecodeError):  # of GDAL's tags
+            raise ValueError(
+                f"{path}: a file of it holds text that is none ({error}); it is damaged: fetch it again."
+            ) from error
         raise
 
 

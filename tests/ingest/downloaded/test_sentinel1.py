@@ -34,6 +34,16 @@ def test_power_becomes_decibels_and_what_is_no_echo_is_missing(tmp_path, produce
         )
 
 
+def test_an_outline_across_the_180th_meridian_says_so(tmp_path):
+    # In zone 60 the meridian lies at 704,316.6 m east and 5,804,237.6 m north (52.3503 N), by PROJ.
+    with open_product(radar.write(tmp_path / "on", left=704_290.0, top=5_804_260.0, crs="EPSG:32660")) as product:
+        assert product.crosses_antimeridian
+        assert product.outline[0, 0] > 179.99
+        assert product.outline[1, 0] < -179.99
+    with open_product(radar.write(tmp_path / "west", left=704_200.0, top=5_804_260.0, crs="EPSG:32660")) as product:
+        assert not product.crosses_antimeridian
+
+
 def test_decibels_of_hyp3_are_told_by_the_letter_and_stored_as_they_are(tmp_path):
     name = radar.HYP3.replace("gpuned", "gduned")
     with open_product(radar.write(tmp_path, "hyp3", name=name, decibel=True)) as product:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import re
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -12,6 +13,10 @@ from pathlib import Path
 
 # A folder that holds more is no product's, but one above many of them.
 MOST_FILES = 20_000
+# What the libraries raise over an archive that is damaged, locked by a password, or packed in a way that they do not know.
+_DAMAGED = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error, EOFError, IndexError, UnicodeDecodeError, RuntimeError,
+)  # fmt: skip
 _AGAIN = "it is truncated or damaged: fetch it again"
 
 
@@ -132,7 +137,7 @@ def told(given: Path, name: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, OSError) as error:
+    except (*_DAMAGED, OSError) as error:
         inside = f" at {name}" if name else ""
         raise ValueError(f"{given}: cannot be read{inside} ({str(error).rstrip('.')}); {_AGAIN}.") from error
 

@@ -42,7 +42,8 @@ class Hdf5:
         Raises:
           ValueError: it is missing, or has another number of dimensions.
         """
-        found = self.file.get(name)
+        with self.readable(name):
+            found = self.file.get(name)
         if found is None or not hasattr(found, "shape"):
             raise ValueError(f"{self.path}: expected the array {name}, and it is missing; fetch the file again.")
         if found.ndim != dimensions:
@@ -70,13 +71,14 @@ class Hdf5:
         """
         try:
             yield
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:  # a damaged file fails in many ways
             reason = str(error).split("\n", 1)[0]
             raise ValueError(f"{self.path}: {name} cannot be read ({reason}); the file is damaged: fetch it again.") from error
 
     def has(self, name: str) -> bool:
         """Whether there is an array or attribute of the root of that name."""
-        return name in self.file or name in self.file.attrs
+        with self.readable(name):
+            return name in self.file or name in self.file.attrs
 
     def attribute(self, name: str) -> np.ndarray:
         """The numbers of an attribute of the root [n].
@@ -84,13 +86,15 @@ class Hdf5:
         Raises:
           ValueError: it is missing, or holds no numbers.
         """
-        if name not in self.file.attrs:
+        with self.readable(name):
+            value = self.file.attrs.get(name)
+        if value is None:
             raise ValueError(f"{self.path}: expected the attribute {name}, and it is missing; fetch the file again.")
         try:
-            return np.ravel(np.asarray(self.file.attrs[name], np.float64))
+            return np.ravel(np.asarray(value, np.float64))
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"{self.path}: expected numbers in the attribute {name}, got {self.file.attrs[name]!r}; fetch the file again."
+                f"{self.path}: expected numbers in the attribute {name}, got {value!r}; fetch the file again."
             ) from error
 
     def text(self, name: str) -> str:
@@ -99,7 +103,8 @@ class Hdf5:
         Raises:
           ValueError: it is missing or empty.
         """
-        found = as_text(self.file.attrs.get(name))
+        with self.readable(name):
+            found = as_text(self.file.attrs.get(name))
         if not found:
             raise ValueError(f"{self.path}: expected the attribute {name}, and it is missing; fetch the file again.")
         return found

@@ -65,6 +65,21 @@ def test_a_truncated_zip_is_refused(tmp_path, part):
         open_product(half)
 
 
+def test_a_zip_that_is_locked_is_refused(tmp_path):
+    path = delivered.zipped(delivered.write_enmap(tmp_path / "x"), tmp_path / "locked.ZIP")
+    locked = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as file:
+        at = next(info for info in file.infolist() if info.filename.endswith("METADATA.XML")).header_offset
+        start = file.start_dir
+    for mark, first, flag in ((b"PK\x03\x04", at, 6), (b"PK\x01\x02", start, 8)):
+        while (first := locked.find(mark, first)) >= 0:  # the bit that says a member is encrypted
+            locked[first + flag] |= 1
+            first += 4
+    path.write_bytes(locked)
+    with pytest.raises(ValueError, match=r"locked.ZIP: cannot be read at .*METADATA.XML .*password"):
+        open_product(path)
+
+
 @pytest.mark.parametrize("end", ["tar", "tar.gz"])
 def test_a_truncated_tar_is_refused(tmp_path, end):
     folder = delivered_landsat.write(tmp_path)
