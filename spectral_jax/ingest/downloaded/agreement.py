@@ -9,7 +9,7 @@ from spectral_jax.ingest.packing import Packing
 from spectral_jax.ingest.raster import bands
 from spectral_jax.sensors import CENTRE_TOLERANCE_NM, Band, SensorSpec
 
-# A scale may differ from the spec's by this part: no processing of a product has changed it by less (products.md, section 12).
+# A scale may differ from the spec's by this part. Choice: another level, and a tool that packed anew, differ by far more.
 SCALE_TOLERANCE = 0.01
 # A width may differ from the spec's by this part or by 1 nm before it is told: tables are rounded to 0.1 nm, and widths drift
 # with a detector's temperature. Choice.
@@ -46,7 +46,7 @@ def positions(found: Sequence[Band], spec: SensorSpec, where: str) -> tuple[int,
 
     Raises:
       ValueError: another number of bands, wavelengths that are no lengths, one twice without a detector that tells them apart,
-        one off by more than the tolerance of specs or by more than half a band, or a detector that is not the spec's.
+        one off by more than the tolerance of specs or by more than half a band, or too few bands of a detector.
     """
     if len(found) < len(spec.bands):
         raise ValueError(
