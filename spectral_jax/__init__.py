@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from spectral_jax.batch import Batch, SensorData
     from spectral_jax.batch_check import check_batch
     from spectral_jax.config import Config, SensorInput, model_size, spectralearth_sensors
+    from spectral_jax.ingest.downloaded.recognise import open_product
     from spectral_jax.ingest.raster.bands import bands_of
     from spectral_jax.model.encoder.encode import Encoded
     from spectral_jax.model.encoder.readout import Level, levels, summaries
@@ -66,6 +67,7 @@ __all__ = [
     "levels",
     "load",
     "model_size",
+    "open_product",
     "spectralearth_sensors",
     "summaries",
     "with_sensor",
@@ -75,6 +77,7 @@ _HOMES = {
     "batch": ("Batch", "SensorData"),
     "batch_check": ("check_batch",),
     "config": ("Config", "SensorInput", "model_size", "spectralearth_sensors"),
+    "ingest.downloaded.recognise": ("open_product",),
     "ingest.raster.bands": ("bands_of",),
     "model.encoder.encode": ("Encoded",),
     "model.encoder.readout": ("Level", "levels", "summaries"),

@@ -59,6 +59,12 @@ IN_BUCKET = (
     'python -c "from spectral_jax.addresses import bucket; bucket.LIMIT_SECONDS = 0.0; '
     "bucket.read('{scheme}://bucket/file')\""
 )
+# A miniature product is written as the granule is.
+PRODUCT = (
+    "{python} -c \"import sys; from pathlib import Path; sys.path.insert(0, '{tests}'); from made import delivered; "
+    "delivered.write_enmap(Path('products'))\" && "
+    "python -c \"import spectral_jax; p = spectral_jax.open_product('products'); print(p.kind, p.shape)\""
+)
 TRIALS = {
     NONE: (
         Trial("spectral-jax --help", says="build-matchups"),
@@ -83,6 +89,7 @@ TRIALS = {
             leaves="x.zarr/zarr.json",
         ),
     ),
+    "products": (Trial(PRODUCT, says="EnMAP L2A (6, 6)"),),
     "plot": (Trial(PRETRAIN, leaves="run/curves.png"),),
     "tensorboard": (Trial(PRETRAIN, leaves="run/tensorboard"),),
     "eval": (

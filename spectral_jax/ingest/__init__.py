@@ -1,4 +1,4 @@
-"""Observations in: rasters to stores, PACE granules and water samples to match-ups.
+"""Observations in: rasters and products to stores, PACE granules and water samples to match-ups.
 
 In the order in which they may import one another:
 
@@ -6,6 +6,7 @@ In the order in which they may import one another:
   units: whether a stated unit is the one that numbers should have
   packing: what the attributes of an array say: scale, offset, fill values, valid range
   raster: a GeoTIFF: grid, bands, time, numbers; big scenes window by window
+  downloaded: products as agencies deliver them, behind one interface
   patches: folders of GeoTIFFs to a store of co-located patches
   pace: PACE OCI from NetCDF
   matchups: water samples beside PACE spectra

@@ -1,5 +1,6 @@
 """From folders of GeoTIFFs to a store: what is read, whether it continues an earlier run, and the provenance."""
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Callable
@@ -50,7 +51,24 @@ def build(
     _check_writable(out)
     earlier = _earlier(inputs, out)
     sources = table.ordered(inputs.sources)
-    wanted = [source.read() for source in sources]
+    with contextlib.ExitStack() as stack:
+        wanted = []
+        for source in sources:
+            wanted.append(source.read())
+            stack.callback(wanted[-1].close)
+        return _built(inputs, sources, wanted, earlier, out, report, shard_bytes)
+
+
+def _built(
+    inputs: Inputs,
+    sources: list[table.ProductFolder],
+    wanted: list[Product],
+    earlier: Store | None,
+    out: Path,
+    report: Callable[[str], None],
+    shard_bytes: int,
+) -> write.BuildSummary:
+    """Builds from products that are closed by the caller."""
     for product in wanted:
         if product.told:
             report(product.told)
@@ -104,7 +122,7 @@ def _check_one_spec(sources: list[table.ProductFolder], wanted: list[Product]):
 def _look(source: table.ProductFolder, product: Product, earlier: Store | None, report: Callable[[str], None]) -> list[Chip]:
     before = {} if earlier is None else earlier.provenance.get(_offsets_of(source), {})
     decided = {name: Decision(**decision) for name, decision in before.items()}
-    paths = geotiff.files(source.folder, f"product={source.product}")
+    paths = (product.deliveries or geotiff).files(source.folder, f"product={source.product}")
     chips = [look(product, path, decided.get(path.stem)) for path in paths]
     key = product.key
     for matched in sorted({chip.matched for chip in chips}):

@@ -219,7 +219,8 @@ def read(dataset, path: Path, bands: tuple[int, ...], window=None, masks: bool =
       dataset: an open `rasterio` dataset.
       path: for the sentences.
       bands: its bands, counted from 1, in the order wanted.
-      window: first row, first column and side of a square, or a `rasterio` window; None: the whole file.
+      window: first row, first column and side of a square; a slice of rows and one of columns; or a `rasterio` window. None:
+        the whole file.
       masks: the masks of the bands, 0 where missing, in place of their pixels.
 
     Raises:
@@ -228,13 +229,30 @@ def read(dataset, path: Path, bands: tuple[int, ...], window=None, masks: bool =
     import rasterio
 
     cut = window
-    if isinstance(window, tuple):
+    if isinstance(window, tuple) and isinstance(window[0], slice):
+        cut = rasterio.windows.Window.from_slices(*window)
+    elif isinstance(window, tuple):
         cut = rasterio.windows.Window(window[1], window[0], window[2], window[2])
     try:
         return (dataset.read_masks if masks else dataset.read)(list(bands), window=cut)
     except rasterio.errors.RasterioIOError as error:
         where = "" if cut is None else f" at row {cut.row_off}, column {cut.col_off}"
         raise ValueError(_damaged(path, f"cannot be read{where}", error)) from error
+
+
+def crs_of(text: str, where: str):
+    """A coordinate system, a `rasterio.crs.CRS`, of its EPSG code (`EPSG:32633`) or its WKT.
+
+    Raises:
+      ImportError: rasterio is not installed.
+      ValueError: it is none.
+    """
+    with needs("rasterio", "geo", "coordinate systems"):
+        import rasterio
+    try:
+        return rasterio.crs.CRS.from_user_input(text)
+    except rasterio.errors.CRSError as error:
+        raise ValueError(f"{where}: expected a coordinate system, got {text[:60]!r}; fetch the file again.") from error
 
 
 def lonlat(crs, eastings: np.ndarray, northings: np.ndarray) -> np.ndarray:

@@ -115,7 +115,8 @@ def test_folders_that_are_missing_or_empty_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"\(it holds notes.txt\)"):
         build_into(tmp_path / "out.zarr", f"sentinel2:{tmp_path / 'empty'}")
     with pytest.raises(
-        ValueError, match="--product: expected at least one folder of GeoTIFFs, .* the products are enmap, sentinel2, sentinel1"
+        ValueError,
+        match="--product: expected at least one folder of GeoTIFFs, .* the products are enmap, sentinel2, sentinel1, delivered",
     ):
         build_into(tmp_path / "out.zarr")
     write_s1(tmp_path / "two" / "a.tif")

@@ -10,6 +10,7 @@ import numpy as np
 from spectral_jax import plausible
 from spectral_jax.ingest import units
 from spectral_jax.ingest.packing import Packing
+from spectral_jax.ingest.patches.products.deliveries import Deliveries
 from spectral_jax.ingest.raster import bands, geotiff, numbers
 from spectral_jax.ingest.raster.sentinel2_offset import Decision
 from spectral_jax.sensors import SensorSpec
@@ -51,6 +52,7 @@ class Product:
       checked: (open file, its path): raises ValueError for a file of another kind than the product's. None: all will do.
       subtracted: (open file, its path, what an earlier run decided or None) to what is subtracted from the file's numbers, and
         why; None: nothing is ever subtracted.
+      deliveries: opens products as agencies deliver them, which tell all of this themselves; None: the files are GeoTIFFs.
     """
 
     key: str
@@ -62,6 +64,12 @@ class Product:
     told: str = ""
     checked: Callable[[Any, Path], None] | None = None
     subtracted: Callable[[Any, Path, Decision | None], Decision] | None = None
+    deliveries: Deliveries | None = None
+
+    def close(self) -> None:
+        """Closes what stays open between patches."""
+        if self.deliveries is not None:
+            self.deliveries.close()
 
 
 class Reader(NamedTuple):
@@ -139,6 +147,8 @@ def look(product: Product, path: Path, before: Decision | None = None) -> Chip:
     Raises:
       ValueError: the file does not fit the product; the sentence names the file.
     """
+    if product.deliveries is not None:
+        return _look_at_delivery(product, path, product.deliveries)
     spec = product.spec
     with geotiff.opened(path) as dataset:
         grid = geotiff.grid(dataset, path, spec.gsd_m)
@@ -167,6 +177,29 @@ def look(product: Product, path: Path, before: Decision | None = None) -> Chip:
     return chip
 
 
+def _look_at_delivery(product: Product, path: Path, deliveries: Deliveries) -> Chip:
+    """As `look`, of a product whose own metadata tells its bands and numbers."""
+    found, spec = deliveries.of(path), product.spec
+    if found.spec != spec:
+        raise ValueError(
+            f"{path}: expected a product of {spec.name}, as the first of its folder, got one of {found.spec.name}."
+        )
+    left, across, _, top, _, down = found.geotransform
+    if not found.crs.is_projected or across != spec.gsd_m or down != -spec.gsd_m:
+        raise ValueError(
+            f"{path}: expected pixels of {spec.gsd_m:g} m, and those of {found.name} are {across:g} x {-down:g} "
+            f"{'m' if found.crs.is_projected else 'degrees'}; a store takes products on their own grid: warp it first."
+        )
+    height, width = found.shape
+    off = [abs(a.centre_nm - b.centre_nm) for a, b in zip(found.bands, spec.bands, strict=True) if a.centre_nm and b.centre_nm]
+    one = found.packings[0]
+    days = float(np.subtract(found.time, geotiff.EPOCH) / np.timedelta64(1, "ns")) / 86400e9
+    return Chip(
+        product, path, geotiff.Grid(found.crs, left, top, across, width, height), days, tuple(range(1, len(spec.bands) + 1)),
+        one.scale, one.offset, one.missing, found.packings, "by the product's metadata", max(off, default=0.0), None,
+    )  # fmt: skip
+
+
 def stored(chip: Chip, window: tuple[int, int, int]) -> Stored:
     """A square of a chip in the store's numbers.
 
@@ -178,6 +211,8 @@ def stored(chip: Chip, window: tuple[int, int, int]) -> Stored:
       ValueError: the file is damaged, or its numbers cannot be the product's: of another unit, scaled twice or not at all,
         filled up with a number that nothing declares, or clipped by more than `MOST_CLIPPED`.
     """
+    if chip.product.deliveries is not None:
+        return Stored(*chip.product.deliveries.stored(chip.path, window))
     with geotiff.opened(chip.path) as dataset:
         return stored_of(dataset, chip, window)
 

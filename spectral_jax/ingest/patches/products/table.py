@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from spectral_jax.ingest.patches.products import enmap, sentinel1, sentinel2
+from spectral_jax.ingest.patches.products import delivered, enmap, sentinel1, sentinel2
 from spectral_jax.ingest.patches.products.product import Product, Reader
 from spectral_jax.sentences import unknown
 
@@ -14,6 +14,7 @@ READERS: dict[str, Reader] = {
     "enmap": enmap.READER,
     "sentinel2": sentinel2.READER,
     "sentinel1": sentinel1.READER,
+    "delivered": delivered.READER,
 }
 FLAG = "--product"
 

@@ -37,11 +37,11 @@ def test_sources_come_in_the_order_of_the_table():
     ("text", "sentence"),
     [
         ("enmap", "--product: expected NAME:FOLDER[,OPTION=VALUE...], such as --product=enmap:tiles/enmap, got 'enmap'; the "
-         "products are enmap, sentinel2, sentinel1."),
+         "products are enmap, sentinel2, sentinel1, delivered."),
         ("enmap:", "--product: expected NAME:FOLDER[,OPTION=VALUE...], such as --product=enmap:tiles/enmap, got 'enmap:'; the "
-         "products are enmap, sentinel2, sentinel1."),
+         "products are enmap, sentinel2, sentinel1, delivered."),
         ("sentinel:chips", "--product: no product is called 'sentinel'; the names are, closest first: sentinel2, sentinel1, "
-         "enmap."),
+         "enmap, delivered."),
         ("sentinel2:chips,unti=b", "--product=sentinel2: no option is called 'unti'; the names are, closest first: unit, "
          "offset."),
         ("sentinel1:chips,unit=b", "--product=sentinel1: no option is called 'unit'; the names are, closest first: kind. It is "
