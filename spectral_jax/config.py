@@ -424,13 +424,14 @@ class Train:
     save_every: int = 500
     keep: int = 3
     start_from: str = ""  # checkpoint of another run whose parameters this one begins with, at step 0; empty: fresh ones
+    accumulate: int = 1  # parts in which each device encodes its share of a batch, one after another; the update is the same
     fsdp: int = 1  # devices over which parameters are split; the batch is split over all devices
     # shard_map: every device runs its own share, weights are gathered and gradients added up once a step; jit: one global
     # program that the compiler parts.
     path: str = "shard_map"
 
     def __post_init__(self):
-        counts = dict.fromkeys(("steps", "log_every", "save_every", "keep", "fsdp"), COUNT)
+        counts = dict.fromkeys(("steps", "log_every", "save_every", "keep", "accumulate", "fsdp"), COUNT)
         ranges.check(self, "train.", counts | {"seed": SEED})
         _one_of("train.path", self.path, ("jit", "shard_map"))
 

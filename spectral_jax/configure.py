@@ -25,8 +25,9 @@ OTHER_WORDS = {
     "path": "store", "data_path": "store", "n_seeds": "seeds", "num_seeds": "seeds", "embed_dim": "width", "num_heads": "heads",
 }  # fmt: skip
 # What may differ between the run that saved and the run that continues without changing what is computed.
-FREE = ("train.log_every", "train.save_every", "train.keep", "train.fsdp", "train.path", "train.start_from", "model.remat",
-        "model.kernel", "data.store", "data.workers", "data.prefetch", "data.cache_bytes", "probe.", "name")  # fmt: skip
+FREE = ("train.log_every", "train.save_every", "train.keep", "train.accumulate", "train.fsdp", "train.path",
+        "train.start_from", "model.remat", "model.kernel", "data.store", "data.workers", "data.prefetch", "data.cache_bytes",
+        "probe.", "name")  # fmt: skip
 # Where a table lies: its digest says which it is.
 FREE_ENDS = (".whitening.table",)
 # What files of earlier versions, which lack these fields, mean.

@@ -2,6 +2,7 @@
 
 In the order in which they may import one another:
 
+  parts: a batch in parts, and what looks across locations after all of them
   strata: which sensors the local views of a step may show
   views: global and local views of a batch: sensors shown, crops, augmentation
   pictures: what the views of a step show

@@ -23,7 +23,6 @@ class Vectors(typing.NamedTuple):
 
     vectors: jax.Array  # float32 [T B D], of `readout.summaries`
     filled: jax.Array  # float32 [T B], 1 where a slot holds anything
-    facts: slots.Facts
 
 
 class Maps(typing.NamedTuple):
@@ -31,7 +30,6 @@ class Maps(typing.NamedTuple):
 
     tokens: jax.Array  # [T B R Q D]
     valid: jax.Array  # bool [T B R Q]
-    weight: jax.Array  # float32 [T]
     cut: views.Cut  # leaves [T ...]
     native: bool
 
@@ -45,6 +43,7 @@ class EncodedViews(typing.NamedTuple):
       levels: those asked for.
       maps: of the stage asked for, in global and then in local views.
       tokens: sensor key -> tokens of the tokenizer in the global views, [V B R Q D], and their validity.
+      facts: of the slots.
     """
 
     pooled: jax.Array
@@ -52,6 +51,7 @@ class EncodedViews(typing.NamedTuple):
     levels: dict[str, Vectors]
     maps: list[Maps]
     tokens: dict[str, tuple[jax.Array, jax.Array]]
+    facts: slots.Known
 
 
 def pooled_globals(params: dict, seen: Seen, plan: views.Plan, cfg: Config):
@@ -100,12 +100,9 @@ def encoded(
     filled, known = filled.astype(jnp.float32), slots.facts(keys, shown, plan, cfg)
     both = [x.levels | {"pixels": of.pixels} for x, of in zip(out, (shown, local), strict=True) if x and of]
     of_slots: dict[str, tuple[jax.Array, jax.Array]] = jax.tree.map(lambda *x: jnp.concatenate(x), *both)
-    found = {
-        name: Vectors(of_views[name], filled, known[1]) if name in readout.OF_VIEWS else Vectors(*of_slots[name], known[0])
-        for name in levels
-    }
-    whole_maps = _maps(out, known[0], plan, cfg) if maps else []
-    return EncodedViews(of_views[readout.POOLED], filled, found, whole_maps, {k: t[0][:2] for k, t in tokens.items()})
+    found = {name: Vectors(of_views[name], filled) if name in readout.OF_VIEWS else Vectors(*of_slots[name]) for name in levels}
+    whole_maps = _maps(out, plan, cfg) if maps else []
+    return EncodedViews(of_views[readout.POOLED], filled, found, whole_maps, {k: t[0][:2] for k, t in tokens.items()}, known)
 
 
 def _view_tokens(params: dict, key: str, pixels, valid, cfg: Config, pixels_too: bool) -> tuple[jax.Array, ...]:
@@ -137,14 +134,14 @@ def _kept(out: BranchOutput, levels: tuple[str, ...], maps: str) -> _Kept:
     return _Kept((out.stage2, out.valid2), vectors, [by_name[maps]] if maps else [])
 
 
-def _maps(out: tuple, known: slots.Facts, plan: views.Plan, cfg: Config) -> list[Maps]:
+def _maps(out: tuple, plan: views.Plan, cfg: Config) -> list[Maps]:
     """Of the slots of global and of local views; every sensor of a view has its cut."""
     (of_globals,), of_locals = out[0].maps, out[1].maps if out[1] else []
     count = len(of_globals.tokens)
     cut = jax.tree.map(lambda leaf: jnp.repeat(leaf, count // len(leaf), axis=0), plan.global_cuts)
     native = cfg.views.local_mode == "native"
-    found = [Maps(of_globals.tokens, of_globals.valid, known.weight[:count], cut, native=False)]
-    return found + [Maps(x.tokens, x.valid, known.weight[count:], plan.local_cuts, native) for x in of_locals]
+    found = [Maps(of_globals.tokens, of_globals.valid, cut, native=False)]
+    return found + [Maps(x.tokens, x.valid, plan.local_cuts, native) for x in of_locals]
 
 
 def _at(these: slots.Slots, offset) -> tuple:

@@ -8,7 +8,6 @@ import numpy as np
 
 from spectral_jax.batch import Batch, SensorData, decode
 from spectral_jax.config import Config
-from spectral_jax.means import Axis, rows
 from spectral_jax.model.layers import one_by_one
 from spectral_jax.objective import views
 from spectral_jax.objective.strata import rows_of, strata
@@ -35,16 +34,16 @@ class Seen(typing.NamedTuple):
     offset: jax.Array | None
 
 
-def show(batch: Batch, key: jax.Array, cfg: Config, axis: Axis = None) -> tuple[Seen, views.Plan]:
+def show(batch: Batch, key: jax.Array, cfg: Config, numbers: jax.Array | None = None) -> tuple[Seen, views.Plan]:
     """Draws the views of a step and cuts them.
 
     Args:
-      batch: of B locations on this device.
-      key: random key of the plan, the same on every device.
+      batch: of B locations: all of them, or some.
+      key: random key of the plan, the same for all locations of a step.
       cfg: the run.
-      axis: mesh axes of `shard_map`, or None.
+      numbers: int32 [B], of the locations in the global batch; None: these are all.
     """
-    plan = views.draw_plan(key, tuple(batch.sensors), rows(batch.size, axis), cfg)
+    plan = views.draw_plan(key, tuple(batch.sensors), jnp.arange(batch.size) if numbers is None else numbers, cfg)
     decoded, other = _decoded(batch.sensors, cfg), None if batch.other is None else _decoded(batch.other, cfg)
     return make(decoded, plan, cfg, other), plan
 

@@ -60,11 +60,18 @@ class Facts(typing.NamedTuple):
 
     weight: jax.Array
     sensor: jax.Array
-    date: np.ndarray
+    date: np.ndarray | jax.Array
 
 
-def facts(keys: tuple[str, ...], shown: Slots, plan: views.Plan, cfg: Config) -> tuple[Facts, Facts]:
-    """Of the slots of `of_globals` and then `of_locals`; and of the views, global ones first."""
+class Known(typing.NamedTuple):
+    """Facts of the slots of `of_globals` and then `of_locals`; and of the views, global ones first."""
+
+    of_slots: Facts
+    of_views: Facts
+
+
+def facts(keys: tuple[str, ...], shown: Slots, plan: views.Plan, cfg: Config) -> Known:
+    """What is known of all slots and all views of a step."""
     count, parts = cfg.views.global_views, strata(keys, cfg)
     date, a_view = alternating(count) % cfg.views.dates, len(shown.sensor) // count
     local = np.zeros(cfg.views.local_views, np.int32)
@@ -76,5 +83,4 @@ def facts(keys: tuple[str, ...], shown: Slots, plan: views.Plan, cfg: Config) ->
         jnp.concatenate([jnp.full(count, -1, jnp.int32), plan.sensor]),
     )
     weights = (jnp.concatenate([jnp.ones(n), plan.local_weight]) for n in (count * a_view, count))
-    of_slots, of_views = (Facts(*x) for x in zip(weights, sensors, dates, strict=True))
-    return of_slots, of_views
+    return Known(*(Facts(*x) for x in zip(weights, sensors, dates, strict=True)))

@@ -5,15 +5,18 @@ value is left in what it sees: not in a mean, not in a neighbour's convolution. 
 The paper states the tasks and not their heads, weights or index list; those are choices of the config.
 """
 
+import typing
+
 import jax
 import jax.numpy as jnp
 from einops import rearrange, reduce
 
 from spectral_jax.batch import Batch, decode, physical
 from spectral_jax.config import Config
-from spectral_jax.means import Axis, global_mean, rows, total
+from spectral_jax.means import Axis, global_mean, total
 from spectral_jax.model.encoder import encode, spectral_heads
 from spectral_jax.objective import collapse
+from spectral_jax.objective.parts import in_parts
 from spectral_jax.spectral import indices, masks
 
 
@@ -35,29 +38,68 @@ def loss(params: dict, batch: Batch, key: jax.Array, cfg: Config, axis: Axis = N
       ValueError: no sensor of the batch has bands in every region, or one lacks a band of an index.
     """
     sensors = masked_sensors(tuple(batch.sensors), cfg)
-    hidden = {k: draw(jax.random.fold_in(key, i), k, rows(batch.size, axis), cfg) for i, k in enumerate(sensors)}
-    stage1, encoded, values = encode_masked(params, batch, hidden, cfg)
-    pooled, seen = encoded.pooled.astype(jnp.float32), encoded.valid.any(axis=-1).astype(jnp.float32)
-    task = cfg.spectm
+
+    def of_locations(batch, numbers):
+        return _of_locations(params, batch, numbers, sensors, key, cfg), ()
+
+    found, _ = in_parts(of_locations, batch, cfg.train.accumulate, along=0, axis=axis)
+    task, pooled = cfg.spectm, found.pooled
     parts: dict[str, list] = {}
     metrics: dict[str, jax.Array] = {}
     for sensor in sensors:
         terms = {}
         if task.reconstruction:
-            predicted = spectral_heads.call(params["spectm"], sensor, cfg, "spectra", stage1[sensor].stage1, pooled)
-            target, seen_px = values[sensor]
-            terms["reconstruction"] = _reconstruction(predicted, target, seen_px, hidden[sensor], cfg.token_px(sensor), axis)
+            error, count = found.reconstruction[sensor]
+            terms["reconstruction"] = global_mean(error.sum(), count.sum(), axis)
         if task.index:
             predicted = spectral_heads.call(params["spectm"], sensor, cfg, "infer", pooled)
-            terms["index"] = _index(predicted, *index_targets(batch, sensor, cfg), axis)
+            target, defined = found.indices[sensor]
+            terms["index"] = _index(predicted, target, defined, axis)
         if task.ahead:
-            terms["ahead"], metrics[f"{sensor}_persistence"] = _ahead(params, batch, sensor, pooled, values[sensor], cfg, axis)
+            predicted = spectral_heads.call(params["spectm"], sensor, cfg, "forecast", pooled, found.ahead[sensor].lead_weeks)
+            terms["ahead"], metrics[f"{sensor}_persistence"] = _ahead(predicted, found.ahead[sensor], axis)
         for name, value in terms.items():
             parts.setdefault(name, []).append(value)
-    means = {name: sum(found) / len(found) for name, found in parts.items()}
+    means = {name: sum(terms) / len(terms) for name, terms in parts.items()}
     value = sum(getattr(task, name) * mean for name, mean in means.items())
-    metrics |= means | collapse.alarms(pooled, seen, axis) | {"loss": value}
+    metrics |= means | collapse.alarms(pooled, found.seen, axis) | {"loss": value}
     return value, jax.lax.stop_gradient(metrics)
+
+
+class Dates(typing.NamedTuple):
+    """Mean spectra of B locations at two dates."""
+
+    later: jax.Array  # float32 [B C]
+    now: jax.Array  # float32 [B C]
+    both: jax.Array  # float32 [B], 1 where there are both
+    lead_weeks: jax.Array  # float32 [B], the time between them; 0 where one is missing
+
+
+class _Found(typing.NamedTuple):
+    """What is known of each of B locations, or a sum over them [1]; of tasks of weight 0 nothing."""
+
+    pooled: jax.Array  # float32 [B E]
+    seen: jax.Array  # float32 [B], which show anything
+    reconstruction: dict[str, tuple[jax.Array, jax.Array]]  # sensor -> sum of square errors, and their number
+    indices: dict[str, tuple[jax.Array, jax.Array]]  # sensor -> of `index_targets`
+    ahead: dict[str, Dates]
+
+
+def _of_locations(params: dict, batch: Batch, numbers: jax.Array, sensors: list[str], key: jax.Array, cfg: Config) -> _Found:
+    hidden = {k: draw(jax.random.fold_in(key, i), k, numbers, cfg) for i, k in enumerate(sensors)}
+    stage1, encoded, values = encode_masked(params, batch, hidden, cfg)
+    pooled, seen = encoded.pooled.astype(jnp.float32), encoded.valid.any(axis=-1).astype(jnp.float32)
+    found, task = _Found(pooled, seen, {}, {}, {}), cfg.spectm
+    for sensor in sensors:
+        if task.reconstruction:
+            predicted = spectral_heads.call(params["spectm"], sensor, cfg, "spectra", stage1[sensor].stage1, pooled)
+            target, seen_px = values[sensor]
+            found.reconstruction[sensor] = _errors(predicted, target, seen_px, hidden[sensor], cfg.token_px(sensor))
+        if task.index:
+            found.indices[sensor] = index_targets(batch, sensor, cfg)
+        if task.ahead:
+            found.ahead[sensor] = _dates(batch, sensor, values[sensor], cfg)
+    return found
 
 
 def masked_sensors(keys: tuple[str, ...], cfg: Config) -> list[str]:
@@ -153,10 +195,11 @@ def _mean_spectrum(values, valid):
     return whole[:, 0, 0], any_[:, 0, 0].astype(jnp.float32)
 
 
-def _reconstruction(predicted, values, valid, hidden, token_px: int, axis: Axis):
+def _errors(predicted, values, valid, hidden, token_px: int):
+    """Sum [1] of the square errors of hidden bands, and their number [1]."""
     target, seen = token_spectra(values, valid, token_px)
     weight = (seen[..., None] & hidden[:, None, None]).astype(jnp.float32)
-    return global_mean(jnp.sum(weight * (predicted - target) ** 2), weight.sum(), axis)
+    return jnp.sum(weight * (predicted - target) ** 2)[None], weight.sum()[None]
 
 
 def _index(predicted, target, weight, axis: Axis):
@@ -174,8 +217,7 @@ def _index(predicted, target, weight, axis: Axis):
     return global_mean(jnp.sum(weight * (predicted - jax.lax.stop_gradient(scaled)) ** 2), weight.sum(), axis)
 
 
-def _ahead(params, batch: Batch, sensor: str, pooled, values, cfg: Config, axis: Axis):
-    """Error of the later mean spectrum, and that of saying that nothing changes."""
+def _dates(batch: Batch, sensor: str, values, cfg: Config) -> Dates:
     if batch.later is None:
         raise ValueError("spectm.ahead: the batch has no later date; set data.lead_days, so that the loader reads one.")
     later = batch.later[sensor]
@@ -183,7 +225,12 @@ def _ahead(params, batch: Batch, sensor: str, pooled, values, cfg: Config, axis:
     now, here = _mean_spectrum(*values)
     weight = there * here
     lead_weeks = jnp.where(weight > 0, (later.time - batch.sensors[sensor].time) / 7.0, 0.0)
-    predicted = spectral_heads.call(params["spectm"], sensor, cfg, "forecast", pooled, lead_weeks)
-    count = weight.sum() * target.shape[-1]
-    errors = [global_mean(jnp.sum(weight[:, None] * (x - target) ** 2), count, axis) for x in (predicted, now)]
+    return Dates(target, now, weight, lead_weeks)
+
+
+def _ahead(predicted, dates: Dates, axis: Axis):
+    """Error of the later mean spectrum, and that of saying that nothing changes."""
+    target, weight = dates.later, dates.both[:, None]
+    count = dates.both.sum() * target.shape[-1]
+    errors = [global_mean(jnp.sum(weight * (x - target) ** 2), count, axis) for x in (predicted, dates.now)]
     return errors[0], errors[1]

@@ -15,6 +15,7 @@ from jax.sharding import PartitionSpec as P
 from spectral_jax.batch import BATCH_AXES
 from spectral_jax.config import Config
 from spectral_jax.means import varying
+from spectral_jax.objective.parts import check_parts
 from spectral_jax.train import norms, state, step
 
 COLUMNS = "columns"  # split the last axis over fsdp
@@ -39,7 +40,8 @@ def make_mesh(cfg: Config, devices: list | None = None) -> Mesh:
     """The mesh (data, fsdp) over all devices.
 
     Raises:
-      ValueError: `train.fsdp` does not divide the devices, or the devices do not divide `data.batch_size`.
+      ValueError: `train.fsdp` does not divide the devices, the devices do not divide `data.batch_size`, or `train.accumulate`
+        does not divide what a device has of it.
     """
     devices = jax.devices() if devices is None else devices
     if len(devices) % cfg.train.fsdp:
@@ -53,6 +55,7 @@ def make_mesh(cfg: Config, devices: list | None = None) -> Mesh:
             f"data.batch_size: the mesh of {len(devices)} devices (data {len(devices) // cfg.train.fsdp}, fsdp "
             f"{cfg.train.fsdp}) does not divide {cfg.data.batch_size}; the nearest batch size that divides is {near}."
         )
+    check_parts(cfg.train.accumulate, cfg.data.batch_size // len(devices))
     grid = np.asarray(devices).reshape(-1, cfg.train.fsdp)
     return Mesh(grid, BATCH_AXES, axis_types=(AxisType.Auto,) * 2)
 

@@ -72,6 +72,11 @@ def test_a_mesh_that_does_not_divide_the_batch_is_refused():
         partition.make_mesh(tiny_run.config(data=Data(batch_size=12)))
 
 
+def test_parts_that_do_not_divide_what_a_device_has_are_refused():
+    with pytest.raises(ValueError, match=r"3 parts do not divide the 4 locations that each device .* one of \[1, 2, 4\]"):
+        partition.make_mesh(tiny_run.config(data=Data(batch_size=32), train=Train(accumulate=3)))
+
+
 def test_fsdp_that_does_not_divide_the_devices_is_refused():
     with pytest.raises(
         ValueError, match=r"train.fsdp: 3 does not divide the 8 devices of this run; take one of \[1, 2, 4, 8\]"
@@ -100,10 +105,12 @@ def one_device_step():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "train", [Train(), Train(fsdp=8), Train(path="shard_map")], ids=["data parallel", "fsdp 8", "shard_map"]
+    ("train", "devices"),
+    [(Train(), 8), (Train(fsdp=8), 8), (Train(fsdp=2, accumulate=2), 4)],
+    ids=["data parallel", "fsdp 8", "in two parts"],
 )
-def test_eight_devices_make_the_step_of_one(one_device_step, train):
-    found = one_step(tiny_run.config(views=VIEWS, train=dataclasses.replace(train, steps=6)), jax.devices())
+def test_several_devices_make_the_step_of_one(one_device_step, train, devices):
+    found = one_step(tiny_run.config(views=VIEWS, train=dataclasses.replace(train, steps=6)), jax.devices()[:devices])
     names = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(found)]
     for name, a, b in zip(names, jax.tree.leaves(found), jax.tree.leaves(one_device_step), strict=True):
         # Sums in another order differ in the last digits of their largest terms: of leaves above 1, 1e-5 of the largest entry.

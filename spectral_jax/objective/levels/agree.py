@@ -6,28 +6,58 @@ A level's vector of a sensor in a view (mean and deviation over its tokens), or 
 of the patch. `objective.reconstruction`: bands of a cell are read off its token. What each gave alone: docs/encoder.md.
 """
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 
 from spectral_jax.config import Config
 from spectral_jax.means import Axis, global_mean
-from spectral_jax.model.encoder import level_heads
+from spectral_jax.model.encoder import level_heads, readout
 from spectral_jax.objective import collapse
-from spectral_jax.objective.encode_views import EncodedViews, Maps
+from spectral_jax.objective.encode_views import EncodedViews, Vectors
 from spectral_jax.objective.levels import bands, cells
 from spectral_jax.objective.levels.contrast import infonce
 from spectral_jax.objective.pictures import Seen
 from spectral_jax.objective.sigreg import mixed
-from spectral_jax.objective.slots import Facts
+from spectral_jax.objective.slots import Facts, Known
 
 
-def loss(params: dict, seen: Seen, student: EncodedViews, key: jax.Array, cfg: Config, axis: Axis = None):
-    """The weighted objectives of the levels on one batch.
+class Found(NamedTuple):
+    """What the objectives need of B locations; every array has them on its second axis, or there a sum over them."""
+
+    vectors: dict[str, Vectors]  # by level
+    cells: tuple[jax.Array, jax.Array] | None  # of `cells.at_positions`, of all slots: [T B P D], [T B P]
+    errors: dict[str, tuple[jax.Array, jax.Array]]  # of `bands.errors`
+
+
+def of_locations(params: dict, seen: Seen, student: EncodedViews, key: jax.Array, cfg: Config) -> Found:
+    """What is known of each location by itself.
 
     Args:
       params: of `level_heads.init_heads`.
       seen: what the views show.
       student: what the encoder made of it.
+      key: random key of the step, the same for all locations.
+      cfg: the run.
+    """
+    shown = None
+    if cfg.objective.dense:
+        position = jax.random.uniform(_cell_keys(key, cfg)[0], (cfg.levels.cells, 2))
+        found = [cells.at_positions(part, position, cfg) for part in student.maps]
+        tokens, counts = (jnp.concatenate(x) for x in zip(*found, strict=True))
+        shown = tokens, counts
+    errors = bands.errors(params, seen.globals, student.tokens, cfg) if cfg.objective.reconstruction else {}
+    return Found(student.levels, shown, errors)
+
+
+def loss(params: dict, found: Found, known: Known, key: jax.Array, cfg: Config, axis: Axis = None):
+    """The weighted objectives of the levels on one batch.
+
+    Args:
+      params: of `level_heads.init_heads`.
+      found: of B locations on this device (all of them under `jit`).
+      known: of the slots.
       key: random key of the step, the same on every device.
       cfg: the run.
       axis: mesh axes of `shard_map`, or None.
@@ -39,24 +69,25 @@ def loss(params: dict, seen: Seen, student: EncodedViews, key: jax.Array, cfg: C
     parts, metrics = [], {}
     shares = cfg.levels.shares or (1.0,) * len(names)
     for i, name in enumerate(names if o.agreement or o.contrast else ()):
-        vectors, share = student.levels[name], shares[i] / sum(shares)
-        z = level_heads.embed(params[name], vectors.vectors, vectors.filled * vectors.facts.weight[:, None], cfg, axis)
+        vectors, share = found.vectors[name], shares[i] / sum(shares)
+        facts = known.of_views if name in readout.OF_VIEWS else known.of_slots
+        z = level_heads.embed(params[name], vectors.vectors, vectors.filled * facts.weight[:, None], cfg, axis)
         if o.agreement:
-            term = agreement(z, vectors.filled, vectors.facts.weight, jax.random.fold_in(key, i), cfg, axis)
+            term = agreement(z, vectors.filled, facts.weight, jax.random.fold_in(key, i), cfg, axis)
             parts.append(o.agreement * share * term)
             metrics[f"{name}_agreement"] = term
         if o.contrast:
-            term = infonce(z, vectors.filled, pairs(vectors.facts, cfg), cfg.levels.temperature, axis)
+            term = infonce(z, vectors.filled, pairs(facts, cfg), cfg.levels.temperature, axis)
             parts.append(o.contrast * share * term)
             metrics[f"{name}_contrast"] = term
-        found = collapse.alarms(vectors.vectors[0], vectors.filled[0], axis)
-        metrics |= {f"{name}_{of}": found[f"embedding_{of}"] for of in ("std", "rank")}
-    if o.dense:
-        term = _dense(params, student.maps, jax.random.fold_in(key, len(names)), cfg, axis)
+        alarms = collapse.alarms(vectors.vectors[0], vectors.filled[0], axis)
+        metrics |= {f"{name}_{of}": alarms[f"embedding_{of}"] for of in ("std", "rank")}
+    if found.cells:
+        term = _dense(params, *found.cells, known.of_slots.weight, _cell_keys(key, cfg)[1], cfg, axis)
         parts.append(o.dense * term)
         metrics["cells_agreement"] = term
     if o.reconstruction:
-        term = bands.loss(params, seen.globals, student.tokens, cfg, axis)
+        term = bands.loss(found.errors, axis)
         parts.append(o.reconstruction * term)
         metrics["bands_error"] = term
     return sum(parts[1:], parts[0]), metrics
@@ -95,13 +126,13 @@ def pairs(facts: Facts, cfg: Config) -> jax.Array:
     return jnp.where(differs, facts.weight[:, None] * facts.weight[None], 0.0)
 
 
-def _dense(params: dict, maps: list[Maps], key: jax.Array, cfg: Config, axis: Axis) -> jax.Array:
+def _cell_keys(key: jax.Array, cfg: Config) -> jax.Array:
+    """Of the positions of cells, and of the directions of their SIGReg."""
+    return jax.random.split(jax.random.fold_in(key, len(cfg.levels.names)))
+
+
+def _dense(params: dict, tokens, shown, counted, key: jax.Array, cfg: Config, axis: Axis) -> jax.Array:
     """Agreement of cells: those of a place and position are a sample."""
-    place_key, direction_key = jax.random.split(key)
-    position = jax.random.uniform(place_key, (cfg.levels.cells, 2))
-    found = [cells.at_positions(part, position, cfg) for part in maps]
-    tokens, shown = (jnp.concatenate(x) for x in zip(*found, strict=True))
-    counted = jnp.concatenate([part.weight for part in maps])
     tokens, shown = (x.reshape(len(x), -1, *x.shape[3:]) for x in (tokens, shown))  # T (B P)
     z = level_heads.embed(params[level_heads.CELLS], tokens, shown * counted[:, None], cfg, axis)
-    return agreement(z, shown, counted, direction_key, cfg, axis)
+    return agreement(z, shown, counted, key, cfg, axis)

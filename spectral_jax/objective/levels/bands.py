@@ -10,23 +10,36 @@ from spectral_jax.model.layers import by_token, mean_of_valid
 from spectral_jax.objective.pictures import Pictures
 
 
-def loss(params: dict, shown: dict[str, Pictures], tokens: dict[str, tuple], cfg: Config, axis: Axis = None) -> jax.Array:
-    """Mean square error of normalised bands over valid tokens, the mean over sensors.
+def errors(params: dict, shown: dict[str, Pictures], tokens: dict[str, tuple], cfg: Config) -> dict[str, tuple]:
+    """Square errors of normalised bands over valid tokens.
 
     Args:
       params: of `level_heads.init_heads`.
       shown: sensor key -> what the global views show, pixels [V B H W C] and validity [V B H W].
       tokens: sensor key -> tokens of the tokenizer [V B R Q D] and their validity [V B R Q].
       cfg: the run.
-      axis: mesh axes of `shard_map`, or None.
+
+    Returns:
+      Sensor key -> their sum and their number over these locations, float32 [1 1].
     """
-    errors = []
+    found = {}
     for key, (x, valid) in tokens.items():
         target = cell_means(*shown[key], cfg.token_px(key))
         error = (level_heads.read_bands(params, key, x, cfg) - target) ** 2
         counts = valid.astype(jnp.float32)
-        errors.append(global_mean(jnp.sum(error * counts[..., None]), jnp.sum(counts) * target.shape[-1], axis))
-    return sum(errors[1:], errors[0]) / len(errors)
+        found[key] = jnp.sum(error * counts[..., None])[None, None], (jnp.sum(counts) * target.shape[-1])[None, None]
+    return found
+
+
+def loss(errors: dict[str, tuple], axis: Axis = None) -> jax.Array:
+    """The mean square error of each sensor, and of these the mean.
+
+    Args:
+      errors: of `errors`; a sum and a number of every part of the batch, float32 [1 P].
+      axis: mesh axes of `shard_map`, or None.
+    """
+    means = [global_mean(error.sum(), count.sum(), axis) for error, count in errors.values()]
+    return sum(means[1:], means[0]) / len(means)
 
 
 def cell_means(pixels: jax.Array, valid: jax.Array, token_px: int) -> jax.Array:

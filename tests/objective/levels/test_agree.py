@@ -71,7 +71,7 @@ def test_vectors_of_slots_are_those_of_the_encoder_alone(rng, key):
     seen, plan = pictures.show(data, key, cfg)
     names = ("stage1", "stage2", "fused", "stage3", "pooled")
     out = jax.jit(lambda params, seen, plan: encode_views.encoded(params, seen, plan, cfg, names, "stage1"))(params, seen, plan)
-    known = out.levels["stage1"].facts
+    known = out.facts.of_slots
     np.testing.assert_array_equal(known.sensor, [0, 1, 2, 0, 1, 2, 0, 0])  # two global views of three sensors, two local ones
     np.testing.assert_array_equal(known.date, [0, 0, 0, 1, 1, 1, 0, 1])
 

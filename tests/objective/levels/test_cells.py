@@ -32,7 +32,7 @@ def ramp(top_left, side, flip, size=8):
 def test_a_position_is_found_in_a_crop(flip):
     where, position = ((0.25, 0.1), 0.5), np.array([[0.5, 0.3], [0.4, 0.55], [0.2, 0.3], [0.5, 0.7]], np.float32)
     tokens = ramp(*where, flip)
-    maps = Maps(jnp.asarray(tokens), jnp.ones(tokens.shape[:-1], bool), jnp.ones(1), cut(where[1], where[0], flip), False)
+    maps = Maps(jnp.asarray(tokens), jnp.ones(tokens.shape[:-1], bool), cut(where[1], where[0], flip), False)
     found, shown = cells.at_positions(maps, jnp.asarray(position), tiny_run.config())
     np.testing.assert_array_equal(shown[0, 0], [1, 1, 0, 0])  # the third lies above the crop, the fourth right of it
     np.testing.assert_allclose(found[0, 0, :2], position[:2], atol=1e-6)
@@ -43,7 +43,7 @@ def test_invalid_tokens_do_not_count():
     valid = np.ones(tokens.shape[:-1], bool)
     valid[..., :4, :] = False
     spoilt = np.where(valid[..., None], tokens, 1e6).astype(np.float32)
-    maps = Maps(jnp.asarray(spoilt), jnp.asarray(valid), jnp.ones(1), cut(1.0, (0.0, 0.0), (False, False)), False)
+    maps = Maps(jnp.asarray(spoilt), jnp.asarray(valid), cut(1.0, (0.0, 0.0), (False, False)), False)
     found, shown = cells.at_positions(maps, jnp.asarray([[0.2, 0.5], [0.8, 0.5]], jnp.float32), tiny_run.config())
     np.testing.assert_array_equal(shown[0, 0], [0, 1])
     np.testing.assert_allclose(found[0, 0, 1], [0.8, 0.5], atol=1e-6)
@@ -53,7 +53,7 @@ def test_a_native_view_starts_at_a_token():
     base = tiny_run.config(views=Views(local_mode="native", native_tokens=4))
     cfg = dataclasses.replace(base, model=dataclasses.replace(base.model, footprint_m=480.0))  # 8 x 8 tokens
     tokens = ramp((0.25, 0.5), 0.5, (False, True), size=4)  # tokens 2 to 5 and 4 to 7 of 8, columns mirrored
-    maps = Maps(jnp.asarray(tokens), jnp.ones((1, 1, 4, 4), bool), jnp.ones(1), cut(0.5, (0.5, 1.0), (False, True)), True)
+    maps = Maps(jnp.asarray(tokens), jnp.ones((1, 1, 4, 4), bool), cut(0.5, (0.5, 1.0), (False, True)), True)
     found, shown = cells.at_positions(maps, jnp.asarray([[0.5, 0.75]], jnp.float32), cfg)
     assert shown.all()
     np.testing.assert_allclose(found[0, 0, 0], [0.5, 0.75], atol=1e-6)
