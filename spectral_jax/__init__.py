@@ -32,6 +32,7 @@ In the order in which they may import one another:
   pretrain: an encoder from unlabelled patches
   microcystin: the toxin of Lake Erie from PACE, this week and 8 days ahead
   adapt: encoders and their adaptations compared on labelled tasks
+  maps: a scene and an encoder to a map
   measure: how good and how fast we are; called by tools and tests only
   launch: what the scripts share
   commands: the words of the command spectral-jax

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spectral_jax.ingest.raster import scene
-from spectral_jax.ingest.raster.tiled import plan, predict_scene
+from spectral_jax.ingest.raster import scene, tiled
 from spectral_jax.measure import made_scene
 from spectral_jax.measure.throughput import resident_bytes
 
@@ -50,7 +49,7 @@ def scene_memory(
     with _Peak() as peak, scene.open_scene(source) as opened:
         names = tuple(f"output {i}" for i in range(outputs))
         with scene.create_prediction(target, opened, names) as made:
-            predict_scene(opened.read, opened.shape, function, tile, overlap, made.write, batch)
+            tiled.predict_scene(opened.read, opened.shape, function, tile, overlap, made.write, batch)
     return {
         "before": before, "peak": peak.bytes, "above": peak.bytes - before, "seconds": time.perf_counter() - started,
         "written": target.stat().st_size,
@@ -74,15 +73,10 @@ def seam_steps(prediction: np.ndarray, tile: int, overlap: int, margin: int | No
     seams, elsewhere = [], []
     for axis in (0, 1):
         length = prediction.shape[axis]
-        fading = np.zeros(length - 1, bool)
-        made = plan(length, tile, overlap, margin)
-        for start, weights in zip(made.starts, made.weights, strict=True):
-            whole = np.zeros(max(length, tile))
-            whole[start : start + tile] = weights
-            fading |= np.diff(whole[:length]) != 0
+        there = tiled.fading(tiled.plan(length, tile, overlap, margin), length)
         steps = np.abs(np.diff(prediction.astype(np.float64), axis=axis)).mean(axis=(1 - axis, 2))
-        seams.append(steps[fading])
-        elsewhere.append(steps[~fading])
+        seams.append(steps[there])
+        elsewhere.append(steps[~there])
     if not sum(map(len, seams)):
         raise ValueError(f"prediction: a scene of {prediction.shape[:2]} px is a single tile of {tile} px and has no seams.")
     return float(np.concatenate(seams).mean()), float(np.concatenate(elsewhere).mean())

@@ -237,6 +237,13 @@ def read(dataset, path: Path, bands: tuple[int, ...], window=None, masks: bool =
         raise ValueError(_damaged(path, f"cannot be read{where}", error)) from error
 
 
+def window(rows: slice, columns: slice):
+    """A `rasterio` window of slices, for `read`."""
+    import rasterio
+
+    return rasterio.windows.Window.from_slices(rows, columns)
+
+
 def lonlat(crs, eastings: np.ndarray, northings: np.ndarray) -> np.ndarray:
     """Longitude and latitude, degrees [n 2], of points in a coordinate system; not finite where they are no places."""
     from rasterio.warp import transform
