@@ -8,6 +8,7 @@ In the order in which they may import one another:
   places: paths as users write them, and outputs that cannot be written
   ranges: what the numbers of a config may be, checked when it is made
   sensors: what a sensor is: bands by wavelength, units, packing, statistics
+  lazy_arrays: arrays that xarray reads when they are asked for, and stores as Datasets of them
   plausible: whether numbers can be what they are said to be, by the limits of their quantity
   config: what a run is: frozen dataclasses, checked when they are made
   configure: configs from files and from overrides, to and from JSON
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from spectral_jax.batch_check import check_batch
     from spectral_jax.config import Config, SensorInput, model_size, spectralearth_sensors
     from spectral_jax.ingest.raster.bands import bands_of
+    from spectral_jax.maps.arrays import embed
     from spectral_jax.model.encoder.encode import Encoded
     from spectral_jax.model.encoder.readout import Level, levels, summaries
     from spectral_jax.sensors import SensorSpec
@@ -62,6 +64,7 @@ __all__ = [
     "apply",
     "bands_of",
     "check_batch",
+    "embed",
     "init",
     "levels",
     "load",
@@ -76,6 +79,7 @@ _HOMES = {
     "batch_check": ("check_batch",),
     "config": ("Config", "SensorInput", "model_size", "spectralearth_sensors"),
     "ingest.raster.bands": ("bands_of",),
+    "maps.arrays": ("embed",),
     "model.encoder.encode": ("Encoded",),
     "model.encoder.readout": ("Level", "levels", "summaries"),
     "sensors": ("SensorSpec",),

@@ -216,7 +216,9 @@ def _kept(said: dict, flat: dict[str, np.ndarray]) -> Kept:
         for name in ("params", "buffers")
     }
     params = {"encoder": {}, "projection": {}, "head": {}} | nest(parts["params"])
-    labels = Labels(**{k: tuple(v) if isinstance(v, list) else v for k, v in said["labels"].items()})
+    told = said["labels"]
+    lists = (tuple(told[name]) for name in ("names", "codes", "units"))
+    labels = Labels(told["task"], told["title"], told["kind"], *lists)
     width = None if said["half_width"] is None else np.array(said["half_width"], float)
     return Kept(model, params, parts["buffers"], labels, said["image_px"], width, said)
 

@@ -13,4 +13,5 @@ In the order in which they may import one another:
   embedding: from a scene to a map of embeddings
   predictor: a fitted model as a function of windows
   prediction: from a scene to a map of what a fitted model says
+  arrays: embeddings of an xarray DataArray, block by block where it is Dask's
 """

@@ -29,7 +29,7 @@ class Thumbnail:
 
     def picture(self) -> np.ndarray:
         """Uint8 [h w 3], white where missing or never read."""
-        valid = np.isfinite(self._pixels).all(axis=-1)
+        valid: np.ndarray = np.asarray(np.isfinite(self._pixels).all(axis=-1))
         if not valid.any():
             return np.full((*valid.shape, 3), 255, np.uint8)
         if len(self._bands) == len(pictures.RGB_NM):

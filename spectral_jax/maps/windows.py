@@ -224,3 +224,62 @@ def _unpacked(packed: np.ndarray, k: int) -> np.ndarray:
     count, height, width, long = packed.shape
     split = packed.reshape(count, height, width, k, k, long // (k * k)).transpose(0, 1, 3, 2, 4, 5)
     return split.reshape(count, height * k, width * k, long // (k * k))
+
+
+def touched(windows: Windows, axis: int, cells: slice, pixels: int) -> slice:
+    """Pixels along an axis, of so many, in the windows that touch some cells."""
+    starts = tiled.plan(windows.shape[axis], windows.tile, windows.overlap).starts
+    there = [s for s in starts if s < cells.stop and s + windows.tile > cells.start]
+    return slice(int(there[0]) * windows.cell_px, min(int(there[-1] + windows.tile) * windows.cell_px, pixels))
+
+
+def of_block(
+    pixels: np.ndarray,
+    first: tuple[int, int],
+    place: tuple[slice, slice],
+    windows: Windows,
+    function: Callable[[np.ndarray], np.ndarray],
+    width: int,
+) -> np.ndarray:
+    """Cells of a block of a scene, from the windows that touch it: what `mapped` gives of the whole, to rounding.
+
+    Args:
+      pixels: in those windows, float32 [H W C], NaN where missing.
+      first: row and column of their first pixel in the scene.
+      place: rows and columns of the cells.
+      windows: how the scene is cut.
+      function: as in `mapped`.
+      width: K.
+
+    Returns:
+      Float32 [h w K], NaN for cells without a pixel that holds data.
+    """
+    k, tile = windows.cell_px, windows.tile
+    down, across = (tiled.plan(side, tile, windows.overlap) for side in windows.shape)
+    top, left = first[0] // k, first[1] // k
+    shape = (-(-pixels.shape[0] // k) * k, -(-pixels.shape[1] // k) * k)
+    beyond = [(0, whole - side) for whole, side in zip(shape, pixels.shape[:2], strict=True)]
+    pixels = np.pad(pixels, [*beyond, (0, 0)], constant_values=np.nan)
+    seen = np.isfinite(pixels[..., 0]).reshape(shape[0] // k, k, shape[1] // k, k).any(axis=(1, 3))
+    total, weight = np.zeros((*seen.shape, width), np.float32), np.zeros((*seen.shape, width), np.float32)
+    inside = [
+        (int(y) - top, int(x) - left, a[:, None] * b[None])
+        for y, a in zip(down.starts, down.weights, strict=True)
+        for x, b in zip(across.starts, across.weights, strict=True)
+        if _within(int(y) - top, tile, seen.shape[0]) and _within(int(x) - left, tile, seen.shape[1])
+    ]
+    full = [one for one in inside if seen[one[0] : one[0] + tile, one[1] : one[1] + tile].any()]
+    for start in range(0, len(full), windows.batch):
+        group = full[start : start + windows.batch]
+        shown = [pixels[y * k : (y + tile) * k, x * k : (x + tile) * k] for y, x, _ in group]
+        values = np.asarray(function(np.stack([*shown, *[shown[-1]] * (windows.batch - len(shown))])))
+        for (y, x, share), value in zip(group, values, strict=False):
+            finite = np.isfinite(value)
+            total[y : y + tile, x : x + tile] += share[..., None] * np.where(finite, value, np.float32(0.0))
+            weight[y : y + tile, x : x + tile] += share[..., None] * finite
+    out = np.where((weight > 0) & seen[..., None], total / np.where(weight > 0, weight, 1.0), np.float32(np.nan))
+    return out[place[0].start - top : place[0].stop - top, place[1].start - left : place[1].stop - left].astype(np.float32)
+
+
+def _within(start: int, tile: int, side: int) -> bool:
+    return start >= 0 and start + tile <= side
