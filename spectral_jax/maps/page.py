@@ -12,6 +12,8 @@ from spectral_jax.pages.html import Words
 
 # Side of the picture at most, cells; and of what its components are fitted on. Choice.
 MOST_PX, FITTED_PX = 768, 128
+# A small map's cells are repeated until the picture is about so wide.
+WIDTH_PX = 480
 # Bands that are read at once for the picture.
 AT_ONCE = 8
 STRETCH = (2.0, 98.0)
@@ -52,7 +54,8 @@ def write(
       OSError: a file cannot be written.
     """
     picture, made = out.with_suffix(".png"), out.with_suffix(".html")
-    picture.write_bytes(pictures.png(shown))
+    times = max(1, WIDTH_PX // shown.shape[1])
+    picture.write_bytes(pictures.png(shown.repeat(times, axis=0).repeat(times, axis=1)))
     rows = [[Words(NAMES[name]), Words(facts[name])] for name in NAMES if name in facts]
     sections = {
         "Scene and map": html.grid([
