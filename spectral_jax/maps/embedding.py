@@ -74,7 +74,12 @@ def embed_scene(scene: Path, encoder: str, out: Path, choices: Choices, command:
         axes = None if found is None else _fitted(found, choices.components or RGB, seen)
         tags = provenance.tags(seen, encoder, known.params["encoder"]) | _tags(made, cut, axes)
         layout = Layout(
-            cut.shape, seen.crs, _grown(seen.transform, made.cell_px), _bands(made, axes), tags=tags, int8=choices.int8
+            cut.shape,
+            seen.crs,
+            windows.cells_affine(seen.transform, made.cell_px),
+            _bands(made, axes),
+            tags=tags,
+            int8=choices.int8,
         )
         seams, valid = Seams(cut), 0
         with cog.writing(out, layout) as rows:
@@ -128,8 +133,3 @@ def _bands(made: Embedder, axes: Components | None) -> tuple[Band, ...]:
         Band(f"component {i + 1} of {made.level}, {100 * share:.1f} % of the variance of a sample", "1")
         for i, share in enumerate(axes.share)
     )
-
-
-def _grown(transform, cell_px: int):
-    """The affine of cells of so many pixels."""
-    return transform * transform.scale(cell_px, cell_px)

@@ -66,7 +66,7 @@ def predict_scene(
         cut = windows.planned(seen, made.cell_px, made.window_px, overlap)
         tags = provenance.tags(seen, made.kept.model.encoder.name, made.kept.params["encoder"])
         tags |= _tags(made, model) | {"WINDOWS": cut.text, "CELL_PX": f"{made.cell_px}"}
-        place = cut.shape, seen.crs, seen.transform * seen.transform.scale(made.cell_px, made.cell_px)
+        place = cut.shape, seen.crs, windows.cells_affine(seen.transform, made.cell_px)
         beside = out.with_name(f"{out.stem}_probabilities{out.suffix}") if classes else out
         numbers = stack.enter_context(cog.writing(beside, Layout(*place, _bands(made), tags=tags, int8=int8)))
         index = None

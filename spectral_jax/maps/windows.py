@@ -76,6 +76,12 @@ def planned(observed: Observed, cell_px: int, window_px: int, overlap: float | N
     return Windows(shape, cell_px, tile, min(shared, tile // 2), batch)
 
 
+def cells_affine(transform, cell_px: int):
+    """The affine of cells, from that of the pixels that they hold."""
+    a, b, c, d, e, f = tuple(transform)[:6]
+    return type(transform)(a * cell_px, b * cell_px, c, d * cell_px, e * cell_px, f)
+
+
 class Seams:
     """How visible windows are: steps between neighbouring cells where one window fades into the next, over those elsewhere."""
 

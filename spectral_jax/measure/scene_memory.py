@@ -1,13 +1,14 @@
-"""Measures of tiled inference: how much memory a big scene takes above its model, and how visible the tiles are."""
+"""Measures of maps and of tiled inference: how much memory a big scene takes above its model, and how visible the tiles are."""
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from spectral_jax.ingest.raster import scene, tiled
+from spectral_jax.maps import embedding
 from spectral_jax.measure import made_scene
 from spectral_jax.measure.throughput import resident_bytes
 
@@ -54,6 +55,42 @@ def scene_memory(
         "before": before, "peak": peak.bytes, "above": peak.bytes - before, "seconds": time.perf_counter() - started,
         "written": target.stat().st_size,
     }  # fmt: skip
+
+
+def map_memory(
+    folder: str | Path, sides: Sequence[int] = (1024, 2048, 4096), encoder: str = "spectral-mini", level: str = "pixels"
+) -> list[dict[str, float]]:
+    """Maps made scenes of Sentinel-2's 12 bands with an encoder of ours, as `spectral-jax embed` does, page included.
+
+    The model's own memory is not counted: a small scene is mapped first. Linux only.
+
+    Args:
+      folder: an existing one, for the files.
+      sides: of the scenes, pixels, in the order in which they are mapped.
+      encoder: a model of the package by name, or a run's folder; with the sensor S2.
+      level: of it.
+
+    Returns:
+      A JSON-ready row for each side: "side", "above" (bytes of resident memory above that after the small scene), "seconds",
+      "pixels_per_second", and "written" (bytes of the map).
+    """
+    # Random numbers say nothing of an offset.
+    choices = embedding.Choices(level=level, sensor="S2", offset="0")
+    source, target, rows = Path(folder) / "scene.tif", Path(folder) / "map.tif", []
+    made_scene.write_random_scene(source, 256, 12)
+    embedding.embed_scene(source, encoder, target, choices)
+    before = resident_bytes()
+    for side in sides:
+        made_scene.write_random_scene(source, side, 12)
+        started = time.perf_counter()
+        with _Peak() as peak:
+            embedding.embed_scene(source, encoder, target, choices)
+        seconds = time.perf_counter() - started
+        rows.append({
+            "side": side, "above": peak.bytes - before, "seconds": seconds, "pixels_per_second": side * side / seconds,
+            "written": target.stat().st_size,
+        })  # fmt: skip
+    return rows
 
 
 def seam_steps(prediction: np.ndarray, tile: int, overlap: int, margin: int | None = None) -> tuple[float, float]:

@@ -47,7 +47,9 @@ def test_cells_have_their_means_and_their_centres(means):
     scene = data_array()
     found = arrays.embed(scene, means)
     assert found.dims == ("y", "x", "embedding")
-    cells = tiny_scene.cell_means(2)(np.pad(scene.values, ((0, 0), (0, 1), (0, 1)), constant_values=np.nan).transpose(1, 2, 0)[None])
+    cells = tiny_scene.cell_means(2)(
+        np.pad(scene.values, ((0, 0), (0, 1), (0, 1)), constant_values=np.nan).transpose(1, 2, 0)[None]
+    )
     np.testing.assert_allclose(found.values, cells[0], atol=1e-6)
     np.testing.assert_allclose(found.x.values[:2], [400_010.0, 400_030.0])
     np.testing.assert_allclose(found.y.values[:2], [5_799_990.0, 5_799_970.0])
@@ -75,12 +77,21 @@ def test_dask_is_asked_block_by_block_and_says_the_same(means, chunks):
 @pytest.mark.parametrize(
     ("scene", "sentence"),
     [
-        (lambda: data_array().drop_vars("wavelength"), r"data_array lake: expected a coordinate 'wavelength' \(nm\) along its axis"),
-        (lambda: data_array(wavelength=("band", NM, {"units": "Hz"})), "has the units 'hz', which are no length; give it in nanom"),
+        (
+            lambda: data_array().drop_vars("wavelength"),
+            r"data_array lake: expected a coordinate 'wavelength' \(nm\) along its axis",
+        ),
+        (
+            lambda: data_array(wavelength=("band", NM, {"units": "Hz"})),
+            "has the units 'hz', which are no length; give it in nanom",
+        ),
         (lambda: data_array(wavelength=("band", [60.0, 100.0, 120.0])), "without a unit: neither nanometres nor micrometres"),
         (lambda: data_array()[:, 0], "expected two axes of places and one of bands, got"),
         (lambda: data_array().drop_vars("x"), "expected a coordinate of metres along the axis 'x', and it has none"),
-        (lambda: data_array(x=("x", np.linspace(11, 12, 35), {"units": "degrees_east"})), "the axis 'x' is in degrees; reproject"),
+        (
+            lambda: data_array(x=("x", np.linspace(11, 12, 35), {"units": "degrees_east"})),
+            "the axis 'x' is in degrees; reproject",
+        ),
         (lambda: data_array(spatial_ref=((), 0, {"crs_wkt": 'GEOGCS["WGS 84"]'})), "the axis 'y' is in degrees; reproject"),
         (lambda: data_array(x=("x", np.arange(35.0) ** 2)), "expected equal steps along the axis 'x', got 1 to 67"),
         (lambda: data_array(x=("x", np.arange(35.0))), "expected square pixels, got 10 x 1 m; resample it"),
@@ -106,10 +117,14 @@ def test_numbers_of_another_unit_are_refused(means):
 
 
 def test_a_scene_smaller_than_a_patch_is_refused(means):
-    with pytest.raises(ValueError, match="data_array lake: expected at least 8 x 8 pixels, one patch of the encoder, got 7 x 30"):
+    with pytest.raises(
+        ValueError, match="data_array lake: expected at least 8 x 8 pixels, one patch of the encoder, got 7 x 30"
+    ):
         arrays.embed(data_array(7, 30), means)
 
 
 def test_bands_that_the_encoder_does_not_know_are_refused():
-    with pytest.raises(ValueError, match=r"expected the bands of a sensor of this encoder, HSI \(6 bands from 450 to 700 nm, 30 m\)"):
+    with pytest.raises(
+        ValueError, match=r"expected the bands of a sensor of this encoder, HSI \(6 bands from 450 to 700 nm, 30 m\)"
+    ):
         arrays.embed(data_array(), (tiny_run.config(), {}))

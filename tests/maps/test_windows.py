@@ -96,7 +96,11 @@ def test_a_map_of_one_window_has_no_seams():
     [
         (scene(7, 30), None, r"scene.tif: expected at least 8 x 8 pixels, one patch of the encoder, got 7 x 30; take a larger"),
         (scene(), 0.6, "--overlap: expected a share of a window from 0 to 0.5, got 0.6"),
-        (scene(missing=1.1), None, "expected a scene with at least one pixel that holds data in all bands, and all 21 x 35 are"),
+        (
+            scene(missing=1.1),
+            None,
+            "expected a scene with at least one pixel that holds data in all bands, and all 21 x 35 are",
+        ),
     ],
 )
 def test_scenes_that_cannot_be_mapped_are_refused(pixels, overlap, sentence):

@@ -83,8 +83,9 @@ def test_an_old_map_stays_until_the_new_one_is_whole(tmp_path):
 
 
 def test_rows_come_from_the_top(tmp_path):
-    with pytest.raises(ValueError, match="expected rows from 0 on in full width"), cog.writing(tmp_path / "a.tif", layout()) as rows:
-        rows.write(slice(5, 10), slice(0, 90), np.zeros((5, 90, 2), np.float32))
+    late, path = np.zeros((5, 90, 2), np.float32), tmp_path / "a.tif"
+    with pytest.raises(ValueError, match="expected rows from 0 on in full width"), cog.writing(path, layout()) as rows:
+        rows.write(slice(5, 10), slice(0, 90), late)
     assert list(tmp_path.iterdir()) == []
 
 
