@@ -35,7 +35,7 @@ def variable(dims: tuple[str, ...], array: Any, attributes: dict) -> Any:
     xarray = library("opening arrays lazily")
     indexing = xarray.core.indexing
 
-    class Backend(xarray.backends.BackendArray):
+    class Backend(xarray.backends.BackendArray):  # type: ignore[name-defined]
         """The array behind xarray's own kinds of indices."""
 
         shape, dtype = tuple(array.shape), array.dtype

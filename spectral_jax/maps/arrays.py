@@ -64,7 +64,7 @@ def embed(
     made = embedder.of_level(known, level)
     pixels = data_array.transpose(down, across, axis).data[..., index]
     seen = Observed(Path(where), known.spec, pixels.shape[:2], None, None, lambda rows, columns: pixels[rows, columns], "")
-    cut = windows.planned(seen, made.cell_px, made.window_px, overlap)
+    cut = windows.planned(seen, made.cell_px, made.window_px, overlap, made.alone)
     chunked = hasattr(pixels, "dask")
     values = _blocks(pixels, cut, made, known.spec, where) if chunked else _block(pixels, cut, made, known.spec, where)
     coordinates = {
@@ -102,8 +102,8 @@ def _wavelengths(data_array: Any, where: str) -> tuple[str, Wavelengths]:
     widths = data_array.coords.get(FWHM)
     fwhm = np.full(coordinate.shape, np.nan) if widths is None else np.broadcast_to(widths.values, coordinate.shape)
     numbers = tuple(range(1, len(coordinate) + 1))
-    pairs = ([(float(x), factor) for x in values] for values in (coordinate.values, fwhm))
-    return axis, wavelengths.in_nm(*pairs, f"{where}: wavelength of band", numbers)
+    centres, spread = ([(float(x), factor) for x in values] for values in (coordinate.values, fwhm))
+    return axis, wavelengths.in_nm(centres, spread, f"{where}: wavelength of band", numbers)
 
 
 def _pixel_m(data_array: Any, dims: tuple[str, str], where: str) -> float:

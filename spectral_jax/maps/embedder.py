@@ -18,6 +18,9 @@ from spectral_jax.model.encoder.readout import POOLED, Level
 from spectral_jax.released import models
 from spectral_jax.sentences import unknown
 
+# The level of a stem, which looks at one cell at a time.
+PIXELS = readout.NAMES[0]
+
 
 class Embedder(NamedTuple):
     """A level of an encoder for one sensor.
@@ -29,6 +32,7 @@ class Embedder(NamedTuple):
       window_px: S.
       cell_px: side of a cell, pixels; S / tile.
       width: D.
+      alone: whether a cell's vector is made of its own pixels alone.
     """
 
     level: str
@@ -36,6 +40,7 @@ class Embedder(NamedTuple):
     window_px: int
     cell_px: int
     width: int
+    alone: bool = False
 
 
 def loaded(name: str) -> tuple[Config, dict]:
@@ -67,7 +72,8 @@ def of_level(known: Known, level: str | None) -> Embedder:
     run = partial(_embedded, params["encoder"], cfg=cfg, key=key, level=level)
     bands = len(cfg.sensor(key).spec.used)
     shape = jax.eval_shape(run, jax.ShapeDtypeStruct((1, window_px, window_px, bands), jnp.float32)).shape
-    return Embedder(level, lambda pixels: np.asarray(run(jnp.asarray(pixels))), window_px, window_px // shape[1], shape[-1])
+    function = lambda pixels: np.asarray(run(jnp.asarray(pixels)))  # noqa: E731
+    return Embedder(level, function, window_px, window_px // shape[1], shape[-1], alone=level == PIXELS)
 
 
 @partial(jax.jit, static_argnames=("cfg", "key", "level"))

@@ -69,7 +69,7 @@ def embed_scene(scene: Path, encoder: str, out: Path, choices: Choices, command:
         small = Thumbnail(whole)
         seen = small.observed
         made = embedder.of_level(known, choices.level)
-        cut = windows.planned(seen, made.cell_px, made.window_px, choices.overlap)
+        cut = windows.planned(seen, made.cell_px, made.window_px, choices.overlap, made.alone)
         found = windows.sample(seen, cut, made.function) if choices.components else None
         axes = None if found is None else _fitted(found, choices.components or RGB, seen)
         tags = provenance.tags(seen, encoder, known.params["encoder"]) | _tags(made, cut, axes)
@@ -122,8 +122,7 @@ def _tags(made: Embedder, cut: Windows, axes: Components | None) -> dict[str, st
 
 
 def _measured(seams: Seams, share: float) -> dict[str, str]:
-    ratio = "no seams" if seams.ratio is None else f"{seams.ratio:.3f}"
-    return {"VALID_SHARE": f"{share:.6f}", "SEAM_RATIO": ratio}
+    return {"VALID_SHARE": f"{share:.6f}", "SEAM_RATIO": seams.text}
 
 
 def _bands(made: Embedder, axes: Components | None) -> tuple[Band, ...]:

@@ -90,7 +90,7 @@ def predict_scene(
 
         windows.mapped(seen, cut, made.function, write)
         share = (counts[1:].sum() if classes else counts[1:].max()) / np.prod(cut.shape)
-        numbers.tags = {"VALID_SHARE": f"{share:.6f}", "SEAM_RATIO": f"{seams.ratio:.3f}" if seams.ratio else "no seams"}
+        numbers.tags = {"VALID_SHARE": f"{share:.6f}", "SEAM_RATIO": seams.text}
         if index is not None:
             index.tags = numbers.tags
     seconds = time.monotonic() - started

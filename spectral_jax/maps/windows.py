@@ -48,15 +48,16 @@ class Windows:
         )
 
 
-def planned(observed: Observed, cell_px: int, window_px: int, overlap: float | None = None) -> Windows:
+def planned(observed: Observed, cell_px: int, window_px: int, overlap: float | None = None, alone: bool = False) -> Windows:
     """How a scene is cut for an encoder's level.
 
     Args:
       observed: the scene.
       cell_px: side of a cell, pixels.
       window_px: side of the encoder's patch, pixels; a multiple of `cell_px`.
-      overlap: share of a window's side that neighbours share, 0 to 0.5; None: a quarter, or one cell where that is less. None
-        of a window of one cell.
+      overlap: share of a window's side that neighbours share, 0 to 0.5; None: a quarter, or one cell where that is less, and
+        nothing of a window of one cell.
+      alone: whether what a cell gets is made of its own pixels alone, so that nothing need be shared unless asked for.
 
     Raises:
       ValueError: the scene is smaller than a window, or there is no such overlap.
@@ -69,11 +70,15 @@ def planned(observed: Observed, cell_px: int, window_px: int, overlap: float | N
     if overlap is not None and not 0.0 <= overlap <= 0.5:
         raise ValueError(f"--overlap: expected a share of a window from 0 to 0.5, got {overlap:g}.")
     tile = window_px // cell_px
+    if overlap is None and alone:
+        overlap = 0.0
     shared = max(1, tile // 4) if overlap is None else round(tile * overlap)
     shape = (-(-observed.shape[0] // cell_px), -(-observed.shape[1] // cell_px))
-    each = window_px * window_px * len(observed.spec.bands) * 4
-    batch = max(1, min(MOST_WINDOWS, CALL_BYTES // each, -(-shape[1] // tile) * 2))
-    return Windows(shape, cell_px, tile, min(shared, tile // 2), batch)
+    shared = min(shared, tile // 2)
+    # A call holds windows of one row, and the last of a row is filled up: calls of about equal size waste least.
+    row = len(tiled.plan(shape[1], tile, shared).starts)
+    most = max(1, min(MOST_WINDOWS, CALL_BYTES // (window_px * window_px * len(observed.spec.bands) * 4)))
+    return Windows(shape, cell_px, tile, shared, -(-row // -(-row // most)))
 
 
 def cells_affine(transform, cell_px: int):
@@ -112,6 +117,13 @@ class Seams:
             return None
         elsewhere, seam = self._sums / self._counts
         return float(seam / elsewhere)
+
+    @property
+    def text(self) -> str:
+        """For tags and pages: the ratio, or why there is none."""
+        if self.ratio is not None:
+            return f"{self.ratio:.3f}"
+        return "none: every step lies at a seam" if self._counts[1] else "none: no seams"
 
     def _take(self, steps: np.ndarray, fading: np.ndarray) -> None:
         there = np.isfinite(steps)

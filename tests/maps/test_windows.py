@@ -88,7 +88,8 @@ def test_seams_show_where_a_model_says_another_thing_in_every_window():
 
 
 def test_a_map_of_one_window_has_no_seams():
-    assert mapped(scene(8, 8))[2].ratio is None
+    seams = mapped(scene(8, 8))[2]
+    assert (seams.ratio, seams.text) == (None, "none: no seams")
 
 
 @pytest.mark.parametrize(
