@@ -9,6 +9,7 @@ In the order in which they may import one another:
   places: paths as users write them, and outputs that cannot be written
   ranges: what the numbers of a config may be, checked when it is made
   sensors: what a sensor is: bands by wavelength, units, packing, statistics
+  lazy_arrays: arrays that xarray reads when they are asked for, and stores as Datasets of them
   plausible: whether numbers can be what they are said to be, by the limits of their quantity
   config: what a run is: frozen dataclasses, checked when they are made
   configure: configs from files and from overrides, to and from JSON
@@ -33,6 +34,7 @@ In the order in which they may import one another:
   pretrain: an encoder from unlabelled patches
   microcystin: the toxin of Lake Erie from PACE, this week and 8 days ahead
   adapt: encoders and their adaptations compared on labelled tasks
+  maps: a scene and an encoder to a map
   measure: how good and how fast we are; called by tools and tests only
   launch: what the scripts share
   commands: the words of the command spectral-jax
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from spectral_jax.config import Config, SensorInput, model_size, spectralearth_sensors
     from spectral_jax.ingest.downloaded.recognise import open_product
     from spectral_jax.ingest.raster.bands import bands_of
+    from spectral_jax.maps.arrays import embed
     from spectral_jax.model.encoder.encode import Encoded
     from spectral_jax.model.encoder.readout import Level, levels, summaries
     from spectral_jax.sensors import SensorSpec
@@ -63,6 +66,7 @@ __all__ = [
     "apply",
     "bands_of",
     "check_batch",
+    "embed",
     "init",
     "levels",
     "load",
@@ -79,6 +83,7 @@ _HOMES = {
     "config": ("Config", "SensorInput", "model_size", "spectralearth_sensors"),
     "ingest.downloaded.recognise": ("open_product",),
     "ingest.raster.bands": ("bands_of",),
+    "maps.arrays": ("embed",),
     "model.encoder.encode": ("Encoded",),
     "model.encoder.readout": ("Level", "levels", "summaries"),
     "sensors": ("SensorSpec",),

@@ -14,6 +14,7 @@ SCRIPTS = {
     "build-store": "tools/build_store.py",
     "build-matchups": "tools/build_matchups.py",
     "embed": "tools/embed.py",
+    "predict": "tools/predict.py",
     "convert-weights": "tools/convert_weights.py",
     "band-statistics": "tools/band_statistics.py",
     "climatology": "tools/climatology.py",

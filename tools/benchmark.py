@@ -1,10 +1,11 @@
-"""Measures: `python tools/benchmark.py archive|compare|loader|memory|realism|scene|step [--flags]`. Prints what it measured.
+"""Measures: `python tools/benchmark.py archive|compare|loader|maps|memory|realism|scene|step [--flags]`.
 
 archive  seconds and memory to the first batch of a store with as many locations as SpectralEarth-MM (simulated, 1 GB), for
          --process of --processes; with --latency_ms the store is behind a local server
 compare  our training step against the same one in PyTorch, eager and compiled, in turn on the same core
 loader   bytes/s of the loader and of bare TensorStore reads of the same patches, and their ratio; with --latency_ms whether
          the loader feeds steps of --step_s through a local server, requests a location, and bytes read per byte used
+maps     memory above the model while scenes of three sizes become maps of spectral-mini, --level, and pixels a second
 memory   resident memory of the process over many batches
 realism  spectral angle between simulated and real EnMAP spectra, per class
 scene    memory above the model while a scene of 4096 x 4096 x 12 goes through TerraMind tiny (random weights) tile by tile
@@ -37,6 +38,8 @@ THREADS = flags.DEFINE_integer("threads", 1, "Cores that each side of compare ha
 SAME_FLOPS = flags.DEFINE_bool(
     "same_flops", False, "In compare, let PyTorch too fold keys and values into the learned queries."
 )
+SIDES = flags.DEFINE_list("sides", ["1024", "2048", "4096"], "Sides of the scenes of maps, pixels.")
+LEVEL = flags.DEFINE_string("level", "pixels", "Level of the encoder for maps.")
 OUT = launch.DEFINE_place("out", None, "Folder for compare.json.", "folder")
 PROCESS = flags.DEFINE_integer("process", 0, "Which process archive measures.")
 PROCESSES = flags.DEFINE_integer("processes", 1, "Processes that share a batch, for archive.")
@@ -50,9 +53,15 @@ def main(argv: list[str]) -> int:
     """Runs the measurement named on the command line."""
     logging.set_verbosity(logging.WARNING)
     measures = {
-        "archive": archive, "compare": compare, "loader": loader, "memory": memory, "realism": realism, "scene": scene,
+        "archive": archive,
+        "compare": compare,
+        "loader": loader,
+        "maps": maps,
+        "memory": memory,
+        "realism": realism,
+        "scene": scene,
         "step": step,
-    }  # fmt: skip
+    }
     words, overrides = configure.split(argv[1:])
     if len(words) != 1 or words[0] not in measures:
         print(f"benchmark: expected one of {', '.join(measures)}, got {' '.join(words) or 'nothing'}.")
@@ -165,6 +174,19 @@ def scene(_):
     with tempfile.TemporaryDirectory(prefix="spectral_jax_benchmark_") as folder:
         for name, value in scene_memory.scene_memory(folder, predict, tile=side, overlap=64).items():
             print(f"  {name}: {value:.0f} {'s' if name == 'seconds' else 'bytes'}")
+
+
+def maps(_):
+    """Memory and time of `spectral-jax embed` on scenes of three sizes."""
+    from spectral_jax.measure import scene_memory
+
+    sides = [int(side) for side in SIDES.value]
+    with tempfile.TemporaryDirectory(prefix="spectral_jax_benchmark_") as folder:
+        for row in scene_memory.map_memory(folder, sides, level=LEVEL.value):
+            print(
+                f"  {row['side']} x {row['side']} x 12: {row['above'] / 2**20:.0f} MB above the model, {row['seconds']:.1f} s, "
+                f"{row['pixels_per_second']:.0f} pixels/s, a map of {row['written'] / 2**20:.0f} MB"
+            )
 
 
 def step(overrides):

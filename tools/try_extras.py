@@ -65,6 +65,12 @@ PRODUCT = (
     "delivered.write_enmap(Path('products'))\" && "
     "python -c \"import spectral_jax; p = spectral_jax.open_product('products'); print(p.kind, p.shape)\""
 )
+XARRAY = (
+    'python -c "import numpy as np, spectral_jax, xarray; '
+    "nm = [b.centre_nm for b in spectral_jax.SensorSpec.load('enmap_l2a').bands]; m = 30.0 * np.arange(32); "
+    "scene = xarray.DataArray(np.full((32, 32, len(nm)), 0.2, 'f4'), {'y': m[::-1], 'x': m, 'wavelength': ('band', nm)}, "
+    "('y', 'x', 'band')); print(spectral_jax.embed(scene).dims)\""
+)
 TRIALS = {
     NONE: (
         Trial("spectral-jax --help", says="build-matchups"),
@@ -122,6 +128,7 @@ TRIALS = {
     # Nobody answers at this port: the client is there, and is heard.
     "gcs": (Trial(IN_BUCKET.format(scheme="gs"), says="did not answer", code=1),),
     "s3": (Trial(IN_BUCKET.format(scheme="s3"), says="did not answer", code=1),),
+    "xarray": (Trial(XARRAY, says="('y', 'x', 'embedding')"),),
     # Some gigabytes: of PyTorch the registry has CUDA's libraries too. The smallest comparison, most of it compiling.
     "compare": (Trial("spectral-jax benchmark compare --sizes=tiny --repeats=1 --out=c", leaves="c/compare.json"),),
     "all": (Trial(PRETRAIN, leaves="run/curves.png"),),

@@ -10,6 +10,7 @@ In the order in which they may import one another:
   parts: which samples train, validate and test, and how they come in batches
   score: metrics, seeds, tables, ranks
   fit: a line of the table, fitted
+  kept: a fitted line as a folder, and back
   words: what a comparison says on the terminal and at the head of its page
   page: the page of a comparison
   monthly: encoders of monthly series on tables of points, as Presto's evaluation compares them

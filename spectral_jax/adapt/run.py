@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from spectral_jax import configure
-from spectral_jax.adapt import page, words
+from spectral_jax.adapt import kept, page, words
 from spectral_jax.adapt.fit import baseline, line, prepared, study_statistics
+from spectral_jax.adapt.fit.line import Scored
 from spectral_jax.adapt.fit.prepared import Prepared
 from spectral_jax.adapt.lines import Line
 from spectral_jax.adapt.parts import blocks, leakage, splits
@@ -26,11 +27,15 @@ from spectral_jax.tasks.samples import TaskData
 # Columns of the terminal, and what lines are compared on, where the task has them.
 COLUMNS = ("iou_macro", "iou_micro", "map", "r2_mean", "accuracy_overall", "accuracy_mean", "f1_macro", "f1_micro",
            "hyperview_score")  # fmt: skip
+# Folder of a run with the models of its rows.
+MODELS = "models"
 Pictures = dict[str, list[np.ndarray]]
 
 
 def adapt(cfg: Comparison, workdir: Path, command: str = "") -> dict:
     """Runs the comparison; leaves config.json, results.json, statistics.json, leakage.json, coverage.json and report.html.
+
+    The models of the first seed are left in the folder models, one folder a row (`adapt.kept`).
 
     Args:
       cfg: the run.
@@ -71,6 +76,8 @@ def adapt(cfg: Comparison, workdir: Path, command: str = "") -> dict:
             report["best_epochs"].setdefault(row.name, []).append(scores.best_epoch)
             if seed == 0:
                 pictures[row.name] = scores.maps
+                if cfg.keep and scores.params is not None and encoder.model.temporal is None:
+                    _keep(workdir, row, encoder, scores, train, val, data.simulated)
         print(words.scored(report["results"], row.name, data.task.kind.headline, time.monotonic() - started), flush=True)
     if cfg.baseline:
         without = baseline.of(data.task)
@@ -93,6 +100,22 @@ def adapt(cfg: Comparison, workdir: Path, command: str = "") -> dict:
     shown = [test.sample(i) for i in range(min(cfg.maps, len(test)))]
     print(words.summary(report, page.write(workdir, report, source.sensor.centre_nm, shown, pictures, data.task)), flush=True)
     return report
+
+
+def _keep(workdir: Path, row: Line, ready: Prepared, scores: Scored, train: Part, val: Part, simulated: bool) -> None:
+    """The model of a row as a folder."""
+    assert scores.params is not None
+    assert scores.buffers is not None
+    about = {
+        "row": row.name, "protocol": row.how, "protocol_fields": dataclasses.asdict(row.protocol), "weights": ready.weights,
+        "seed": 0, "metrics": scores.metrics, "simulated": simulated,
+    }  # fmt: skip
+    image_px, task = train.sample(0)[0].shape[1], train.data.task
+    if row.protocol.window and ready.model.head.of_maps:
+        image_px = min(image_px, ready.model.px)
+    width = kept.half_width(ready.model, scores.params, scores.buffers, val, row.protocol)
+    folder = workdir / MODELS / row.name.replace("/", "_")
+    kept.save(folder, ready.model, scores.params, scores.buffers, task, image_px, width, about)
 
 
 def _parts(cfg: Comparison, data: TaskData, source: Source, drawn: Sequence[Split]) -> list[tuple[Part, ...]]:

@@ -87,6 +87,8 @@ class Comparison:
       seeds: how many, from 0.
       baseline: a linear model of all bands without an encoder stands beside them, see `fit.baseline`.
       maps: test tiles of the first seed that the page shows.
+      keep: models of the first seed are kept in the folder models of the run, for `spectral-jax predict`; of samples of one
+        date.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Comparison:
     seeds: int = TERRAMIND_STUDY.seeds
     baseline: bool = True
     maps: int = 3
+    keep: bool = True
 
     def __post_init__(self):
         ranges.check(self, "", {"seeds": ranges.COUNT, "maps": ranges.Range(0)})

@@ -102,7 +102,7 @@ def kept(where: str, skipped: Callable[[str], bool] = lambda name: False, sends:
 
 @contextlib.contextmanager
 def kept_file(where: str) -> Iterator[Path]:
-    """A path of this machine for one file, which is sent to its address at the end, where the block wrote it.
+    """A path of this machine for one file, which is sent to its address at the end with all that the block wrote beside it.
 
     Raises:
       PermissionError, OSError: see `bucket.write`.
@@ -110,8 +110,8 @@ def kept_file(where: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="spectral_jax_out_") as folder:
         file = Path(folder) / address.last(where)
         yield file
-        if file.is_file():
-            bucket.send(file, where)
+        for written in (p for p in sorted(Path(folder).rglob("*")) if p.is_file()):
+            bucket.send(written, address.joined(where.rpartition("/")[0], written.relative_to(folder).as_posix()))
 
 
 def _flush_often(mirror: Mirror, ended: threading.Event) -> None:

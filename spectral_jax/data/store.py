@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from spectral_jax import lazy_arrays
 from spectral_jax.addresses import address
 from spectral_jax.data import store_archive, store_format, store_write
 from spectral_jax.data.store_group import Group
@@ -82,6 +83,25 @@ class Store:
         if name not in self.groups:
             raise unknown(f"store {self.path}", "group", name, self.groups)
         return self.groups[name]
+
+    def to_xarray(self, group: str | None = None):
+        """One group as an `xarray.Dataset`, whose pixels are read when they are asked for; see `lazy_arrays.of_group`.
+
+        Args:
+          group: its name; None: the only one.
+
+        Raises:
+          ImportError: xarray is not installed.
+          ValueError: there is no such group, or several and none is named.
+        """
+        if group is None and len(self.groups) != 1:
+            names = ", ".join(self.groups)
+            raise ValueError(f"store {self.path}: expected the name of a group, of {names}, got none; a Dataset has one.")
+        about = {
+            "store": self.path, "footprint_m": self.footprint_m, "simulated": str(self.simulated).lower(),
+            "provenance": json.dumps(self.provenance),
+        }  # fmt: skip
+        return lazy_arrays.of_group(self.group(group or next(iter(self.groups)))).assign_attrs(about)
 
 
 def create(

@@ -1,14 +1,14 @@
-"""Measures of tiled inference: how much memory a big scene takes above its model, and how visible the tiles are."""
+"""Measures of maps and of tiled inference: how much memory a big scene takes above its model, and how visible the tiles are."""
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from spectral_jax.ingest.raster import scene
-from spectral_jax.ingest.raster.tiled import plan, predict_scene
+from spectral_jax.ingest.raster import scene, tiled
+from spectral_jax.maps import embedding
 from spectral_jax.measure import made_scene
 from spectral_jax.measure.throughput import resident_bytes
 
@@ -50,11 +50,47 @@ def scene_memory(
     with _Peak() as peak, scene.open_scene(source) as opened:
         names = tuple(f"output {i}" for i in range(outputs))
         with scene.create_prediction(target, opened, names) as made:
-            predict_scene(opened.read, opened.shape, function, tile, overlap, made.write, batch)
+            tiled.predict_scene(opened.read, opened.shape, function, tile, overlap, made.write, batch)
     return {
         "before": before, "peak": peak.bytes, "above": peak.bytes - before, "seconds": time.perf_counter() - started,
         "written": target.stat().st_size,
     }  # fmt: skip
+
+
+def map_memory(
+    folder: str | Path, sides: Sequence[int] = (1024, 2048, 4096), encoder: str = "spectral-mini", level: str = "pixels"
+) -> list[dict[str, float]]:
+    """Maps made scenes of Sentinel-2's 12 bands with an encoder of ours, as `spectral-jax embed` does, page included.
+
+    The model's own memory is not counted: a small scene is mapped first. Linux only.
+
+    Args:
+      folder: an existing one, for the files.
+      sides: of the scenes, pixels, in the order in which they are mapped.
+      encoder: a model of the package by name, or a run's folder; with the sensor S2.
+      level: of it.
+
+    Returns:
+      A JSON-ready row for each side: "side", "above" (bytes of resident memory above that after the small scene), "seconds",
+      "pixels_per_second", and "written" (bytes of the map).
+    """
+    # Random numbers say nothing of an offset.
+    choices = embedding.Choices(level=level, sensor="S2", offset="0")
+    source, target, rows = Path(folder) / "scene.tif", Path(folder) / "map.tif", []
+    made_scene.write_random_scene(source, 256, 12)
+    embedding.embed_scene(source, encoder, target, choices)
+    before = resident_bytes()
+    for side in sides:
+        made_scene.write_random_scene(source, side, 12)
+        started = time.perf_counter()
+        with _Peak() as peak:
+            embedding.embed_scene(source, encoder, target, choices)
+        seconds = time.perf_counter() - started
+        rows.append({
+            "side": side, "above": peak.bytes - before, "seconds": seconds, "pixels_per_second": side * side / seconds,
+            "written": target.stat().st_size,
+        })  # fmt: skip
+    return rows
 
 
 def seam_steps(prediction: np.ndarray, tile: int, overlap: int, margin: int | None = None) -> tuple[float, float]:
@@ -74,15 +110,10 @@ def seam_steps(prediction: np.ndarray, tile: int, overlap: int, margin: int | No
     seams, elsewhere = [], []
     for axis in (0, 1):
         length = prediction.shape[axis]
-        fading = np.zeros(length - 1, bool)
-        made = plan(length, tile, overlap, margin)
-        for start, weights in zip(made.starts, made.weights, strict=True):
-            whole = np.zeros(max(length, tile))
-            whole[start : start + tile] = weights
-            fading |= np.diff(whole[:length]) != 0
+        there = tiled.fading(tiled.plan(length, tile, overlap, margin), length)
         steps = np.abs(np.diff(prediction.astype(np.float64), axis=axis)).mean(axis=(1 - axis, 2))
-        seams.append(steps[fading])
-        elsewhere.append(steps[~fading])
+        seams.append(steps[there])
+        elsewhere.append(steps[~there])
     if not sum(map(len, seams)):
         raise ValueError(f"prediction: a scene of {prediction.shape[:2]} px is a single tile of {tile} px and has no seams.")
     return float(np.concatenate(seams).mean()), float(np.concatenate(elsewhere).mean())

@@ -9,15 +9,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spectral_jax import api, batch_check, places, plausible, spec_files
+from spectral_jax import api, batch_check, places, spec_files
 from spectral_jax.batch import Batch, SensorData
 from spectral_jax.config import Config
 from spectral_jax.data.loader import Loader
 from spectral_jax.ingest.patches.products import product
-from spectral_jax.ingest.patches.products.product import Chip, Product
-from spectral_jax.ingest.raster import bands, geotiff, numbers, sentinel2_offset
+from spectral_jax.ingest.patches.products.product import Chip
+from spectral_jax.ingest.raster import geotiff
 from spectral_jax.model.encoder import readout
 from spectral_jax.model.encoder.readout import POOLED
+from spectral_jax.pretrain.image import product_of
 from spectral_jax.sensors import SensorSpec
 from spectral_jax.sentences import unknown
 
@@ -93,7 +94,7 @@ def embed_image(
         rows, columns = dataset.height // side, dataset.width // side
         if not rows * columns:
             raise ValueError(f"{image}: expected at least {side} x {side} pixels, one patch of the run, got {dataset.shape}.")
-        chip = product.look(_product(dataset, image, key, spec, offset), image)
+        chip = product.look(product_of(dataset, image, key, spec, offset), image)
         strips = (_strip(dataset, chip, row, columns, side) for row in range(rows))
         vectors = [_embedded(embed, params, key, pixels) for pixels in _patches(strips, columns, batch)]
         a, b, c, d, e, f = tuple(dataset.transform)[:6]
@@ -114,43 +115,6 @@ def _embedding(cfg: Config, level: str, keys: list[str]) -> Callable:
         return readout.summaries(encoded, keys, cfg)[level], encoded.valid.any(axis=1)
 
     return jax.jit(embed)
-
-
-def _product(dataset, path: Path, key: str, spec: SensorSpec, offset: str | None) -> Product:
-    """What the image is: the bands of a sensor that a model sees, in the numbers of its product or in its unit."""
-    found = bands.find(dataset, spec, path, only_used=True)  # by position never
-    used = spec.without_bad_bands()
-    scale = 1.0 if _physical(dataset, path, found.index, used) else spec.scale
-    subtracted: Callable | None = None
-    missing: tuple[float, ...] = ()
-    if spec.name.startswith("sentinel2"):
-        given, missing = sentinel2_offset.given(offset), sentinel2_offset.MISSING
-        subtracted = lambda dataset, path, before: before or sentinel2_offset.decide(dataset, path, given)  # noqa: E731
-    elif offset is not None:
-        raise ValueError(f"--offset: expected it with a sensor of Sentinel-2, and {key} is {spec.name}; leave it out.")
-    elif spec.offset and scale == spec.scale and not any(p.stated for p in numbers.packings(dataset, path, found.index)):
-        decision = sentinel2_offset.Decision(-spec.offset / spec.scale, f"the offset of {spec.name}")
-        subtracted = lambda dataset, path, before: decision  # noqa: E731
-    blank = 0.0 if spec.kind == "radar" else None
-    return Product(key, used, by_wavelength=False, scale=scale, missing=missing, blank=blank, subtracted=subtracted)
-
-
-def _physical(dataset, path: Path, index: tuple[int, ...], spec: SensorSpec) -> bool:
-    """Whether floats that state no packing are in the sensor's unit, by some of them from the middle and the corners."""
-    allowed = plausible.limits(spec)
-    if any(np.dtype(dataset.dtypes[band - 1]).kind != "f" for band in index):
-        return False
-    if allowed is None:
-        return np.dtype(spec.dtype).kind == "f"
-    packed = numbers.packings(dataset, path, index)
-    side = min(product.LOOKED_AT_PX, dataset.height, dataset.width)
-    ends = [(top, left) for top in (0, dataset.height - side) for left in (0, dataset.width - side)]
-    for top, left in [((dataset.height - side) // 2, (dataset.width - side) // 2), *ends]:
-        fills = () if spec.nodata is None else (float(spec.nodata),)
-        values, good = numbers.read(dataset, path, packed, index, (top, left, side), fills)
-        if good.any():
-            return not plausible.fault(values, good, allowed)
-    return False
 
 
 def _strip(dataset, chip: Chip, row: int, columns: int, side: int) -> np.ndarray:

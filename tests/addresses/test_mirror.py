@@ -51,9 +51,10 @@ def test_one_file_is_sent_at_the_end_if_it_was_written(bucket_address):
     with mirror.kept_file(f"{bucket_address}/map.tif") as file:
         assert file.name == "map.tif"
         file.write_bytes(b"map")
+        file.with_suffix(".html").write_bytes(b"page")
     with mirror.kept_file(f"{bucket_address}/other.tif"):
         pass
-    assert bucket.sizes(bucket_address) == {"map.tif": 3}
+    assert bucket.sizes(bucket_address) == {"map.html": 4, "map.tif": 3}
 
 
 def test_what_cannot_be_sent_on_the_way_is_told_once_and_sent_later(monkeypatch, capsys):

@@ -18,11 +18,21 @@ SPECTRA = 512
 
 
 class Scored(NamedTuple):
-    """Metrics of the test part, the epoch that was kept (None of probes), and predicted classes [H W] of its first samples."""
+    """What a line reached, and what it is then.
+
+    Attributes:
+      metrics: of the test part.
+      best_epoch: that was kept; None of probes.
+      maps: predicted classes [H W] of the test part's first samples.
+      params: fitted; None of probes.
+      buffers: what did not train; None of probes.
+    """
 
     metrics: dict[str, float]
     best_epoch: int | None
     maps: list[np.ndarray]
+    params: dict | None = None
+    buffers: dict | None = None
 
 
 def fit(line: Line, ready: Prepared, train: Part, val: Part, test: Part, seed: int, shown: int = 0) -> Scored:
@@ -68,7 +78,7 @@ def fit(line: Line, ready: Prepared, train: Part, val: Part, test: Part, seed: i
         samples = test.batch(range(min(shown, len(test))), max(shown, 1))
         outputs = adapted.outputs_of(model, fitted.params, buffers, samples, protocol)
         maps = list(np.asarray(outputs).argmax(axis=-1)[samples.counts])
-    return Scored(tally.metrics(), fitted.best_epoch, maps)
+    return Scored(tally.metrics(), fitted.best_epoch, maps, fitted.params, buffers)
 
 
 def _fixed(line: Line, matrix: np.ndarray | None) -> np.ndarray:

@@ -9,5 +9,6 @@ In the order in which they may import one another:
   place: positions in degrees, the cut of a scene that holds a region, and the pixel nearest to a place
   layout: where each version keeps spectra and wavelengths
   download: granules from NASA's Earthdata cloud, through the user's own account
+  as_xarray: what was read as an xarray Dataset
   read: a granule, or a cut of it
 """

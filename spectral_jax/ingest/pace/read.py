@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spectral_jax.ingest.pace import layout, place
+from spectral_jax.ingest.pace import as_xarray, layout, place
 from spectral_jax.ingest.pace.file import opened
 from spectral_jax.ingest.pace.flags import Mask, bits
 from spectral_jax.ingest.pace.flags import flagged as flagged_by
@@ -77,6 +77,10 @@ class Granule:
         """Whether a mask takes a pixel out, bool [L P]."""
         return flagged_by(self.flags, self.flag_bits, mask.flags, self.source)
 
+    def to_xarray(self):
+        """An `xarray.Dataset` of it; ImportError where xarray is not installed."""
+        return as_xarray.swath(self)
+
     def _as(self, quantity: str, otherwise: str) -> np.ndarray:
         if self.quantity != quantity:
             raise ValueError(f"{self.source}: expected {quantity}, and the file holds {self.quantity}; {otherwise}.")
@@ -115,6 +119,10 @@ class MappedGrid:
     def geotransform(self) -> tuple[float, float, float, float, float, float]:
         """Left edge, column width, 0, upper edge, 0, minus row height: degrees, in GDAL's order."""
         return place.geotransform(self.lat, self.lon, self.source)
+
+    def to_xarray(self):
+        """An `xarray.Dataset` of it; ImportError where xarray is not installed."""
+        return as_xarray.mapped(self)
 
 
 def read(path: str | os.PathLike, *, region: tuple[float, float, float, float] | None = None) -> Granule | MappedGrid:

@@ -13,4 +13,5 @@ In the order in which they may import one another:
   sentinel2_offset: whether a chip carries the +1000 of processing baseline 04.00
   scene: big scenes, read window by window and written back onto the same grid
   tiled: predictions for scenes of any size, in memory that a row of tiles bounds
+  cog: a map as a cloud-optimised GeoTIFF, written band of rows by band of rows
 """

@@ -255,6 +255,13 @@ def crs_of(text: str, where: str):
         raise ValueError(f"{where}: expected a coordinate system, got {text[:60]!r}; fetch the file again.") from error
 
 
+def window(rows: slice, columns: slice):
+    """A `rasterio` window of slices, for `read`."""
+    import rasterio
+
+    return rasterio.windows.Window.from_slices(rows, columns)
+
+
 def lonlat(crs, eastings: np.ndarray, northings: np.ndarray) -> np.ndarray:
     """Longitude and latitude, degrees [n 2], of points in a coordinate system; not finite where they are no places."""
     from rasterio.warp import transform

@@ -56,7 +56,7 @@ class Scene:
           ValueError: the window is not inside the scene, or a file is damaged.
         """
         _check_window(rows, columns, self.shape, self.paths[0])
-        window = _window(rows, columns)
+        window = geotiff.window(rows, columns)
         parts = []
         for i, wanted, _ in self._wanted():
             with _told(self.paths[i], rows, columns):
@@ -109,7 +109,7 @@ class Scene:
     def _numbers(self, rows, columns) -> Iterator[tuple[np.ndarray, np.ndarray, tuple[Packing, ...]]]:
         _check_window(rows, columns, self.shape, self.paths[0])
         for i, wanted, packed in self._wanted():
-            yield *numbers.read(self.datasets[i], self.paths[i], packed, wanted, _window(rows, columns)), packed
+            yield *numbers.read(self.datasets[i], self.paths[i], packed, wanted, geotiff.window(rows, columns)), packed
 
 
 @contextlib.contextmanager
@@ -215,7 +215,7 @@ class PredictionFile:
 
     def _put(self, rows, columns, values):
         if values.size:
-            self._dataset.write(values.transpose(2, 0, 1), window=_window(rows, columns))
+            self._dataset.write(values.transpose(2, 0, 1), window=geotiff.window(rows, columns))
 
 
 @contextlib.contextmanager
@@ -295,12 +295,6 @@ def _told(path, rows, columns):
             f"{path}: cannot be read at rows {rows.start} to {rows.stop}, columns {columns.start} to {columns.stop}; it is "
             "truncated or damaged: copy it again."
         ) from error
-
-
-def _window(rows, columns):
-    import rasterio
-
-    return rasterio.windows.Window.from_slices(rows, columns)
 
 
 def _as(values, kind):

@@ -76,6 +76,21 @@ def plan(length: int, tile: int, overlap: int, margin: int | None = None) -> Axi
     return Axis(starts, weights.astype(np.float32))
 
 
+class NothingSeen(ValueError):
+    """A scene has no valid pixel."""
+
+
+def fading(plan: Axis, length: int) -> np.ndarray:
+    """Where, along an axis, neighbouring pixels have other weights: one tile fades into the next there, bool [length - 1]."""
+    out = np.zeros(length - 1, bool)
+    tile = plan.weights.shape[1]
+    for start, weights in zip(plan.starts, plan.weights, strict=True):
+        whole = np.zeros(max(length, tile))
+        whole[start : start + tile] = weights
+        out |= np.diff(whole[:length]) != 0
+    return out
+
+
 def predict_scene(
     read: Callable[[slice, slice], np.ndarray],
     shape: tuple[int, int],
@@ -111,7 +126,7 @@ def predict_scene(
 
     Raises:
       ValueError: sizes that do not fit, a reader or function that gives another size than asked for, a `fill` that the pixels'
-        type cannot hold, or a scene without one valid pixel.
+        type cannot hold, or (`NothingSeen`) a scene without one valid pixel.
     """
     if batch < 1:
         raise ValueError(f"batch: expected at least 1 tile, got {batch}.")
@@ -154,7 +169,7 @@ def predict_scene(
             held[: tile - done] = held[done:].copy()
             held[tile - done :] = empty
     if not rows.size:
-        raise ValueError(f"expected a scene of {height} x {width} px with at least one valid pixel, and all are missing.")
+        raise NothingSeen(f"expected a scene of {height} x {width} px with at least one valid pixel, and all are missing.")
 
 
 def classes(values: np.ndarray, nodata: int, dtype: str = "uint8") -> np.ndarray:

@@ -1,0 +1,109 @@
+"""The picture and the page beside a map."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from spectral_jax.ingest.raster import cog
+from spectral_jax.maps import components
+from spectral_jax.pages import html, pictures
+from spectral_jax.pages.html import Words
+
+# Side of the picture at most, cells; and of what its components are fitted on. Choice.
+MOST_PX, FITTED_PX = 768, 128
+# A small map's cells are repeated until the picture is about so wide.
+WIDTH_PX = 480
+# Bands that are read at once for the picture.
+AT_ONCE = 8
+STRETCH = (2.0, 98.0)
+# What the facts are called on the page, in its order; the others are left to the tags.
+NAMES = {
+    "SOURCE_FILE": "scene", "SOURCE_TIME": "seen", "SENSOR": "sensor", "SOURCE_BANDS": "bands found", "ENCODER": "encoder",
+    "ENCODER_SHA256": "its numbers (SHA-256, first digits)", "MODEL": "model", "TASK": "task", "PROTOCOL": "protocol",
+    "LEVEL": "level", "WINDOWS": "windows", "COMPONENTS": "components", "VALID_SHARE": "share of cells with data",
+    "SEAM_RATIO": "seams: steps between cells there, over those elsewhere", "INTERVAL": "interval", "SECONDS": "seconds",
+    "PIXELS_PER_SECOND": "pixels of the scene a second", "SOFTWARE": "software",
+}  # fmt: skip
+
+
+def write(
+    out: Path,
+    title: str,
+    facts: Mapping[str, str],
+    scene: np.ndarray,
+    shown: np.ndarray,
+    caption: str,
+    command: str = "",
+    more: Mapping[str, str] | None = None,
+) -> Path:
+    """Writes OUT.png, the map alone, and OUT.html, the scene beside it and what both are; returns the page's path.
+
+    Args:
+      out: the map.
+      title: of the page.
+      facts: tags of the map, and more that is known of it.
+      scene: uint8 [h w 3].
+      shown: the map as a picture, uint8 [h w 3].
+      caption: of the map.
+      command: how to make it again.
+      more: further sections, heading to HTML.
+
+    Raises:
+      ImportError: matplotlib is not installed.
+      OSError: a file cannot be written.
+    """
+    picture, made = out.with_suffix(".png"), out.with_suffix(".html")
+    times = max(1, WIDTH_PX // shown.shape[1])
+    picture.write_bytes(pictures.png(shown.repeat(times, axis=0).repeat(times, axis=1)))
+    rows = [[Words(NAMES[name]), Words(facts[name])] for name in NAMES if name in facts]
+    sections = {
+        "Scene and map": html.grid([
+            pictures.figure(scene, "the scene", "The scene; white where data is missing."),
+            pictures.figure(shown, "the map", caption),
+        ]),
+        **(more or {}),
+        "What it is": html.table(["", ""], rows),
+        "Again": html.code(command) if command else html.absent("It was not made by a command."),
+    }  # fmt: skip
+    banner = ""
+    if facts.get("SIMULATED") == "true":
+        banner = '<div class="banner">SIMULATED DATA<small>No number on this page says anything about the Earth.</small></div>'
+    made.write_text(html.page(title, banner, html.paragraph(caption), sections), encoding="utf-8")
+    return made
+
+
+def three_colours(path: Path, bands: int) -> tuple[np.ndarray, str]:
+    """A map of any numbers as a picture uint8 [h w 3], and a sentence that says what its colours are.
+
+    Up to three bands are red, green and blue as they are; of more, the first three principal components of the picture's
+    vectors are.
+    """
+    if bands <= 3:
+        scores = cog.decimated(path, MOST_PX)
+        return _stretched(
+            scores
+        ), f"Its {bands} bands as colours, each from its {STRETCH[0]:g}th to its {STRETCH[1]:g}th percentile."
+    small = cog.decimated(path, FITTED_PX).reshape(-1, bands)
+    axes = components.fit(small[np.isfinite(small).all(axis=-1)], 3)
+    scores = np.zeros(0)
+    for first in range(0, bands, AT_ONCE):
+        some = slice(first, min(first + AT_ONCE, bands))
+        values = cog.decimated(path, MOST_PX, tuple(range(some.start + 1, some.stop + 1)))
+        part = (values - axes.mean[some].reshape(1, 1, -1)) @ axes.axes[some]
+        scores = part if not first else scores + part
+    shares = ", ".join(f"{100 * share:.0f} %" for share in axes.share)
+    return _stretched(scores), (
+        f"Three principal components of its {bands} bands as red, green and blue ({shares} of the variance of the picture); "
+        "like colours are like embeddings, and no colour has a meaning of its own."
+    )
+
+
+def _stretched(scores: np.ndarray) -> np.ndarray:
+    """Numbers [h w K], K to 3, as colours; white where there are none."""
+    if scores.shape[-1] < 3:
+        scores = scores[..., [0, scores.shape[-1] // 2, scores.shape[-1] - 1]]
+    valid = np.isfinite(scores).all(axis=-1)
+    low, high = np.percentile(scores[valid], STRETCH, axis=0) if valid.any() else (np.zeros(3), np.ones(3))
+    scaled = np.clip((scores - low[None, None]) / np.maximum(high - low, 1e-9)[None, None], 0.0, 1.0)
+    return np.where(valid[..., None], np.round(255 * np.nan_to_num(scaled)), 255).astype(np.uint8)
