@@ -27,7 +27,7 @@ def programs_stay(monkeypatch):
 
 def test_an_unknown_measure_is_told_with_those_there_are(benchmark, capsys):
     assert benchmark["main"](["benchmark", "compere"]) == 1
-    assert "expected one of archive, compare, loader, memory, realism, scene, step, got compere." in capsys.readouterr().out
+    assert "expected one of archive, compare, loader, maps, memory, realism, scene, step, got compere." in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("programs_stay")

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from spectral_jax import places
 from spectral_jax.data.store import GroupLayout, Store, create, open_store
 from spectral_jax.ingest.patches import plan, write
 from spectral_jax.ingest.patches.products import table
@@ -47,7 +48,7 @@ def build(
       FileExistsError: `out` holds something else, or a store of other inputs.
       OSError: `out` cannot be written.
     """
-    out = Path(out)
+    out = places.here(out, "--out")
     _check_writable(out)
     earlier = _earlier(inputs, out)
     sources = table.ordered(inputs.sources)
