@@ -61,15 +61,19 @@ def DEFINE_place(  # named as absl's own
 
 
 @contextlib.contextmanager
-def on_this_machine(values: flags.FlagValues = flags.FLAGS) -> Iterator[None]:
+def on_this_machine(values: flags.FlagValues = flags.FLAGS) -> Iterator[list[str]]:
     """While the block runs, flags that hold addresses hold paths of this machine instead, where their use asks for it.
 
     Args:
       values: the flags, parsed.
 
+    Yields:
+      The addresses that are written.
+
     Raises:
       FileNotFoundError, PermissionError, OSError: nothing is there, or the bucket cannot be read or written.
     """
+    written: list[str] = []
     with contextlib.ExitStack() as stack:
         for flag in [values[name] for name in values]:
             use = flag.parser.use if isinstance(flag.parser, _Place) else ""
@@ -79,13 +83,13 @@ def on_this_machine(values: flags.FlagValues = flags.FLAGS) -> Iterator[None]:
             if use == "read":
                 flag.value = str(fetched.copy(before))
             else:
-                stack.callback(print, f"What was written is in {before}.", flush=True)
+                written.append(before)
                 if use == "folder":
                     flag.value = str(stack.enter_context(mirror.kept(before)).folder)
                 else:
                     flag.value = str(stack.enter_context(mirror.kept_file(before)))
             stack.callback(setattr, flag, "value", before)
-        yield
+        yield written
 
 
 def script(name: str, job: Callable[[list[str]], int | None], example: str) -> Callable[[list[str]], int]:
@@ -122,10 +126,13 @@ def run(main: Callable[[list[str]], int]) -> None:
 
     def here(argv: list[str]) -> int:
         try:
-            with on_this_machine():
-                return main(argv)
+            with on_this_machine() as written:
+                code = main(argv)
         except OSError as error:
             return fail(Path(argv[0]).stem, str(error))
+        for place in [] if code else written:
+            print(f"What was written is in {place}.", flush=True)
+        return code
 
     app.run(here, flags_parser=_parsed)
 

@@ -88,18 +88,18 @@ def test_launch_does_not_import_jax():
     assert done.stdout.strip() == "False"
 
 
-def test_flags_that_hold_addresses_hold_paths_of_this_machine_while_the_command_runs(bucket_address, capsys):
+def test_flags_that_hold_addresses_hold_paths_of_this_machine_while_the_command_runs(bucket_address):
     values = flags.FlagValues()
     for name, use in (("image", "read"), ("out", "file"), ("folder", "folder"), ("store", "store"), ("none", "file")):
         flags.DEFINE(launch._Place(name, use), name, None, "", flag_values=values)
     bucket.write(f"{bucket_address}/a.tif", b"scene")
     given = {"image": "a.tif", "out": "map.tif", "folder": "run", "store": "s.zarr"}
     values(["command", *(f"--{name}={bucket_address}/{last}" for name, last in given.items())])
-    with launch.on_this_machine(values):
+    with launch.on_this_machine(values) as written:
         assert Path(values.image).read_bytes() == b"scene"
         Path(values.out).write_bytes(b"map")
         (Path(values.folder) / "report.html").write_text("page")
         assert (values.store, values.none) == (f"{bucket_address}/s.zarr", None)
     assert values.out == f"{bucket_address}/map.tif"
     assert bucket.sizes(bucket_address) == {"a.tif": 5, "map.tif": 3, "run/report.html": 4}
-    assert f"What was written is in {bucket_address}/run.\n" in capsys.readouterr().out
+    assert written == [f"{bucket_address}/map.tif", f"{bucket_address}/run"]

@@ -125,11 +125,11 @@ def _files(where: str) -> Any:
     """The client for a scheme. Listings are never kept: other machines write too."""
     kind = address.scheme(where)
     extra, library = {"gs": ("gcs", "gcsfs"), "s3": ("s3", "s3fs")}[kind]
+    logging.getLogger(library).setLevel(logging.CRITICAL)  # it prints the trace of every failure, which is told here
     with needs(library, extra, f"using addresses that begin with {kind}://"):
         import fsspec
 
         __import__(library)
-    logging.getLogger(library).setLevel(logging.CRITICAL)  # it prints the trace of every failure, which is told here
     if kind == "gs":
         return fsspec.filesystem("gs", use_listings_cache=False, timeout=REQUEST_SECONDS)
     config = {"connect_timeout": 10, "read_timeout": REQUEST_SECONDS, "retries": {"max_attempts": 1}}

@@ -25,11 +25,15 @@ def find(path: str, arrays: store_format.Arrays, specs: Mapping[str, SensorSpec]
       The patches' side in metres; and for each group its sensors, locations, dates, and the driver of each array.
 
     Raises:
+      FileNotFoundError: there is nothing at all.
       OSError: the bucket cannot be listed.
       ValueError: no group is found, it is a store of this package without its description, specs are missing, or an array
         disagrees with its spec.
     """
-    candidates = {name: _array_files(path, name, arrays) for name in _names(path)}
+    names = _names(path)
+    if not names:
+        raise FileNotFoundError(f"store {path}: there is nothing in this place; look at its path or address.")
+    candidates = {name: _array_files(path, name, arrays) for name in names}
     masked = {name: files for name, files in candidates.items() if any(f"{key}_mask" in files for key in files)}
     if not masked:
         raise ValueError(
