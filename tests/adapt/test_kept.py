@@ -19,6 +19,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "m"
 
 
+@pytest.mark.slow
 def test_a_model_predicts_what_it_predicted_before_it_was_kept(tmp_path, monkeypatch):
     model, params, buffers, part = tiny_kept.write(tmp_path / "m", monkeypatch)
     found = kept.load(tmp_path / "m")
@@ -34,6 +35,7 @@ def test_a_model_predicts_what_it_predicted_before_it_was_kept(tmp_path, monkeyp
     assert (found.image_px, found.half_width, found.about["row"]) == (tiny_adapt.PX, None, "toy/none")
 
 
+@pytest.mark.slow
 def test_nine_of_ten_validation_labels_lie_within_the_interval(tmp_path, monkeypatch):
     model, params, buffers, part = tiny_kept.write(tmp_path / "m", monkeypatch, "pixel_regression")
     width = kept.half_width(model, params, buffers, part, tiny_adapt.PROTOCOL)

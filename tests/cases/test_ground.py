@@ -45,6 +45,7 @@ def vincenty_m(here, there):
     return b * big_a * (sigma - big_b * sine * (middle + big_b / 4 * inner))
 
 
+@pytest.mark.slow
 @given(st.floats(-180, 180), st.floats(-89, 89), st.floats(-4, 4), st.floats(-4, 4))
 def test_distances_are_those_of_the_geodesic(lon, lat, east, north):
     there = ((lon + east / np.cos(np.deg2rad(lat)) + 180) % 360 - 180, np.clip(lat + north, -89.9, 89.9))

@@ -50,6 +50,7 @@ def packed(draw):
     return kind, raw, form, scale, offset, fill, missing, ends
 
 
+@pytest.mark.slow
 @given(packed())
 def test_every_carrier_means_what_it_says(made):
     kind, raw, form, scale, offset, fill, missing, ends = made

@@ -189,6 +189,7 @@ def test_a_prediction_that_cannot_be_written_is_refused_at_once(tmp_path):
         pass
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_a_pixelwise_prediction_is_the_function_where_there_is_data_and_nan_elsewhere(data):
     tile = data.draw(st.integers(1, 12))

@@ -132,6 +132,7 @@ def test_a_date_after_the_baseline_helps_where_the_pixels_agree(tmp_path):
             decided(write(tmp_path / "y.tif", tags=tags, low=low))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["plain", "overviews", "tiles", "deflate"])
 def test_overviews_tiling_and_compression_change_nothing(tmp_path, layout):
     side = 1200

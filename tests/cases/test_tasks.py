@@ -96,6 +96,7 @@ def test_a_packed_file_beside_a_plain_one_gives_the_same_numbers(tmp_path, carri
     np.testing.assert_allclose(image[there], right[there], atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("carrier", ["nothing", "mask", "alpha", "nodata"])
 def test_missing_pixels_are_missing_however_a_file_marks_them(tmp_path, carrier):
     there = np.ones((SIDE, SIDE), bool)

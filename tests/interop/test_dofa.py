@@ -133,6 +133,7 @@ def test_only_fixed_positions_do_not_train(rng, oracles):
     assert all(jax.tree.leaves(dofa_trainable(params, cfg)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(3, 6), (7, 7)])
 @pytest.mark.parametrize("version", [1, 2])
 def test_positions_are_interpolated_for_another_size(oracles, rng, version, size):

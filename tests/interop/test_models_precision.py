@@ -54,6 +54,7 @@ def encoder(request, oracles):
     return request.param(oracles)
 
 
+@pytest.mark.slow
 def test_half_precision_changes_the_type_and_little_else(encoder):
     cfg, params, apply, image = encoder
     apply = jax.jit(apply, static_argnums=1)
@@ -75,6 +76,7 @@ def test_every_parameter_that_trains_and_matters_gets_a_gradient(encoder):
     assert still == fixed | {path for path in names.flatten(params) if path.startswith("head/")}
 
 
+@pytest.mark.slow
 def test_images_of_a_batch_do_not_see_each_other(encoder):
     cfg, params, apply, image = encoder
     apply = jax.jit(apply, static_argnums=1)

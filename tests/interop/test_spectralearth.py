@@ -28,6 +28,7 @@ def run(function, params, image, cfg, **options):
         return jax.jit(function, static_argnames=("cfg", *options))(params, image, cfg=cfg, **options)
 
 
+@pytest.mark.slow
 def test_adapter_tokens_and_embedding_agree_with_the_published_code(path):
     cfg, params, _ = spectralearth.read(read(path))
     assert (cfg.width, cfg.depth, cfg.heads, cfg.patch, cfg.grid) == (48, 2, 3, 4, 4)
@@ -120,12 +121,14 @@ def test_base_has_the_published_structure():
     assert sum(s.size for p, s in shapes.items() if p.startswith("adapter/") and moves[p]) == 56_192
 
 
+@pytest.mark.slow
 def test_giant_is_as_large_as_the_code_makes_it():
     cfg = spectralearth_config("giant")
     shapes = jax.eval_shape(lambda: init_spectralearth(jax.random.key(0), cfg))
     assert sum(s.size for s in jax.tree.leaves(shapes)) / 1e9 == pytest.approx(1.14, abs=0.005)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(3, 5), (9, 9)])
 def test_positions_are_interpolated_for_another_size(path, rng, size):
     cfg, params, _ = spectralearth.read(read(path))

@@ -35,6 +35,7 @@ def run(params, images, cfg, **options):
         return jax.jit(apply_terramind, static_argnames=("cfg", "layers"))(params, images, cfg=cfg, **options)
 
 
+@pytest.mark.slow
 def test_every_block_agrees_with_the_published_code(oracle):
     path, heads, modalities = oracle
     cfg, params, _ = terramind.read(read(path), heads=heads)
@@ -71,6 +72,7 @@ def test_the_way_back_is_bit_identical_and_every_key_is_accounted_for(oracle):
     assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves(params))
 
 
+@pytest.mark.slow
 def test_merges_are_reductions_of_the_modalities_own_tokens(oracles):
     path, modalities = oracles / "terramind_swiglu_s2_s1.npz", ("S2L2A", "S1RTC")
     cfg, params, _ = terramind.read(read(path), heads=3)
@@ -133,6 +135,7 @@ def test_positions_are_interpolated_for_another_size(oracles):
         assert difference(found.blocks[0][i], numpy_vit.block(tokens, state, "encoder.0", 4)) <= TOLERANCE
 
 
+@pytest.mark.slow
 def test_fresh_positions_are_the_buffers_that_the_published_code_makes(oracle):
     path, heads, modalities = oracle
     cfg, params, _ = terramind.read(read(path), heads=heads)
@@ -142,6 +145,7 @@ def test_fresh_positions_are_the_buffers_that_the_published_code_makes(oracle):
         np.testing.assert_allclose(fresh[f"embed_{name}"]["positions"], published, rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_buffers_of_the_published_code_neither_move_nor_decay(oracle):
     path, heads, modalities = oracle
     cfg, params, _ = terramind.read(read(path), heads=heads)
@@ -178,6 +182,7 @@ def test_base_has_the_published_structure():
     assert published == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "millions"), [("tiny", "5.9"), ("small", "22.5"), ("base", "87.3"), ("large", "305")])
 def test_sizes_have_the_published_number_of_parameters(size, millions):
     cfg = terramind_config(size, (modality("S2L2A"),))

@@ -24,6 +24,7 @@ def write_scene(path, part, rows=16, columns=20, gap=None):
     return tiny_geotiffs.write_tif(path, numbers.transpose(2, 0, 1), 30.0, band_tags=bands, tags={"simulated": "true"}), image
 
 
+@pytest.mark.slow
 def test_classes_are_the_most_probable_ones_with_their_colours(tmp_path, monkeypatch):
     model, params, buffers, part = tiny_kept.write(tmp_path / "toy_none", monkeypatch)
     path, image = write_scene(tmp_path / "scene.tif", part, rows=PX, columns=PX, gap=np.s_[0:2, 3])

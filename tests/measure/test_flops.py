@@ -97,6 +97,7 @@ def test_parts_of_a_view_by_hand():
     assert dataclasses.asdict(flops.view(cfg, ["HSI"])) == dataclasses.asdict(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", KEYS)
 def test_tokenizer_and_stages_of_a_sensor_are_the_products_of_the_program(params, key):
     """What a second sample adds: what is made of the parameters alone is in both."""
@@ -112,6 +113,7 @@ def every_block(monkeypatch):
     monkeypatch.setattr(hiera, "SCANNED", 99)
 
 
+@pytest.mark.slow
 def test_fusion_stage_3_and_projector_are_the_products_of_the_program(params, every_block):
     encoder, head = params
     ours = flops.view(config(), KEYS)
@@ -137,6 +139,7 @@ def test_the_wavelength_tokenizer_counts_its_windows_as_groups():
     assert flops.view(cfg, ["S2"]).tokenizer > 10 * flops.view(config(), ["S2"]).tokenizer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "tokenizer", "model"),
     [

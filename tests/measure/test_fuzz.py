@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from spectral_jax.measure import fuzz
 from spectral_jax.measure.fuzz import Kind
@@ -78,6 +79,7 @@ for o in fuzz.run(kinds, 24, 0, Path(sys.argv[1]), lambda: (ValueError,), told=l
 """
 
 
+@pytest.mark.slow
 def test_workers_that_die_or_hang_are_replaced_and_their_inputs_are_faults(tmp_path):
     """In a process of its own: workers are forked, which a process that runs JAX should not do."""
     done = subprocess.run([sys.executable, "-c", RUN, str(tmp_path)], capture_output=True, text=True, timeout=120, check=True)

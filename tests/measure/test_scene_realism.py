@@ -28,6 +28,7 @@ def test_real_spectra_of_another_sensor_is_refused(real_data):
         scene_realism.real_spectra(real_data, SensorSpec.load("sentinel2a_l2a"))
 
 
+@pytest.mark.slow
 def test_real_spectra_are_ordered_by_wavelength(real_data):
     pytest.importorskip("rasterio")
     spec = SensorSpec.load("enmap_l2a")
@@ -38,6 +39,7 @@ def test_real_spectra_are_ordered_by_wavelength(real_data):
     assert 0.2 < np.median(real["tree"][:, infrared]) < 0.5
 
 
+@pytest.mark.slow
 def test_real_spectra_split_every_tile_into_tuning_and_held_out(real_data):
     pytest.importorskip("rasterio")
     spec = SensorSpec.load("enmap_l2a")

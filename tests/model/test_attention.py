@@ -11,6 +11,7 @@ from spectral_jax.model import attention
 FLOAT = jnp.dtype("float32")
 
 
+@pytest.mark.slow
 def test_masked_softmax_is_the_softmax_of_the_kept_and_zero_where_none_is():
     scores = jnp.asarray([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
     mask = jnp.asarray([[True, False, True], [False, False, False]])
@@ -22,6 +23,7 @@ def test_masked_softmax_is_the_softmax_of_the_kept_and_zero_where_none_is():
     np.testing.assert_array_equal(grad[1], 0.0)
 
 
+@pytest.mark.slow
 def test_query_pool_agrees_with_ordinary_multi_head_attention():
     x = np.random.default_rng(1).normal(size=(3, 5, 8))
     mask = np.array([[1, 1, 1, 1, 1], [1, 0, 1, 0, 0], [0, 0, 0, 0, 1]], bool)
@@ -39,6 +41,7 @@ def test_query_pool_agrees_with_ordinary_multi_head_attention():
     np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_attention_agrees_with_numpy_and_ignores_masked_keys():
     x = np.random.default_rng(1).normal(size=(1, 2, 4, 6))
     valid = np.array([[[1, 1, 0, 1], [1, 1, 1, 1]]], bool)

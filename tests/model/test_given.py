@@ -31,6 +31,7 @@ def test_parameters_are_given_the_tables_numbers_also_in_a_compiled_program(tmp_
         given.check(params, cfg)
 
 
+@pytest.mark.slow
 def test_shapes_need_no_table(tmp_path):
     cfg = tiny_stem.config(tmp_path)
     for table in tmp_path.glob("*.csv"):

@@ -30,6 +30,7 @@ def test_layer_norm_keeps_statistics_in_float32():
     np.testing.assert_allclose(np.asarray(got, np.float64), (stored - stored.mean()) / stored.std(), atol=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("abreast", [1, 3])
 def test_pooling_takes_the_largest_valid_token_of_every_two_by_two(abreast):
     x = jnp.repeat(jnp.arange(16.0).reshape(1, 1, 16, 1, 1), abreast, axis=3)
@@ -76,6 +77,7 @@ def _standardised(x):
     return (x - x.mean(axis=-1, keepdims=True)) / np.sqrt(x.var(axis=-1, keepdims=True) + 1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ours", "plain"), [(lambda x: layers.standardise(x, 1e-2), _standardised), (attention.softmax, softmax)]
 )
@@ -88,6 +90,7 @@ def test_written_out_slopes_are_those_of_the_plain_formula(ours, plain, rng):
     np.testing.assert_allclose(moved, (plain(x + 1e-5 * weights) - plain(x - 1e-5 * weights)) / 2e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.multidevice
 def test_the_slope_of_gelu_is_taken_under_shard_map():
     mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))

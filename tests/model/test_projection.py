@@ -156,6 +156,7 @@ def test_adapter_refuses_wrong_and_short_spectra(adapter, key):
         projection.init_adapter(key, spectra(few, 4), few, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("target", ["sentinel2a_l2a", "sentinel2c_l2a", "landsat8_oli"])
 def test_attention_starts_close_to_the_srf_weights(source, target):

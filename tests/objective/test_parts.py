@@ -52,6 +52,7 @@ def grads(parts):
     return jax.jit(jax.value_and_grad(partial(loss, parts=parts), has_aux=True))
 
 
+@pytest.mark.slow
 def test_loss_and_gradient_of_parts_are_those_of_the_batch(rng):
     params, data = network(rng), batch(rng)
     (expected, z), slope = grads(1)(params, data)
@@ -70,6 +71,7 @@ def test_a_mean_over_parts_would_be_another_loss(rng):
     assert abs(float(expected[0]) - mean) > 0.1
 
 
+@pytest.mark.slow
 def test_one_part_is_the_program_without_parts_and_others_hold_less(rng):
     params, data = network(rng), batch(rng, size=64)
     assert "scan" not in str(jax.make_jaxpr(grads(1))(params, data))
@@ -79,6 +81,7 @@ def test_one_part_is_the_program_without_parts_and_others_hold_less(rng):
     assert held[4] < held[1] - hidden // 2
 
 
+@pytest.mark.slow
 @pytest.mark.multidevice
 def test_every_device_cuts_its_own_share(rng):
     """Under shard_map, and where the compiler parts a global program: no location travels."""

@@ -95,6 +95,7 @@ def test_integer_labels_of_several_kinds_are_taken_as_they_are():
     assert float(total) == pytest.approx(2 * np.log(2))
 
 
+@pytest.mark.slow
 def test_unknown_labels_give_no_gradient(rng):
     _, labels, x, y = scores_and_labels(rng)
     for loss in (supervised.cross_entropy, supervised.soft_dice):
@@ -116,6 +117,7 @@ def test_a_class_that_does_not_exist_makes_the_loss_nan(label):
         assert np.isfinite(global_mean(*loss(jnp.zeros((1, 3, 3)), labels.at[0, 2].set(2)), None))
 
 
+@pytest.mark.slow
 def test_sums_and_counts_of_parts_add_up_to_those_of_the_batch(rng):
     _, _, x, y = scores_and_labels(rng)
     for loss in (supervised.cross_entropy, supervised.soft_dice):

@@ -79,6 +79,7 @@ def test_crops_stay_inside_the_patch_with_the_published_sides(cfg):
         assert (np.asarray(cuts.top_left) + side[..., None] <= 1 + 1e-6).all()
 
 
+@pytest.mark.slow
 def test_the_whole_patch_uncropped_is_unchanged(rng):
     pixels = rng.normal(size=(2, 8, 8, 3)).astype(np.float32)
     out, valid = see(pixels, np.ones((2, 8, 8), bool), cut())

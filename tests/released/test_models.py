@@ -25,6 +25,7 @@ def kept(tmp_path, monkeypatch, rng):
     return tmp_path / "models" / "tiny-one", cfg, params, made
 
 
+@pytest.mark.slow
 def test_a_model_is_loaded_by_its_name(kept):
     _, cfg, params, made = kept
     found, loaded = spectral_jax.load("tiny-one")

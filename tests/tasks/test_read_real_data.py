@@ -13,6 +13,7 @@ from spectral_jax.tasks.samples import usable
 rasterio = pytest.importorskip("rasterio", reason="needs the extra spectral-jax[geo]")
 
 
+@pytest.mark.slow
 def test_enmap_potsdam_is_one_scene_with_two_detectors_and_six_dead_bands(real_data):
     data = read("enmap_potsdam", real_data / "enmap_potsdam")
     assert len(data) == 14
@@ -47,6 +48,7 @@ def test_enmap_potsdam_can_only_be_split_by_ground(real_data):
     assert apart.train_tiles < touching.train_tiles
 
 
+@pytest.mark.slow
 def test_fuel_moisture_keeps_sites_apart(real_data):
     folder = real_data / "fuel_moisture"
     data = read("fuel_moisture", folder)

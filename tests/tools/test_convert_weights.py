@@ -26,6 +26,7 @@ def convert(tool, **flags):
         tool["main"]([])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "oracle", "more"),
     [
@@ -188,6 +189,7 @@ def test_one_of_two_sets_of_weights_is_chosen_by_its_prefix(tool, oracles, tmp_p
     assert_same_state(interop.publish(tmp_path / "out"), {k: v + 1 for k, v in state.items()})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("source", "file"), [("galileo", "galileo_nano/encoder.pt"), ("presto", "presto/default_model.pt")])
 def test_a_released_file_goes_in_and_comes_out_bit_by_bit(tool, released, tmp_path, capsys, source, file):
     out, back = str(tmp_path / "ours"), str(tmp_path / "back.safetensors")

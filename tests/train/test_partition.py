@@ -45,6 +45,7 @@ def test_fsdp_over_8_devices_keeps_an_eighth_of_size_b_on_each():
     assert 1 / 8 <= sum(sizes) / whole < 1 / 8 * 1.03
 
 
+@pytest.mark.slow
 def test_a_leaf_without_a_rule_is_named():
     cfg = tiny_run.config()
     rules = tuple(r for r in partition.RULES if "position" not in r[0])

@@ -18,6 +18,7 @@ def seen(cfg, rng):
     return Pixels(jnp.asarray(rng.normal(size=(2, side, side, len(spec.used))), jnp.float32), valid, np.asarray(spec.centre_nm))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stem", [False, True], ids=["without a stem", "with one"])
 def test_the_finest_level_is_that_of_pixels_where_there_is_a_stem(stem, tmp_path, rng):
     cfg = SensorConfig(tiny_stem.config(tmp_path, keys=("HSI",)) if stem else tiny_run.config(), "HSI")

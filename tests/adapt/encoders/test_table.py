@@ -45,6 +45,7 @@ def test_encoders_and_folders_of_weights_have_the_same_names():
         tiny_adapt.run(("toy/none",))
 
 
+@pytest.mark.slow
 def test_a_toy_encoder_of_two_rows_is_fitted(registered):
     folders = settings.folders_of(ENCODERS)()
     fast = dataclasses.replace(tiny_adapt.PROTOCOL, learning_rate=3e-2)
@@ -54,6 +55,7 @@ def test_a_toy_encoder_of_two_rows_is_fitted(registered):
     assert scores.metrics["iou_macro"] > 0.9
 
 
+@pytest.mark.slow
 def test_its_weights_go_in_and_out_and_are_compared(registered, tmp_path):
     state = toy_encoder.checkpoint()
     weights = Weights("toy.pt", state)

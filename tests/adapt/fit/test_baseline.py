@@ -189,6 +189,7 @@ def whole_images(kind):
     return dataclasses.replace(data, task=spec, images=images, valid=valid, labels=labels, scene=scene)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["classification", "image_regression"])
 @pytest.mark.parametrize("dates", [1, 2])
 def test_whole_images_are_told_by_the_linear_probe_of_their_mean_spectra(kind, dates):

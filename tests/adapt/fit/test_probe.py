@@ -123,6 +123,7 @@ def test_classes_are_those_of_scikit_learn(probe, groups):
         assert got[f"iou_per_class/{k}"] == pytest.approx(counts[k, k] / union, abs=1e-12, nan_ok=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("probe", PROBES)
 def test_labels_of_which_an_image_has_several_are_numbers_above_one_half(probe, groups):
     probed = Probed(task("multilabel", sets))
@@ -135,6 +136,7 @@ def test_labels_of_which_an_image_has_several_are_numbers_above_one_half(probe, 
     assert got["f1_micro"] > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("probe", PROBES)
 def test_a_target_is_fitted_on_the_samples_where_it_was_measured(probe, groups):
     probed = Probed(task("image_regression", quantities))

@@ -75,6 +75,7 @@ def test_scales_of_the_columns_do_not_matter(rng, monkeypatch):
     np.testing.assert_array_equal(plain, scaled)
 
 
+@pytest.mark.slow
 def test_strengths_are_scored_on_folds_that_divide_no_group(rng, monkeypatch):
     monkeypatch.setattr(probe_models, "INVERSE_STRENGTHS", (1.0, 10.0))
     # Each group of ten copies has a random label: inside a group it is known from a copy, between groups not at all.

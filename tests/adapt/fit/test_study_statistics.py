@@ -57,6 +57,7 @@ def test_a_sentence_tells_how_large_the_inputs_are(train):
     assert "4.69 (B12) in the training part" in told
 
 
+@pytest.mark.slow
 def test_an_adaptation_that_the_study_has_not_is_refused(train):
     row = "terramind/learned_linear/terramind_study/as_published"
     cfg = tiny_adapt.run((row,))

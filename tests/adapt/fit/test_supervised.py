@@ -145,6 +145,7 @@ def test_what_fills_up_a_batch_and_ignored_pixels_change_no_step():
     assert same(first.params, second.params)
 
 
+@pytest.mark.slow
 def test_batches_are_a_function_of_seed_and_number():
     fit = Fit()
     protocol = dataclasses.replace(tiny_adapt.PROTOCOL, batch=2)

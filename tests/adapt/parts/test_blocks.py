@@ -118,6 +118,7 @@ def test_a_buffer_keeps_the_distance_and_says_what_it_dropped():
     np.testing.assert_array_equal(kept.dropped, np.sort(dropped))
 
 
+@pytest.mark.slow
 def test_degrees_are_split_in_metres():
     places = [square(13.0 + 0.01 * i, 52.0, side=0.001, epsg=4326) for i in range(40)]
     data = in_memory(np.zeros((40, 2, 2), np.int16), places)

@@ -76,6 +76,7 @@ def test_a_share_of_the_labels_is_of_the_training_part_alone(split):
     assert abs(2 * int(sum(data.labels[half[0]])) - int(sum(data.labels[whole[0]]))) <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["published", "scene", "block"])
 def test_splits_vary_with_the_seed_unless_they_must_not(split):
     data = task(" ".join(["train"] * 20 + ["test"] * 4), places=True)

@@ -83,6 +83,7 @@ def test_an_undeclared_fill_is_told_by_the_pixels_that_quality_calls_fill(tmp_pa
         assert not product.good(*WHOLE)[:, 0, 0].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("made", "sensor", "sentence"),
     [

@@ -24,6 +24,7 @@ def all_pixels(store):
     return {k: store.groups["s2_s1"].pixels(k)[...].read().result() for k in ("S2", "S1")}
 
 
+@pytest.mark.slow
 def test_interrupted_build_continues_where_it_stopped(tmp_path, monkeypatch):
     folders = three_sites(tmp_path)
     whole = build_into(tmp_path / "whole.zarr", *folders).store
@@ -125,6 +126,7 @@ def test_folders_that_are_missing_or_empty_are_refused(tmp_path):
         build_into(tmp_path / "out.zarr", f"sentinel1:{tmp_path / 'two'},kind=rtc")
 
 
+@pytest.mark.slow
 def test_truncated_files_are_named(tmp_path):
     whole = write_enmap(tmp_path / "e" / "tile.tif", side=32)
     data = whole.read_bytes()
@@ -224,6 +226,7 @@ def test_a_product_is_a_file_and_a_row(tmp_path, monkeypatch):
         build_into(tmp_path / "no.zarr", f"toy:{tmp_path / 'toys'},colour=green")
 
 
+@pytest.mark.slow
 def test_real_chips_become_a_store_of_two_groups(real_data, tmp_path):
     lines = []
     chips = real_data / "terramesh"

@@ -80,6 +80,7 @@ def test_the_home_folder_is_expanded(files, monkeypatch):
     assert weights_file.read("~/a.pt").file == "a.pt"
 
 
+@pytest.mark.slow
 def test_weights_at_an_address_are_read_and_none_are_saved_there(files, bucket_address):
     bucket.send(files / "torch", f"{bucket_address}/a.pt")
     assert weights_file.read(f"{bucket_address}/a.pt").file == "a.pt"

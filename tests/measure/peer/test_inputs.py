@@ -95,6 +95,7 @@ def test_numbers_of_the_config_are_written(written):
     assert [sensor["bands"] for sensor in numbers["sensors"][1:]] == [[0, 0], [0]]
 
 
+@pytest.mark.slow
 def test_a_sensor_whose_range_is_not_valid_is_told():
     cfg = whole()
     narrow = dataclasses.replace(cfg.sensors[2].spec, valid_range=(0.0, 0.5))

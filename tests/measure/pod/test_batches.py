@@ -19,6 +19,7 @@ def same_kind(abstract, real):
     assert [(a.shape, a.dtype) for a, _ in pairs] == [(x.shape, x.dtype) for x in jax.tree.leaves(real)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", ["pair_emit_enmap", "desis_only"])
 def test_the_batch_is_what_the_loader_makes_of_a_simulated_archive(tmp_path, group):
     specs = {sensor.key: sensor.spec for sensor in ARCHIVE.sensors}

@@ -94,6 +94,7 @@ def test_a_flipped_grid_gives_the_same_files(tmp_path):
         assert a.transform.almost_equals(b.transform, 1e-9)
 
 
+@pytest.mark.slow
 def test_the_picture_shows_colours_and_hatches_what_is_outside(tmp_path):
     said = draw.write_png(tmp_path / "a.png", make(), "Erie & $x_{")
     assert "19 pixels predicted, 2 of them outside" in said

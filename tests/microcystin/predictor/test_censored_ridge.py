@@ -30,6 +30,7 @@ def test_it_finds_the_rule(problem):
     np.testing.assert_allclose(ridge.weights / ridge.deviation, [0.5, -0.3, 0.0, 0.2, 0.0], atol=0.06)
 
 
+@pytest.mark.slow
 def test_censoring_recovers_the_slope_that_replacement_by_the_limit_flattens(rng):
     x = rng.normal(size=(400, 1))
     latent = 1.0 * x[:, 0] + 0.3 * rng.normal(size=400)

@@ -17,6 +17,7 @@ def made(table):
     return problem.make(tiny_matchups.make(weeks=16), "now", table)
 
 
+@pytest.mark.slow
 def test_it_predicts_left_out_weeks_and_its_intervals_hold(made):
     runs = evaluate.out_of_fold(made, "week", "ensemble", "ours", compare.mixture, [0])
     row = evaluate.row(made, runs, 5)
@@ -74,6 +75,7 @@ def test_conformal_intervals_hold_nine_of_ten_new_samples(rng):
     assert over.mean() == pytest.approx((y[2000:] > 0.2).mean(), abs=0.03)
 
 
+@pytest.mark.slow
 def test_a_paired_comparison_with_itself_is_nothing_and_a_better_model_wins(made):
     models = {"a": compare.mixture, "mean": _mean}
     runs = {name: evaluate.out_of_fold(made, "week", name, "ours", model, [0]) for name, model in models.items()}

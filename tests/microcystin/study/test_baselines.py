@@ -37,6 +37,7 @@ def test_the_mean_is_the_training_mean(made):
     np.testing.assert_allclose(baselines.mean(made, train, test, 0).middle, made.y[:24].mean())
 
 
+@pytest.mark.slow
 def test_a_forest_depends_on_its_seed_and_on_nothing_else(made):
     forest = baselines.baseline("random forest", trees=10)
     runs = evaluate.out_of_fold(made, "random", "f", "baseline", forest, [0, 0, 1])

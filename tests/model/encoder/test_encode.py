@@ -58,6 +58,7 @@ def test_bfloat16_stays_near_float32(small_config, run, params, batch):
     assert 0 < error < 0.1 * np.abs(full.pooled).max()
 
 
+@pytest.mark.slow
 def test_part_of_a_patch_takes_its_own_positions(run_branch, cfg, params, make_batch):
     # Windows do not see each other before fusion, and SAR has one pixel a token: a part must equal its place in the whole.
     data = make_batch(cfg).sensors["SAR"]
@@ -67,6 +68,7 @@ def test_part_of_a_patch_takes_its_own_positions(run_branch, cfg, params, make_b
     assert np.abs(part(jnp.asarray([0, 0])).stage2 - whole.stage2[:, 2:]).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_sensor_of_a_slot_may_be_traced(cfg, params):
     tokens = jax.random.normal(jax.random.key(0), (1, 2, 4, 4, cfg.model.widths[1]))
     mask = jnp.ones((1, 2, 4, 4), bool)

@@ -29,6 +29,7 @@ def test_init_std_sets_the_spread_of_normal_draws_and_of_nothing_else(tokenizer,
     assert kept == {"pool/qkv/kernel"} | (generated if tokenizer == "wavelength" else set())
 
 
+@pytest.mark.slow
 def test_the_projector_starts_with_embeddings_of_variance_1(key, rng):
     params = projector.init_projector(key, Config("init", spectralearth_sensors(only=("S1",)), model=model_size("b")))
     z = np.asarray(projector.project(params, rng.normal(size=(512, 768)).astype(np.float32)))

@@ -63,6 +63,7 @@ def test_values_of_invalid_pixels_change_nothing(run, params, cfg, make_batch, v
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_branch_ignores_invalid_pixels_without_decode(run_branch, params, cfg, make_batch):
     data = make_batch(cfg, spoil=0.6).sensors["HSI"]
     nan = jnp.where(data.valid[..., None], data.pixels, jnp.nan)
@@ -71,6 +72,7 @@ def test_branch_ignores_invalid_pixels_without_decode(run_branch, params, cfg, m
     np.testing.assert_array_equal(one.stage2, two.stage2)
 
 
+@pytest.mark.slow
 def test_one_valid_token_decides_its_window_alone(run_branch, params, cfg, make_batch):
     # SAR has one pixel a token. Two patches share only the pixel at (5, 6); with all others invalid they must agree.
     a, b = (make_batch(cfg, seed=s).sensors["SAR"].pixels for s in (1, 2))
@@ -99,6 +101,7 @@ def test_partly_empty_windows_give_finite_gradients(gradient, params, cfg, make_
     assert np.abs(grads["branches"]["HSI"]["tokenize"]["bands"]["kernel"]).max() > 0
 
 
+@pytest.mark.slow
 def test_pooled_is_the_mean_of_the_valid_tokens(run, params, cfg, make_batch):
     valid = jnp.ones((2, 16, 16), bool).at[0, :8].set(False)
     batch = _replace(make_batch(cfg, ("HSI", "SAR")), "HSI", valid=valid)

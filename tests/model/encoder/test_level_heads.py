@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from made import tiny_run
 
 from spectral_jax.config import Levels, Objective
@@ -26,6 +27,7 @@ def test_a_head_for_every_level_and_a_reader_for_every_sensor():
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_hidden_layer_standardises_what_it_gives(rng):
     cfg = tiny_run.config(objective=Objective(contrast=1.0), levels=Levels(names=("pooled",), hidden=6, out=3))
     assert set(shapes(cfg)) == {f"pooled/{x}" for x in ("hidden/kernel", "norm/scale", "norm/bias", "out/kernel", "out/bias")}

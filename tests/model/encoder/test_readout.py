@@ -36,6 +36,7 @@ def test_levels_have_stable_names_and_say_which_tokens_are_valid(encoded):
     assert share["fused"] == share["stage3"] == [1.0] * 4
 
 
+@pytest.mark.slow
 def test_a_vector_is_mean_and_deviation_of_the_valid_tokens(encoded):
     found = {name: np.asarray(x) for name, x in spectral_jax.summaries(encoded, ("HSI", "SAR")).items()}
     assert tuple(found) == readout.NAMES[1:]  # none of these sensors has a stem

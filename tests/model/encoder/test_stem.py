@@ -71,6 +71,7 @@ def numpy_stem(params: dict, cells: np.ndarray, depth: int) -> np.ndarray:
     return linear(stem["narrow"], norm(stem["norm"], h))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("key", "kind"), [("HSI", "mean"), ("MSI", "deviation"), ("SAR", "deviation")])
 def test_a_token_is_made_of_the_stems_numbers_of_its_valid_cells(key, kind, folder, rng):
     cfg = tiny_stem.config(folder, stem_cells=kind)

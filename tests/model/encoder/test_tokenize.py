@@ -47,6 +47,7 @@ def test_kernel_sides_are_the_published_ones():
     assert [tokenize.kernel_px(px) for px in (1, 2, 6)] == [1, 3, 7]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("token_px", [1, 2, 3, 4])
 def test_partial_convolution_agrees_with_its_definition(token_px):
     rng = np.random.default_rng(token_px)
@@ -58,6 +59,7 @@ def test_partial_convolution_agrees_with_its_definition(token_px):
     assert seen[0, 0, 0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("token_px", "kernel_stride_padding"), [(1, (1, 1, 0)), (2, (3, 2, 1)), (6, (7, 6, 3))])
 def test_all_valid_is_the_published_zero_padded_convolution(token_px, kernel_stride_padding):
     side, stride, padding = kernel_stride_padding
@@ -96,6 +98,7 @@ def test_spectral_tokens_of_a_cell_do_not_reach_other_cells(cfg, params, make_ba
     assert np.argwhere(changed).tolist() == [[0, 1, 1]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("token_px", [1, 2, 3, 6])
 def test_one_grouped_convolution_is_the_products_of_the_groups(rng, token_px):
     """Groups of unequal sizes, one of them empty, and bands that are not in the order of their groups."""

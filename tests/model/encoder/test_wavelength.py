@@ -56,6 +56,7 @@ def _distance(a, b):
     return np.linalg.norm(a - b) / np.sqrt(np.linalg.norm(a) * np.linalg.norm(b))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("centres", "gsd_m"), [(NM[::2], 60.0), (NM[1::2], 60.0), (NM[::3] + 2.0, 60.0), (NM, 30.0), (NM, 10.0), (NM, 20.0)]
 )
@@ -81,6 +82,7 @@ def test_sensor_covering_half_the_spectrum_ignores_empty_windows(model, state):
     assert np.abs(_tokens(model, changed, few) - before).max() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "gsd_m"), [(6, 60.0), (200, 60.0), (12, 10.0), (50, 30.0)])
 def test_spectral_tokens_start_near_one_for_any_number_of_bands_and_pixels(model, state, count, gsd_m):
     spec = _spec(np.linspace(420, 990, count), gsd_m)

@@ -29,6 +29,7 @@ def test_regression_has_one_hidden_layer_with_gelu(key, rng):
     np.testing.assert_allclose(got, hidden @ np.asarray(params["out"]["kernel"], np.float64), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["classification", "regression"])
 def test_dropout_needs_a_key_and_keeps_the_mean(key, kind):
     cfg = HeadConfig(kind, 1, width=2000 if kind == "regression" else None, dropout=0.5)

@@ -45,6 +45,7 @@ def positions(function, x):
     return np.stack([[function(x[:, i, j]) for j in range(x.shape[2])] for i in range(x.shape[1])])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shapes", [SHAPES, PYRAMID], ids=["one width", "widths"])
 def test_ltae_is_the_published_one_on_the_seen_dates(shapes):
     cfg = TemporalConfig("ltae", 3)
@@ -106,6 +107,7 @@ def test_two_dates_are_compared_in_their_order_without_parameters(key, kind, exp
     np.testing.assert_array_equal(got, jnp.broadcast_to(wanted, (2, 3, 2, wanted.shape[-1])))
 
 
+@pytest.mark.slow
 def test_dropout_is_of_ltae_and_only_with_a_key(key):
     cfg = TemporalConfig("ltae", 3)
     params, maps = made(cfg, SHAPES)

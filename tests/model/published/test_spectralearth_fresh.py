@@ -21,6 +21,7 @@ def images(rng):
     return jnp.asarray((mixed - mixed.mean((0, 1, 2))) / mixed.std((0, 1, 2)), jnp.float32)
 
 
+@pytest.mark.slow
 def test_the_adapter_starts_as_pytorch_starts_a_convolution(key):
     """Uniform within +-1/sqrt(fan in), weights and biases alike (kaiming_uniform with a = sqrt(5))."""
     params = models.init(key, CFG)["adapter"]

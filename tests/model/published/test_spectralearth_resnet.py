@@ -138,6 +138,7 @@ def test_heads_of_pretraining_are_left_out_and_missing_blocks_are_noticed(rng):
         spectralearth.read(Weights("resnet.pt", state), size="base")
 
 
+@pytest.mark.slow
 def test_the_published_one_is_a_resnet50_without_its_stem():
     cfg = spectralearth_resnet.SpectralEarthResNetConfig()
     shapes = names.flatten(jax.eval_shape(lambda: spectralearth_resnet.init(jax.random.key(0), cfg)))

@@ -47,6 +47,7 @@ def all_are(value):
     return lambda x: np.testing.assert_array_equal(x, np.float32(value))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mlp", ["gelu", "swiglu"])
 def test_every_matrix_of_terramind_is_xavier_uniform(mlp):
     cfg = terramind.TerraMindConfig(96, 2, 3, mlp, MODALITIES, patch=4, grid=2)
@@ -111,6 +112,7 @@ def test_blocks_of_dofa_1_start_as_pytorch_leaves_them():
     is_normal(np.asarray(params["class"]["token"]), 0.02)
 
 
+@pytest.mark.slow
 def test_blocks_of_dofa_2_start_as_timms():
     params = make_dofa(2)
     rules = {"/kernel": lambda x: is_normal(x, 0.02), "/bias": all_are(0), "/scale": all_are(1)}

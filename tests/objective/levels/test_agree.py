@@ -47,6 +47,7 @@ def test_with_one_date_all_others_are_pairs():
     np.testing.assert_allclose(found, np.array([[0, 1, 1, 0.5], [1, 0, 1, 0.5], [1, 1, 0, 0.5], [0.5, 0.5, 0.5, 0]]))
 
 
+@pytest.mark.slow
 def test_agreement_is_that_of_a_numpy_reference(rng, key):
     cfg = config(Objective(agreement=1.0))
     z, filled, counted = rng.normal(size=(3, 8, 4)), np.ones((3, 8)), np.array([1.0, 1.0, 0.5])

@@ -35,6 +35,7 @@ def test_embeddings_that_tell_nothing_cost_the_logarithm_of_the_places():
     np.testing.assert_allclose(found, np.log(8), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_what_holds_nothing_neither_counts_nor_makes_a_gradient_nan(rng):
     z = jnp.asarray(rng.normal(size=(2, 4, 3)), jnp.float32).at[1].set(0.0)
     empty = jnp.ones((2, 4)).at[1].set(0.0)

@@ -289,6 +289,7 @@ def test_existing_path_is_refused_and_left_alone(specs, tmp_path):
     assert (place / "mine").read_text() == "x"
 
 
+@pytest.mark.slow
 def test_failed_writing_leaves_no_store(specs, tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise RuntimeError("interrupted")

@@ -48,6 +48,7 @@ def write_xview2(folder):
     return out
 
 
+@pytest.mark.slow
 def test_xview2_has_the_image_before_and_the_one_after(tmp_path):
     written = write_xview2(tmp_path)
     data = read("xview2", tmp_path)
@@ -66,6 +67,7 @@ def test_xview2_has_the_image_before_and_the_one_after(tmp_path):
     assert (data.task, data.georeference) == (TaskSpec.load("xview2"), ())
 
 
+@pytest.mark.slow
 def test_xview2_validates_on_the_published_tenth(tmp_path):
     written = write_xview2(tmp_path)
     from sklearn.model_selection import train_test_split
@@ -80,6 +82,7 @@ def test_xview2_validates_on_the_published_tenth(tmp_path):
     assert read("xview2", tmp_path, ("test",)).names == ("guatemala-volcano_00000001",)
 
 
+@pytest.mark.slow
 def test_xview2_that_lacks_or_mixes_something_is_refused(tmp_path):
     write_xview2(tmp_path)
     here, name = tmp_path / "test", "guatemala-volcano_00000001"

@@ -77,6 +77,7 @@ def test_values_and_gradients_are_those_of_the_plain_form(groups, cells, has_ban
     _assert_near(got, expected, 1e-5)
 
 
+@pytest.mark.slow
 def test_cells_without_any_band_get_what_the_plain_form_gives_and_finite_gradients():
     model, nothing = Model(**TINY), np.zeros(12, bool)
     drawn = _draw(model, 12, 5)

@@ -27,6 +27,7 @@ def run(params, image, cfg, layers=None):
         return jax.jit(encode, static_argnames=("cfg", "layers"))(params, image, cfg=cfg, layers=layers)
 
 
+@pytest.mark.slow
 def test_an_image_is_a_series_of_one_step_of_the_groups_that_it_has(params, rng):
     assert SMALL.groups == ("S1", "S2_Red_Edge", "S2_NIR_10m")
     data = {name: rng.uniform(0.05, 0.4, (2, 4, 6, 1)) for name in ("B05", "B06", "B07", "B08")}
@@ -46,6 +47,7 @@ def test_an_image_is_a_series_of_one_step_of_the_groups_that_it_has(params, rng)
     assert found.blocks[1].shape == (2, 6 * 3, 32)
 
 
+@pytest.mark.slow
 def test_the_pixel_size_and_the_month_matter(params, rng):
     image = rng.normal(size=(1, 4, 4, 7)).astype(np.float32)
     before = np.asarray(run(params, image, SMALL).pooled)

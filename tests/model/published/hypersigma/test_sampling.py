@@ -34,6 +34,7 @@ def test_samples_agree_with_plain_numpy(rng):
         np.testing.assert_allclose(found[b, a, n, p], expected, atol=2e-6)
 
 
+@pytest.mark.slow
 def test_places_have_the_slope_of_the_maps():
     # A map that rises by 2 a column and 5 a row.
     maps = jnp.asarray(np.add.outer(5.0 * np.arange(3), 2.0 * np.arange(4)).reshape(1, 1, 12, 1), jnp.float32)
@@ -42,6 +43,7 @@ def test_places_have_the_slope_of_the_maps():
     np.testing.assert_allclose(slope[0, 0, 5, 0], [2.0, 5.0], rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("points", [0, 2])
 def test_half_precision_changes_the_type_and_little_else(key, points):
     x = jax.random.normal(key, (2, 12, 10))

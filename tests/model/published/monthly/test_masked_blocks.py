@@ -32,6 +32,7 @@ def test_heads_one_by_one_and_together_attend_to_what_is_seen(sample, monkeypatc
             assert difference(found[i, head], weights @ v[i, head, seen[i]]) <= TOLERANCE
 
 
+@pytest.mark.slow
 def test_gradients_are_the_same_both_ways(sample, monkeypatch):
     arrays, seen = sample
     made = []

@@ -18,6 +18,7 @@ def params():
     return presto.read(Weights("small.pt", random_state(presto, init, SMALL, ("steps", "months"))), heads=2)[1]
 
 
+@pytest.mark.slow
 def test_every_pixel_of_an_image_is_a_series_of_one_month_without_place(params, rng):
     data = {name: rng.uniform(0.02, 0.5, (12, 1)) for name in SENTINEL2}
     inputs = build(data, 7, np.zeros((12, 2)))._replace(place=None)
