@@ -1,7 +1,9 @@
 """A map as a cloud-optimised GeoTIFF: written band of rows by band of rows, copied by GDAL's COG driver, there whole or not.
 
-The COG driver copies what is complete. So rows go to a plain GeoTIFF beside the place first, which is copied, with overviews,
-and removed; the copy gets its name when it is whole.
+The COG driver copies what is complete. So rows go to a plain GeoTIFF beside the place first, which gets overviews, is copied
+and removed; the copy gets its name when it is whole. The plain file holds band after band, without compression: the COG
+driver's own overviews are compressed blocks of all bands, which GDAL packs again for every band, at many times the cost
+(docs/maps.md).
 """
 
 import contextlib
@@ -15,11 +17,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spectral_jax import places
-from spectral_jax.ingest.raster.scene import CACHE_MB
 from spectral_jax.sentences import needs
 
 # Side of the blocks of the file that is copied: rows wait until a row of blocks is complete. Choice.
 BLOCK_PX = 64
+# GDAL's cache of blocks while a map is written; four times as much was not faster. Choice.
+CACHE_MB = 64
 # A block of all bands has at most so many bytes: readers fetch a block as a whole. Choice.
 BLOCK_BYTES = 16 * 2**20
 BLOCKS_PX = (512, 256, 128)
@@ -167,7 +170,7 @@ def _profile(layout: Layout, dtype: str, nodata: float) -> dict:
     return {
         "driver": "GTiff", "dtype": dtype, "nodata": nodata, "count": len(layout.bands), "crs": layout.crs, "height": height,
         "width": width, "transform": layout.transform, "tiled": True, "blockxsize": BLOCK_PX, "blockysize": BLOCK_PX,
-        "interleave": "pixel", "BIGTIFF": "IF_SAFER",
+        "interleave": "band", "BIGTIFF": "IF_SAFER",
     }  # fmt: skip
 
 
@@ -197,14 +200,28 @@ def _quantised(plain: Path, packed: Path, layout: Layout, rows: Rows) -> None:
 
 
 def _copied(source: Path, target: Path, layout: Layout) -> None:
+    import rasterio
     import rasterio.shutil
 
     each = len(layout.bands) * (1 if layout.int8 else np.dtype(layout.dtype).itemsize)
     block = next((px for px in BLOCKS_PX if px * px * each <= BLOCK_BYTES), BLOCKS_PX[-1])
+    factors = _factors(max(layout.shape), block)
+    if factors:
+        whole_numbers = np.dtype(layout.dtype).kind in "iu"
+        with rasterio.open(source, "r+") as file:
+            file.build_overviews(factors, rasterio.enums.Resampling["nearest" if whole_numbers else "average"])
     rasterio.shutil.copy(
         source, target, driver="COG", COMPRESS="DEFLATE", PREDICTOR="YES", BLOCKSIZE=block, BIGTIFF="IF_SAFER",
-        OVERVIEW_RESAMPLING="NEAREST" if np.dtype(layout.dtype).kind in "iu" else "AVERAGE",
+        OVERVIEWS="FORCE_USE_EXISTING",
     )  # fmt: skip
+
+
+def _factors(side: int, block: int) -> list[int]:
+    """By what overviews are smaller: powers of two, up to the one of which a block holds all."""
+    factors: list[int] = []
+    while side > block * (factors[-1] if factors else 1):
+        factors.append(2 ** (len(factors) + 1))
+    return factors
 
 
 def _expect_whole(path: Path, shape: tuple[int, int]) -> None:

@@ -2,6 +2,7 @@
 
 import resource
 import signal
+import struct
 
 import numpy as np
 import pytest
@@ -47,6 +48,49 @@ def test_a_map_holds_what_was_written_and_says_what_it_is(tmp_path):
         assert (file.crs.to_epsg(), tuple(file.transform)[:6]) == (32633, (30.0, 0.0, 4e5, 0.0, -30.0, 5.8e6))
         assert np.isnan(file.nodata)
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["map.tif"]
+
+
+def test_a_map_larger_than_a_block_is_a_valid_cog_with_overviews_of_means(tmp_path, monkeypatch):
+    """Header before pixels, directories from large to small, pixels from the smallest overview on."""
+    monkeypatch.setattr(cog, "BLOCKS_PX", (128,))
+    values = np.random.default_rng(0).normal(size=(300, 260, 6)).astype(np.float32)
+    values[:2, :2] = np.nan
+    values[4, 4] = np.nan
+    bands = tuple(Band(f"number {i}") for i in range(6))
+    write(tmp_path / "map.tif", values, layout(shape=(300, 260), bands=bands))
+    with rasterio.open(tmp_path / "map.tif") as file:
+        assert (file.block_shapes[0], file.overviews(1)) == ((128, 128), [2, 4])
+        assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+    with rasterio.open(tmp_path / "map.tif", overview_level=0) as file:
+        half = file.read().transpose(1, 2, 0)
+    means = values.reshape(150, 2, 130, 2, 6)
+    with np.errstate(invalid="ignore"):
+        expected = np.nansum(means, axis=(1, 3)) / np.isfinite(means).sum(axis=(1, 3))
+    np.testing.assert_allclose(half, expected, atol=1e-5)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["map.tif"]
+    directories, pixels = _offsets((tmp_path / "map.tif").read_bytes())
+    assert directories == sorted(directories)
+    assert pixels == sorted(pixels, reverse=True)
+    assert max(directories) < min(pixels)
+
+
+def _offsets(data):
+    """Of a classic little-endian TIFF: where each directory is, and where the first block of each image is."""
+    directories, pixels = [], []
+    (at,) = struct.unpack_from("<I", data, 4)
+    while at:
+        directories.append(at)
+        (count,) = struct.unpack_from("<H", data, at)
+        for i in range(count):
+            tag, _, many, value = struct.unpack_from("<HHII", data, at + 2 + 12 * i)
+            if tag == 324:  # TileOffsets
+                pixels.append(value if many == 1 else struct.unpack_from("<I", data, value)[0])
+        (at,) = struct.unpack_from("<I", data, at + 2 + 12 * count)
+    return directories, pixels
+
+
+def test_overviews_end_where_a_block_holds_all():
+    assert [cog._factors(side, 128) for side in (128, 129, 256, 257, 4096)] == [[], [2], [2], [2, 4], [2, 4, 8, 16, 32]]
 
 
 def test_eight_bits_hold_every_number_to_half_a_step_of_its_band(tmp_path):
