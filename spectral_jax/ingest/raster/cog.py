@@ -2,8 +2,7 @@
 
 The COG driver copies what is complete. So rows go to a plain GeoTIFF beside the place first, which gets overviews, is copied
 and removed; the copy gets its name when it is whole. The plain file holds band after band, without compression: the COG
-driver's own overviews are compressed blocks of all bands, which GDAL packs again for every band, at many times the cost
-(docs/maps.md).
+driver's own overviews, compressed blocks of all bands, were many times the cost (docs/maps.md).
 """
 
 import contextlib
@@ -21,8 +20,8 @@ from spectral_jax.sentences import needs
 
 # Side of the blocks of the file that is copied: rows wait until a row of blocks is complete. Choice.
 BLOCK_PX = 64
-# GDAL's cache of blocks while a map is written; four times as much was not faster. Choice.
-CACHE_MB = 64
+# GDAL's cache of blocks while a map is written: bounded, so that memory does not grow with the scene. Choice.
+CACHE_MB = 256
 # A block of all bands has at most so many bytes: readers fetch a block as a whole. Choice.
 BLOCK_BYTES = 16 * 2**20
 BLOCKS_PX = (512, 256, 128)
