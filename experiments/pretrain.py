@@ -16,31 +16,35 @@ DISTRIBUTED = flags.DEFINE_bool("distributed", False, "Several hosts, found from
 COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0, where the environment does not say.")
 PROCESSES = flags.DEFINE_integer("processes", None, "Number of processes, with --coordinator.")
 PROCESS = flags.DEFINE_integer("process", None, "Number of this process, with --coordinator.")
+LIMIT = flags.DEFINE_integer("coordinator_timeout_s", 300, "Seconds in which all processes must have come.", lower_bound=1)
 flags.adopt_module_key_flags(launch)
-HEARTBEAT_SECONDS = 60  # a process that is silent so long counts as gone
+
+
+def give_up(text: str) -> None:
+    """Says a sentence and ends at once: an orderly end would wait for others, and then abort with a trace."""
+    launch.fail("pretrain", text)
+    os._exit(1)
 
 
 def job(overrides: list[str]) -> int:
     """One run, or the rest of one."""
+    from spectral_jax.train import peers
+
+    cfg = configure.read(CONFIG.value, overrides)  # what is wrong with it is told before anyone waits for others
+    peers.check_numbers(COORDINATOR.value, PROCESSES.value, PROCESS.value, cfg.data.batch_size)
     # JAX must hear of the other hosts before anything touches a device.
     if DISTRIBUTED.value or COORDINATOR.value:
-        import jax
-
-        jax.distributed.initialize(
-            COORDINATOR.value, PROCESSES.value, PROCESS.value, heartbeat_timeout_seconds=HEARTBEAT_SECONDS
-        )
+        peers.meet(COORDINATOR.value, PROCESSES.value, PROCESS.value, LIMIT.value, give_up)
     from spectral_jax.pretrain.run import pretrain
     from spectral_jax.train.loop import Preempted
-    from spectral_jax.train.peers import ProcessLost
 
     try:
-        pretrain(configure.read(CONFIG.value, overrides), WORKDIR.value)
+        pretrain(cfg, WORKDIR.value)
     except Preempted as stop:
         print(stop.text, flush=True)
         return stop.code
-    except ProcessLost as lost:
-        launch.fail("pretrain", str(lost))
-        os._exit(1)  # an orderly end would wait for the process that is gone, and then abort with a trace
+    except peers.ProcessLost as lost:
+        give_up(str(lost))
     return 0
 
 

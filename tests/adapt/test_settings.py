@@ -38,6 +38,7 @@ def test_a_config_that_was_written_before_names_moved_is_read_and_written_alike(
     written, before = json.loads(configure.to_json(cfg)), json.loads(WRITTEN_BEFORE)
     later = {"lowest_rate": 0.0, "least_gain": 0.0, "statistics": "encoder"}
     before["protocol"] |= later
+    before["keep"] = True  # models are kept unless told otherwise
     assert written | {"weights": before["weights"]} == before
     assert written["weights"] == before["weights"] | dict.fromkeys(ENCODERS, "")
 

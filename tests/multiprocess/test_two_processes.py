@@ -18,21 +18,19 @@ from spectral_jax.train import record
 pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = 60  # enough for a signal to arrive before the last
-# Simulated scenes and the probe, so that everything which only one process may do is done.
+# One sensor, which compiles fast; simulated scenes and the probe, so that everything which only one process may do is done.
 CONFIG = f"""
 import dataclasses, sys
 sys.path.insert(0, {str(ROOT / "tests")!r})
 from made import tiny_run
 from spectral_jax.config import Data, Probe, Synthetic, Train
 def config():
-    cfg = tiny_run.config(
+    cfg = tiny_run.lean(
         data=Data(store="synthetic", synthetic=Synthetic(locations=24, dates=2, groups=("enmap_only",)), batch_size=8),
         train=Train(steps={STEPS}, log_every=1, save_every={STEPS}),
         probe=Probe(enabled=True, train_locations=12, test_locations=8),
     )
-    keys = ("ENMAP", "S2", "S1")
-    return dataclasses.replace(cfg, sensors=tuple(
-        dataclasses.replace(s, key=k, branch=k) for s, k in zip(cfg.sensors, keys, strict=True)))
+    return dataclasses.replace(cfg, sensors=(dataclasses.replace(cfg.sensors[0], key="S2", branch="S2"),))
 """
 
 
@@ -61,6 +59,15 @@ def finish(processes):
     return [p.returncode for p in processes], texts
 
 
+def until(there, processes):
+    """Waits until `there()`, while all processes run."""
+    deadline = time.monotonic() + 300
+    while not there():
+        assert all(p.poll() is None for p in processes), finish(processes)
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_two_processes_stop_together_continue_and_make_the_steps_of_one(tmp_path):
     codes, texts = finish(start(tmp_path, tmp_path / "alone"))
     assert codes == [0], texts
@@ -68,11 +75,7 @@ def test_two_processes_stop_together_continue_and_make_the_steps_of_one(tmp_path
 
     workdir = tmp_path / "two"
     processes = start(tmp_path, workdir, "--config.train.fsdp=2", hosts=2)
-    deadline = time.monotonic() + 300
-    while len(record.read_metrics(workdir)) < 3:
-        assert all(p.poll() is None for p in processes), finish(processes)
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: len(record.read_metrics(workdir)) >= 3, processes)
     processes[1].send_signal(signal.SIGTERM)  # one host is told, all must stop
     codes, texts = finish(processes)
     assert codes == [143, 143], texts
@@ -100,11 +103,7 @@ def test_where_one_process_is_killed_the_other_says_so_and_ends(tmp_path):
     workdir = tmp_path / "killed"
     more = ("--config.train.steps=100000", "--config.train.save_every=5", "--config.probe.enabled=false")
     processes = start(tmp_path, workdir, *more, hosts=2)
-    deadline = time.monotonic() + 300
-    while not (workdir / "checkpoints" / "5").is_dir():
-        assert all(p.poll() is None for p in processes), finish(processes)
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until((workdir / "checkpoints" / "5").is_dir, processes)
     processes[1].kill()
     killed = time.monotonic()
     text, _ = processes[0].communicate(timeout=150)
@@ -115,3 +114,21 @@ def test_where_one_process_is_killed_the_other_says_so_and_ends(tmp_path):
     assert "process 0 of 2 ends: another process of this run died or cannot be reached" in text
     assert f"Start all processes again with the same command; it continues from step {saved}." in text
     assert "Traceback" not in text
+
+
+def test_processes_that_do_not_meet_say_what_to_check(tmp_path):
+    """Process 0 alone, and process 1 where nobody listens; the limit includes no import."""
+    limit = "--coordinator_timeout_s=2"
+    here, other = start(tmp_path, tmp_path / "none", limit, hosts=2), start(tmp_path, tmp_path / "none", limit, hosts=2)
+    for unwanted in (here[1], other[0]):
+        unwanted.kill()
+        unwanted.communicate()
+    codes, (waited, refused) = finish([here[0], other[1]])
+    assert codes == [1, 1]
+    assert "after 2 s (--coordinator_timeout_s) not all others had come. Check that they run" in waited
+    assert "process 1 of 2 did not find its run" in refused
+    assert "Connection refused" in refused
+    assert "Check address and port, that process 0 runs on that host" in refused
+    assert "Traceback" not in waited + refused
+    assert "stack trace" not in waited + refused
+    assert not (tmp_path / "none").exists()
