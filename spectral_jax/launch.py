@@ -92,13 +92,14 @@ def on_this_machine(values: flags.FlagValues = flags.FLAGS) -> Iterator[list[str
         yield written
 
 
-def script(name: str, job: Callable[[list[str]], int | None], example: str) -> Callable[[list[str]], int]:
+def script(name: str, job: Callable[..., int | None], example: str, words: bool = False) -> Callable[[list[str]], int]:
     """The `main` of a script: it looks at the arguments, calls `job`, and turns what a user can mend into a sentence.
 
     Args:
       name: of the script, before its sentences.
       job: takes the overrides of the config; gives the exit code, or None for 0. It imports what is slow to import.
       example: an override such as `optim.lr=3e-4`, for the sentence about an unknown argument.
+      words: whether arguments without a flag, such as the path of a scene, are the script's; `job` then takes them second.
 
     Returns:
       A function of `sys.argv` for `run`. Errors that are not of `expected` are bugs, and keep their trace.
@@ -106,12 +107,13 @@ def script(name: str, job: Callable[[list[str]], int | None], example: str) -> C
 
     def main(argv: list[str]) -> int:
         logging.set_verbosity(logging.WARNING)
-        strange, overrides = configure.split(argv[1:])
+        others, overrides = configure.split(argv[1:])
+        strange = [word for word in others if word.startswith("-") or not words]
         if strange:
             return fail(name, f"argument {strange[0]!r} is not known; overrides have the form {configure.PREFIX}{example}.")
         keep()
         try:
-            return job(overrides) or 0
+            return job(overrides, *([others] if words else [])) or 0
         except expected() as error:
             if TRACE.value:
                 traceback.print_exc()

@@ -92,12 +92,7 @@ def _refuse(scenes: list[str]) -> None:
         raise ValueError("--image needs --sensor=KEY, the sensor's key in the run's config.")
 
 
-def main(argv: list[str]) -> int:
-    """The scene stands without a flag, as files do; the rest is as in the other commands."""
-    scenes = [word for word in argv[1:] if not word.startswith("-")]
-    others = [word for word in argv[1:] if word.startswith("-")]
-    return launch.script("embed", lambda overrides: job(overrides, scenes), "...")([argv[0], *others])
-
+main = launch.script("embed", job, "...", words=True)
 
 if __name__ == "__main__":
     launch.run(main)

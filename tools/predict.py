@@ -37,12 +37,7 @@ def job(overrides: list[str], scenes: list[str]) -> None:
     print(predict_scene(scene, model, out, INT8.value, OVERLAP.value, OFFSET.value, PAGE.value, command), flush=True)
 
 
-def main(argv: list[str]) -> int:
-    """The scene stands without a flag, as files do; the rest is as in the other commands."""
-    scenes = [word for word in argv[1:] if not word.startswith("-")]
-    others = [word for word in argv[1:] if word.startswith("-")]
-    return launch.script("predict", lambda overrides: job(overrides, scenes), "...")([argv[0], *others])
-
+main = launch.script("predict", job, "...", words=True)
 
 if __name__ == "__main__":
     launch.run(main)

@@ -82,8 +82,7 @@ def sizes(where: str) -> dict[str, int]:
       ValueError: it is a web address, of which nothing can be listed.
       OSError: as `read`.
     """
-    if address.scheme(where) not in address.WRITTEN:
-        raise ValueError(f"{where}: the files of a web server cannot be listed; name one file, or copy the folder.")
+    _expect_listing(where)
     base = urllib.parse.urlsplit(where)
     start = f"{base.netloc}{base.path}".rstrip("/") + "/"
     found = _tried("listed", where, lambda: _files(where).find(where, detail=True)) or {}
@@ -93,8 +92,7 @@ def sizes(where: str) -> dict[str, int]:
 
 def names(where: str) -> list[str]:
     """What lies directly below an address, files and folders, sorted; errors as `sizes`."""
-    if address.scheme(where) not in address.WRITTEN:
-        return sorted(sizes(where))
+    _expect_listing(where)
     try:
         found = _tried("listed", where, lambda: _files(where).ls(where, detail=False))
     except FileNotFoundError:
@@ -102,6 +100,11 @@ def names(where: str) -> list[str]:
     here = urllib.parse.urlsplit(where)
     below = [name.rstrip("/") for name in found]
     return sorted(n.rsplit("/", 1)[-1] for n in below if n.removeprefix("/") != f"{here.netloc}{here.path}".rstrip("/"))
+
+
+def _expect_listing(where: str) -> None:
+    if address.scheme(where) not in address.WRITTEN:
+        raise ValueError(f"{where}: the files of a web server cannot be listed; name one file, or copy the folder.")
 
 
 def is_file(where: str) -> bool:

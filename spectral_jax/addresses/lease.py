@@ -49,7 +49,7 @@ def on_folder(folder: Path) -> Iterator[None]:
             yield
             return
         file.truncate(0)
-        file.write(_about())
+        file.write(json.dumps(_about()))
         file.flush()
         try:
             yield
@@ -70,8 +70,8 @@ def on_address(where: str) -> Iterator[None]:
     """
     mark, ended = address.joined(where, NAME), threading.Event()
     _wait_until_free(where, mark)
-    about, token = json.loads(_about()), uuid.uuid4().hex
-    about["token"] = token
+    token = uuid.uuid4().hex
+    about = _about() | {"token": token}
     _renew(mark, about, 0)
     thread = threading.Thread(target=_renew_often, args=(mark, about, ended), name="spectral_jax lease", daemon=True)
     thread.start()
@@ -128,9 +128,9 @@ def _token(text: str | None) -> str | None:
         return None
 
 
-def _about() -> str:
+def _about() -> dict:
     since = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return json.dumps({"host": socket.gethostname(), "process": os.getpid(), "user": getpass.getuser(), "since": since})
+    return {"host": socket.gethostname(), "process": os.getpid(), "user": getpass.getuser(), "since": since}
 
 
 def _holder(text: str) -> str:

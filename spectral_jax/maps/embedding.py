@@ -92,9 +92,9 @@ def embed_scene(scene: Path, encoder: str, out: Path, choices: Choices, command:
                 rows.write(down, across, values)
 
             windows.mapped(seen, cut, made.function, write)
-            rows.tags = _measured(seams, valid / (cut.shape[0] * cut.shape[1]))
+            rows.tags = provenance.measured(seams, valid / (cut.shape[0] * cut.shape[1]))
         seconds = time.monotonic() - started
-        facts = tags | rows.tags | {"SECONDS": f"{seconds:.1f}", "PIXELS_PER_SECOND": f"{np.prod(seen.shape) / seconds:.0f}"}
+        facts = tags | rows.tags | provenance.pace(seen.shape, seconds)
         if choices.page:
             shown, caption = page.three_colours(out, len(layout.bands))
             page.write(out, f"Embeddings of {scene.name}", facts, small.picture(), shown, caption, command)
@@ -119,10 +119,6 @@ def _fitted(found: np.ndarray, count: int, seen: Observed) -> Components:
 def _tags(made: Embedder, cut: Windows, axes: Components | None) -> dict[str, str]:
     told = {"LEVEL": made.level, "WINDOWS": cut.text, "CELL_PX": f"{made.cell_px}", "CONTENT": "embedding"}
     return told if axes is None else told | {"COMPONENTS": axes.text}
-
-
-def _measured(seams: Seams, share: float) -> dict[str, str]:
-    return {"VALID_SHARE": f"{share:.6f}", "SEAM_RATIO": seams.text}
 
 
 def _bands(made: Embedder, axes: Components | None) -> tuple[Band, ...]:

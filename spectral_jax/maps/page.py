@@ -16,7 +16,6 @@ MOST_PX, FITTED_PX = 768, 128
 WIDTH_PX = 480
 # Bands that are read at once for the picture.
 AT_ONCE = 8
-STRETCH = (2.0, 98.0)
 # What the facts are called on the page, in its order; the others are left to the tags.
 NAMES = {
     "SOURCE_FILE": "scene", "SOURCE_TIME": "seen", "SENSOR": "sensor", "SOURCE_BANDS": "bands found", "ENCODER": "encoder",
@@ -81,9 +80,8 @@ def three_colours(path: Path, bands: int) -> tuple[np.ndarray, str]:
     """
     if bands <= 3:
         scores = cog.decimated(path, MOST_PX)
-        return _stretched(
-            scores
-        ), f"Its {bands} bands as colours, each from its {STRETCH[0]:g}th to its {STRETCH[1]:g}th percentile."
+        low, high = pictures.STRETCH
+        return _coloured(scores), f"Its {bands} bands as colours, each from its {low:g}th to its {high:g}th percentile."
     small = cog.decimated(path, FITTED_PX).reshape(-1, bands)
     axes = components.fit(small[np.isfinite(small).all(axis=-1)], 3)
     scores = np.zeros(0)
@@ -93,17 +91,14 @@ def three_colours(path: Path, bands: int) -> tuple[np.ndarray, str]:
         part = (values - axes.mean[some].reshape(1, 1, -1)) @ axes.axes[some]
         scores = part if not first else scores + part
     shares = ", ".join(f"{100 * share:.0f} %" for share in axes.share)
-    return _stretched(scores), (
+    return _coloured(scores), (
         f"Three principal components of its {bands} bands as red, green and blue ({shares} of the variance of the picture); "
         "like colours are like embeddings, and no colour has a meaning of its own."
     )
 
 
-def _stretched(scores: np.ndarray) -> np.ndarray:
+def _coloured(scores: np.ndarray) -> np.ndarray:
     """Numbers [h w K], K to 3, as colours; white where there are none."""
     if scores.shape[-1] < 3:
         scores = scores[..., [0, scores.shape[-1] // 2, scores.shape[-1] - 1]]
-    valid = np.isfinite(scores).all(axis=-1)
-    low, high = np.percentile(scores[valid], STRETCH, axis=0) if valid.any() else (np.zeros(3), np.ones(3))
-    scaled = np.clip((scores - low[None, None]) / np.maximum(high - low, 1e-9)[None, None], 0.0, 1.0)
-    return np.where(valid[..., None], np.round(255 * np.nan_to_num(scaled)), 255).astype(np.uint8)
+    return pictures.stretched(scores, np.isfinite(scores).all(axis=-1))

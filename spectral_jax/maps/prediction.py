@@ -90,11 +90,11 @@ def predict_scene(
 
         windows.mapped(seen, cut, made.function, write)
         share = (counts[1:].sum() if classes else counts[1:].max()) / np.prod(cut.shape)
-        numbers.tags = {"VALID_SHARE": f"{share:.6f}", "SEAM_RATIO": seams.text}
+        numbers.tags = provenance.measured(seams, share)
         if index is not None:
             index.tags = numbers.tags
     seconds = time.monotonic() - started
-    facts = tags | numbers.tags | {"SECONDS": f"{seconds:.1f}", "PIXELS_PER_SECOND": f"{np.prod(seen.shape) / seconds:.0f}"}
+    facts = tags | numbers.tags | provenance.pace(seen.shape, seconds)
     if with_page:
         _page(out, made, facts, small, counts, command)
     simulated = "SIMULATED scene " if seen.simulated else ""

@@ -8,10 +8,10 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from spectral_jax.ingest.raster import geotiff
 from spectral_jax.interop.names import flatten
 from spectral_jax.maps.observed import Observed
-
-EPOCH = np.datetime64("2000-01-01T00:00:00")
+from spectral_jax.maps.windows import Seams
 
 
 def digest(params: dict) -> str:
@@ -36,7 +36,7 @@ def tags(observed: Observed, encoder: str, params: dict) -> dict[str, str]:
       encoder: as the user named it; of a folder its last name.
       params: of the encoder.
     """
-    time = None if observed.time_days is None else EPOCH + np.timedelta64(round(observed.time_days * 86400), "s")
+    time = None if observed.time_days is None else geotiff.EPOCH + np.timedelta64(round(observed.time_days * 86400), "s")
     return {
         "SOFTWARE": f"spectral_jax {version()}",
         "SOURCE_FILE": observed.path.name,
@@ -48,3 +48,13 @@ def tags(observed: Observed, encoder: str, params: dict) -> dict[str, str]:
         "SENSOR_SPEC": json.dumps(observed.spec.to_dict(), sort_keys=True),
         "SIMULATED": "true" if observed.simulated else "false",
     }
+
+
+def measured(seams: Seams, share: float) -> dict[str, str]:
+    """Tags of what is known once a map is written: the share of its cells with data, and how visible windows are."""
+    return {"VALID_SHARE": f"{share:.6f}", "SEAM_RATIO": seams.text}
+
+
+def pace(shape: tuple[int, int], seconds: float) -> dict[str, str]:
+    """Facts for the page: the seconds that a scene of H x W pixels took."""
+    return {"SECONDS": f"{seconds:.1f}", "PIXELS_PER_SECOND": f"{np.prod(shape) / seconds:.0f}"}

@@ -9,7 +9,6 @@ from spectral_jax.pages import pictures
 from spectral_jax.sensors import nearest_bands
 
 MOST_PX = 768
-GREY = (2.0, 98.0)
 
 
 class Thumbnail:
@@ -30,14 +29,9 @@ class Thumbnail:
     def picture(self) -> np.ndarray:
         """Uint8 [h w 3], white where missing or never read."""
         valid: np.ndarray = np.asarray(np.isfinite(self._pixels).all(axis=-1))
-        if not valid.any():
-            return np.full((*valid.shape, 3), 255, np.uint8)
         if len(self._bands) == len(pictures.RGB_NM):
             return pictures.true_colour(self._pixels, valid, np.array(pictures.RGB_NM))
-        low, high = np.percentile(self._pixels[valid], GREY)
-        scaled = np.clip((self._pixels - low) / max(high - low, 1e-9), 0.0, 1.0)
-        grey = np.where(valid[..., None], np.round(255 * np.nan_to_num(scaled)), 255).astype(np.uint8)
-        return grey.repeat(3, axis=-1)
+        return pictures.stretched(self._pixels, valid).repeat(3, axis=-1)
 
     def _seen(self, rows: slice, columns: slice) -> np.ndarray:
         pixels, step = self._read(rows, columns), self._step

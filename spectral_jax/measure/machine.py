@@ -28,6 +28,12 @@ def memory() -> dict[str, float]:
     return {"resident_mib": resident, "peak_mib": peak}
 
 
+def with_package() -> dict[str, str]:
+    """This process's environment for a Python process of its own, which finds this package before any other."""
+    root, before = str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")
+    return os.environ | {"PYTHONPATH": os.pathsep.join([root, *([before] if before else [])])}
+
+
 def reset_peak() -> bool:
     """Sets the peak of `memory` to what is resident now; False where the kernel does not let a process do so."""
     try:

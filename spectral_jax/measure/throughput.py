@@ -94,10 +94,10 @@ def write_random_store(path, cfg: Config, locations: int, seed: int = 0) -> None
     group.write_locations(0, ids, np.zeros((locations, 2)), np.full(locations, 32633, np.int32), square)
 
 
-def resident_bytes(field: str = "VmRSS") -> int:
-    """Resident memory of this process, bytes, now or at most ("VmHWM"); from /proc, so on Linux only."""
+def resident_bytes() -> int:
+    """Resident memory of this process, bytes; from /proc, so on Linux only."""
     with open("/proc/self/status") as file:
-        line = next(x for x in file if x.startswith(f"{field}:"))
+        line = next(x for x in file if x.startswith("VmRSS:"))
     return int(line.split()[1]) * 1024
 
 

@@ -37,11 +37,16 @@ def class_map(index: np.ndarray, classes: int) -> np.ndarray:
 def true_colour(image: np.ndarray, valid: np.ndarray, centre_nm: np.ndarray) -> np.ndarray:
     """Reflectance [H W C] to uint8 [H W 3], each colour stretched; white where invalid. Three bands if none is visible."""
     bands, _ = nearest_bands(centre_nm, np.array(RGB_NM))
-    rgb = image[..., bands].astype(np.float64)
-    seen = rgb[valid] if valid.any() else rgb.reshape(-1, 3)
-    low, high = np.percentile(seen, STRETCH, axis=0)
-    scaled = np.clip((rgb - low) / np.maximum(high - low, 1e-9), 0.0, 1.0)
-    return np.where(valid[..., None], np.round(255 * scaled), 255).astype(np.uint8)
+    return stretched(image[..., bands].astype(np.float64), valid)
+
+
+def stretched(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Numbers [H W K] to uint8 [H W K], each of the K from its low to its high percentile (`STRETCH`); white where invalid."""
+    if not valid.any():
+        return np.full(values.shape, 255, np.uint8)
+    low, high = np.percentile(values[valid], STRETCH, axis=0)
+    scaled = np.clip((values - low) / np.maximum(high - low, 1e-9), 0.0, 1.0)
+    return np.where(valid[..., None], np.round(255 * np.nan_to_num(scaled)), 255).astype(np.uint8)
 
 
 def figure(rgb: np.ndarray, alt: str, caption: str) -> str:

@@ -33,6 +33,24 @@ def spec_of(own: str, asked: str | None, name: str, where: str) -> SensorSpec:
     return SensorSpec.load(own)
 
 
+def expect_level(level: str, expected: Sequence[str], what: str, name: str, where: str, fetch: str) -> None:
+    """Refuses a product of another level.
+
+    Args:
+      level: that its name tells.
+      expected: those that are read.
+      what: kind of product, for the sentence.
+      name: of the product.
+      where: it lies.
+      fetch: what to fetch instead: "L2A product".
+
+    Raises:
+      ValueError: it is of another.
+    """
+    if level not in expected:
+        raise ValueError(f"{where}: expected {what}, and {name} is of level {level}; fetch its {fetch}.")
+
+
 def positions(found: Sequence[Band], spec: SensorSpec, where: str) -> tuple[int, ...]:
     """Which of a product's bands is which band of the spec, by wavelength.
 

@@ -36,8 +36,7 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
     """
     about, parts = facts("desis_l2a"), NAME.fullmatch(name)
     assert parts is not None  # it was recognised by this expression
-    if parts["level"] != "L2A":
-        raise ValueError(f"{files.given}: expected {KIND}, and {name} is of level {parts['level']}; fetch its L2A product.")
+    agreement.expect_level(parts["level"], ("L2A",), KIND, name, str(files.given), "L2A product")
     spec = agreement.spec_of(about["sensor"], sensor, name, str(files.given))
     xml = markup.read(files, files.one(rf"{name}-METADATA\.XML", f"{name}-METADATA.xml"))
     cube = Raster(files, files.one(rf"{name}-SPECTRAL_IMAGE{_ENDS}", f"{name}-SPECTRAL_IMAGE.tif"), stack)

@@ -45,8 +45,7 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
     """
     about, parts = facts("emit_l2a"), NAME.fullmatch(name)
     assert parts is not None  # it was recognised by this expression
-    if parts["level"] != "L2A":
-        raise ValueError(f"{files.given}: expected {KIND} reflectance, and {name} is of level {parts['level']}; fetch its L2A.")
+    agreement.expect_level(parts["level"], ("L2A",), f"{KIND} reflectance", name, str(files.given), "L2A")
     spec = agreement.spec_of(about["sensor"], sensor, name, str(files.given))
     file = Hdf5(files.local(files.one(rf"{name}\.nc", f"{name}.nc"), stack), stack)
     cube = file.array("reflectance", 3)

@@ -39,8 +39,7 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
     about = facts("enmap_l2a")
     spec = agreement.spec_of(about["sensor"], sensor, name, str(files.given))
     level = NAME.fullmatch(name)["level"].upper()  # type: ignore[index]
-    if level != "L2A":
-        raise ValueError(f"{files.given}: expected EnMAP L2A, and {name} is of level {level}; fetch its L2A product.")
+    agreement.expect_level(level, ("L2A",), KIND, name, str(files.given), "L2A product")
     xml = markup.read(files, files.one(rf"{re.escape(name)}-METADATA\.XML", f"{name}-METADATA.XML"))
     cube = _raster(files, name, "SPECTRAL_IMAGE", stack)
     rasters.check_metric(cube, KIND)

@@ -89,8 +89,7 @@ def _spec(files: Files, name: str, sensor: str | None, about: dict) -> SensorSpe
         raise ValueError(
             f"{files.given}: expected {KIND}, and {name} is of Collection {int(parts['collection'])}; fetch it anew."
         )
-    if level not in ("L2SP", "L2SR"):
-        raise ValueError(f"{files.given}: expected {KIND}, and {name} is of level {level}; fetch its Level 2.")
+    agreement.expect_level(level, ("L2SP", "L2SR"), KIND, name, str(files.given), "Level 2")
     if mission not in about["optical"]:
         raise ValueError(
             f"{files.given}: expected {' or '.join(about['optical'])}, and {name} is of {mission}, which has no spec."

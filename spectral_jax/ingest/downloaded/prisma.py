@@ -40,8 +40,7 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
     """
     about, parts = facts("prisma_l2d"), NAME.fullmatch(name)
     assert parts is not None  # it was recognised by this expression
-    if parts["level"] != "L2D":
-        raise ValueError(f"{files.given}: expected {KIND}, and {name} is of level {parts['level']}; fetch its L2D product.")
+    agreement.expect_level(parts["level"], ("L2D",), KIND, name, str(files.given), "L2D product")
     spec = agreement.spec_of(about["sensor"], sensor, name, str(files.given))
     file = Hdf5(files.local(files.one(rf"{name}\.he5", f"{name}.he5"), stack), stack)
     level = file.text("Processing_Level").upper().removeprefix("L")

@@ -13,10 +13,10 @@ import numpy as np
 
 from spectral_jax import plausible
 from spectral_jax.ingest import packing
+from spectral_jax.ingest.downloaded.files.rasters import Window
 from spectral_jax.ingest.packing import Packing
 from spectral_jax.sensors import Band, SensorSpec, nearest_bands
 
-Window = tuple[slice, slice]
 # Numbers of a window that are judged, evenly picked, and of how many bands.
 JUDGED, JUDGED_BANDS = 1 << 12, 24
 

@@ -42,8 +42,7 @@ def opened(files: Files, name: str, stack: contextlib.ExitStack, sensor: str | N
     """
     about, parts = facts("sentinel2_l2a"), NAME.fullmatch(name)
     assert parts is not None  # it was recognised by this expression
-    if parts["level"] != "L2A":
-        raise ValueError(f"{files.given}: expected {KIND}, and {name} is of level {parts['level']}; fetch its L2A product.")
+    agreement.expect_level(parts["level"], ("L2A",), KIND, name, str(files.given), "L2A product")
     spec = SensorSpec.load(f"sentinel2{parts['unit'].lower()}_l2a")
     if sensor not in (None, spec.name):
         raise ValueError(

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ import jax
 from spectral_jax import configure
 from spectral_jax.addresses.work import Work
 from spectral_jax.config import Config
+from spectral_jax.measure import machine
 from spectral_jax.measure.ablation import budget, work
 from spectral_jax.measure.ablation.rows import STEPS, Ablation, folder_of
 from spectral_jax.pretrain.run import SIMULATED_STORES, simulate
@@ -119,16 +119,15 @@ def _finished(folder: Path, steps: int) -> bool:
 def _child(job: str, cfg: Config, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / work.WANTED).write_text(configure.to_json(cfg))
-    root = str(Path(__file__).resolve().parents[3])
-    own = {"PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])}
+    environment = machine.with_package()
     kept = jax.config.values["jax_compilation_cache_dir"]
     if kept:  # programs that one row compiled serve its other seeds
-        own["JAX_COMPILATION_CACHE_DIR"] = kept
-        own["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.5"
+        environment["JAX_COMPILATION_CACHE_DIR"] = kept
+        environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.5"
     output = folder / f"{job}.txt"
     with output.open("a") as file:
         command = [sys.executable, "-m", work.__name__, job, str(folder)]
-        code = subprocess.run(command, env=os.environ | own, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
+        code = subprocess.run(command, env=environment, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
     if code:
         last = output.read_text().strip().rpartition("\n")[2]
         raise RuntimeError(

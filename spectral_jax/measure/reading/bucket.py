@@ -13,7 +13,8 @@ import subprocess
 import sys
 import urllib.parse
 import urllib.request
-from pathlib import Path
+
+from spectral_jax.measure import machine
 
 COUNTS = "/counts of requests"  # no file of a store is called so
 OPEN_FILES = 512
@@ -31,10 +32,8 @@ class Bucket:
         self._command = [sys.executable, "-m", __name__, os.fspath(folder), str(latency_ms), str(mb_per_s)]
 
     def __enter__(self) -> "Bucket":
-        root = str(Path(__file__).resolve().parents[3])
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
         self._process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=machine.with_package()
         )
         assert self._process.stdout is not None
         port = self._process.stdout.readline().strip()

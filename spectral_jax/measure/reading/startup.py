@@ -1,18 +1,17 @@
 """Seconds and memory to the first batch, and of later schedules, each process of a run by itself."""
 
 import json
-import os
 import pickle
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
 from spectral_jax import configure
 from spectral_jax.config import Config
 from spectral_jax.data.loader import Loader
+from spectral_jax.measure import machine
 from spectral_jax.measure.throughput import resident_bytes
 
 LATE = 1_000_000  # a batch far into a run
@@ -37,10 +36,7 @@ def measure(cfg: Config, path: str, process: int = 0, processes: int = 1) -> dic
     Raises:
       RuntimeError: the process failed; the sentence ends with what it said.
     """
-    root = str(Path(__file__).resolve().parents[3])
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]), "JAX_PLATFORMS": "cpu",
-    }  # fmt: skip
+    environment = machine.with_package() | {"JAX_PLATFORMS": "cpu"}
     command = [sys.executable, "-m", __name__, path, str(process), str(processes)]
     run = subprocess.run(command, input=configure.to_json(cfg), capture_output=True, text=True, env=environment)
     if run.returncode:
@@ -57,7 +53,8 @@ def _measured(cfg: Config, path: str, process: int, processes: int) -> dict:
     out |= {"first": time.perf_counter() - started, "first_bytes": resident_bytes() - before}
     started = time.perf_counter()
     names = loader.names(loader.batch(LATE))
-    out |= {"late": time.perf_counter() - started, "named": len(names), "most_bytes": resident_bytes("VmHWM") - before}
+    most = round(machine.memory()["peak_mib"] * 2**20)
+    out |= {"late": time.perf_counter() - started, "named": len(names), "most_bytes": most - before}
     out["pickled"] = len(pickle.dumps(loader))
     seconds = []
     for i in np.random.default_rng(0).integers(0, 10 * LATE, SCHEDULES).tolist():

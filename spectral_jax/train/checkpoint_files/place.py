@@ -78,7 +78,7 @@ def newest(folder: str | os.PathLike) -> int | None:
     """Step of the newest finished checkpoint in a folder, or at an address, of checkpoints; None where there is none."""
     if address.is_address(folder):
         return max(_finished(os.fspath(folder)), default=None)
-    return max((int(p.name) for p in Path(folder).glob("*") if p.name.isdigit()), default=None)
+    return max(_here(Path(folder)), default=None)
 
 
 def begun(folder: str | os.PathLike) -> bool:
@@ -102,8 +102,8 @@ def find(path: str | os.PathLike) -> Path:
         return _find_in_bucket(place)
     place = place.resolve()
     for folder in (place / "checkpoints", place):
-        if folder.is_dir() and (step := newest(folder)) is not None:
-            return next(p for p in folder.iterdir() if p.name.isdigit() and int(p.name) == step)
+        if found := _here(folder):
+            return found[max(found)]
     if place.name.isdigit() and place.is_dir():
         return place
     raise _none(place)
@@ -122,6 +122,11 @@ def _find_in_bucket(where: str) -> Path:
         if (step := newest(folder)) is not None:
             return _step(folder, step)
     raise _none(where)
+
+
+def _here(folder: Path) -> dict[int, Path]:
+    """Finished checkpoints in a folder of this machine, by their step."""
+    return {int(p.name): p for p in folder.glob("*") if p.name.isdigit()} if folder.is_dir() else {}
 
 
 def _step(where: str, number: int) -> Path:
