@@ -103,4 +103,4 @@ class _Pixels:
 def _moments(days: np.ndarray, valid: np.ndarray) -> np.ndarray:
     """Days since 2000-01-01 as times; NaT where there is no date."""
     at = EPOCH + np.rint(days * 86400e3).astype("timedelta64[ms]")
-    return np.where(valid, at, np.datetime64("NaT"))
+    return np.where(valid, at, np.datetime64("NaT", "ms"))
