@@ -136,6 +136,7 @@ class Model:
     stem_width: int = 64  # numbers of a cell that the stem gives
     stem_cells: str = "mean"  # mean | deviation: what a token is made of: the mean of its cells, or mean and deviation
     skip: bool = False  # grouped and wavelength: a token's mean spectrum through one linear layer is added to the token
+    carry: bool = False  # linear paths past maxima and fusion: the mean of four tokens by a layer, and that of a cell's sensors
     projector_hidden: int = 2048
     projector_out: int = 128
     dtype: str = "float32"  # of the computation; parameters and reductions stay float32

@@ -43,6 +43,7 @@ ONE_LEVEL = {level: (f"levels.names={level}",) for level in ("pixels", "stage1",
 ROWS = {
     "quickstart": (),
     "one date": ("views.dates=1",),
+    "nothing carried": ("model.carry=false",),
     "grouped tokens": (tokenizer("grouped"),),
     "grouped tokens and linear skip": (tokenizer("grouped"), "model.skip=true"),
     "linear tokens": (tokenizer("linear"),),
@@ -54,5 +55,5 @@ ROWS = {
     "stage 1 alone": ONE_LEVEL["stage1"],
     "pooled alone": ONE_LEVEL["pooled"],
     "pooled alone against a teacher": (as_published,),
-    "as published": (tokenizer("grouped"), as_published, "views.dates=1"),
+    "as published": (tokenizer("grouped"), as_published, "views.dates=1", "model.carry=false"),
 }

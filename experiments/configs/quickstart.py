@@ -39,8 +39,9 @@ def config() -> Config:
     return Config(
         name="quickstart",
         sensors=tuple(dataclasses.replace(s, local_views=s.key == "ENMAP") for s in sensors),
-        # Blocks start near the identity: the stem's spectra then pass through all stages from the first step on.
-        model=model_size("tiny", footprint_m=240.0, width=64, stem_cells="deviation", init_std=0.02),
+        # Blocks start near the identity, and means are carried past maxima and fusion: the stem's spectra then pass through all
+        # stages from the first step on.
+        model=model_size("tiny", footprint_m=240.0, width=64, stem_cells="deviation", init_std=0.02, carry=True),
         data=Data(store="synthetic", synthetic=Synthetic(locations=1024, dates=4, groups=("enmap_only",)), batch_size=64),
         # Crops keep most of the patch and the radiometric bias is that of haze: the published ranges are made for 3.84 km.
         views=Views(

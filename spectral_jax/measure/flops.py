@@ -152,13 +152,13 @@ def _skip(sensor: SensorInput, m: Model) -> float:
 def _local_stages(m: Model, tokens: int) -> float:
     window = m.mask_unit**2
     first = m.depths[0] * _block(tokens, window, m.width, m.mlp_ratio)
-    second = _pooling_block(tokens, window, m.width, m.mlp_ratio)
+    second = _pooling_block(tokens, window, m.width, m)
     return first + second + (m.depths[1] - 1) * _block(tokens / 4, window / 4, m.widths[1], m.mlp_ratio)
 
 
 def _stage3(m: Model, tokens: int) -> float:
     whole = tokens / 16
-    first = _pooling_block(tokens / 4, m.mask_unit**2 / 4, m.widths[1], m.mlp_ratio)
+    first = _pooling_block(tokens / 4, m.mask_unit**2 / 4, m.widths[1], m)
     return first + (m.depths[2] - 1) * _block(whole, whole, m.widths[2], m.mlp_ratio)
 
 
@@ -167,8 +167,9 @@ def _block(tokens: float, window: float, width: int, ratio: int) -> float:
     return tokens * ((4 + 2 * ratio) * width**2 + 2 * window * width)
 
 
-def _pooling_block(tokens: float, window: float, width: int, ratio: int) -> float:
+def _pooling_block(tokens: float, window: float, width: int, m: Model) -> float:
     """The first block of a stage: doubles the width, and a quarter of the tokens leave it."""
     wide = 2 * width
     left = tokens / 4
-    return tokens * (3 + 1) * width * wide + left * (2 * window * wide + (1 + 2 * ratio) * wide**2)
+    carried = left * width * wide if m.carry else 0.0
+    return tokens * (3 + 1) * width * wide + left * (2 * window * wide + (1 + 2 * m.mlp_ratio) * wide**2) + carried

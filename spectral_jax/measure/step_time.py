@@ -106,10 +106,10 @@ def _parts(cfg: Config, now: state.State, batch: Batch, keys: tuple[str, ...], c
     sensors = [cfg.sensor(key) for key in keys]
     options: dict[str, Any] = dict(mlp_ratio=m.mlp_ratio, dtype=dtype)
     stage1 = Stage(m.width, m.heads, m.depths[0], pool=False, **options)
-    stage2 = Stage(2 * m.width, 2 * m.heads, m.depths[1], pool=True, **options)
-    stage3 = Stage(4 * m.width, 4 * m.heads, m.depths[2], pool=True, whole=True, **options)
+    stage2 = Stage(2 * m.width, 2 * m.heads, m.depths[1], pool=True, carry=m.carry, **options)
+    stage3 = Stage(4 * m.width, 4 * m.heads, m.depths[2], pool=True, whole=True, carry=m.carry, **options)
     names = branch.names(cfg.sensors)
-    fuse = Fuse(names, m.fusion_width, m.fusion_heads, dtype)
+    fuse = Fuse(names, m.fusion_width, m.fusion_heads, dtype, m.carry)
     numbers = branch.numbers(sensors, names)[None]
     decoded = {sensor.key: decode(batch.sensors[sensor.key], sensor.spec) for sensor in sensors}
 

@@ -17,9 +17,9 @@ _BOUND = 100.0
 # What is given and never trained: the whitening of spectra. Updates, weight decay and the teacher's average leave it alone.
 FROZEN = re.compile(r"/whitening/([^/]+/)?(kernel|offset)$")
 # What `init_std` does not set: ones, Xavier weights, the network that makes the wavelength tokenizer's weights, what a stem is
-# made of and the skip (by the number of their inputs), and what is given.
+# made of, the skip and the carry (by the number of their inputs), and what is given.
 OWN_SPREAD = re.compile(
-    rf"/scale$|/pool/qkv/kernel$|/generate/(hidden\d|weight)/kernel$|/tokenize/(stem/.*|merge)/kernel$|/skip/linear/kernel$"
+    rf"/scale$|/pool/qkv/kernel$|/generate/(hidden\d|weight)/kernel$|/tokenize/(stem/.*|merge)/kernel$|/skip/linear/kernel$|/carry/kernel$"
     rf"|{FROZEN.pattern}"
 )
 

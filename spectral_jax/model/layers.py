@@ -207,6 +207,14 @@ def pool_tokens(x: jax.Array, valid: jax.Array | None) -> jax.Array:
     return jnp.where(_any_of_four(valid)[..., None], pooled, jnp.zeros((), x.dtype))
 
 
+def mean_tokens(x: jax.Array, valid: jax.Array | None) -> jax.Array:
+    """As `pool_tokens`, the mean in place of the maximum."""
+    if valid is None:
+        return _reduce_2x2(x, "mean")
+    share = valid.astype(x.dtype)[..., None]
+    return _reduce_2x2(x * share, "sum") / jnp.maximum(_reduce_2x2(share, "sum"), jnp.ones((), x.dtype))
+
+
 def pool_valid(valid: jax.Array | None) -> jax.Array | None:
     """Which tokens of `pool_tokens` have a valid one among their four; [B P N T] to [B P N/4 T]."""
     return None if valid is None else _any_of_four(valid)

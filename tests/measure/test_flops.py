@@ -95,6 +95,10 @@ def test_parts_of_a_view_by_hand():
     heads = 32 * 32 + 32 * 32 + 32 * 8
     expected = flops.Flops(2 * 16 * token, 2 * (stage1 + stage2), 2 * fusion, 2 * stage3, 2 * heads)
     assert dataclasses.asdict(flops.view(cfg, ["HSI"])) == dataclasses.asdict(expected)
+    # A carry is one layer on what leaves a pooling block: 4 tokens from 8 to 16, then 1 from 16 to 32.
+    carried = flops.view(dataclasses.replace(cfg, model=dataclasses.replace(cfg.model, carry=True)), ["HSI"])
+    assert carried.stages - 2 * (stage1 + stage2) == 2 * 4 * 8 * 16
+    assert carried.shared - 2 * stage3 == 2 * 1 * 16 * 32
 
 
 @pytest.mark.slow

@@ -139,6 +139,7 @@ def _unlike(cfg: Config) -> list[str]:
     m, v = cfg.model, cfg.views
     wrong = [f"sensor {s.key} has the {s.tokenizer} tokenizer" for s in cfg.sensors if s.tokenizer in ("wavelength", "stem")]
     wrong += ["model.skip is on"] * m.skip
+    wrong += ["model.carry is on"] * m.carry
     wrong += [f"sensor {s.key} has the branch {s.branch}" for s in cfg.sensors if s.branch != s.key]
     wrong += [f"model.mask_unit is {m.mask_unit}, not 4"] * (m.mask_unit != 4)
     wrong += [f"model.dtype is {m.dtype}"] * (m.dtype != "float32")

@@ -48,7 +48,7 @@ class Branch(nn.Module):
         self.tokenize = _tokenizer(self.sensor, m)
         self.skip = SpectralSkip(self.sensor, m) if m.skip and self.sensor.tokenizer in SKIPPED else None
         self.stage1 = Stage(m.width, m.heads, m.depths[0], pool=False, **options)
-        self.stage2 = Stage(2 * m.width, 2 * m.heads, m.depths[1], pool=True, **options)
+        self.stage2 = Stage(2 * m.width, 2 * m.heads, m.depths[1], pool=True, carry=m.carry, **options)
 
     def tokens(self, pixels, valid):
         """Pixels [B H W C], valid bool [B H W] to tokens [B R Q D] and their validity [B R Q]."""

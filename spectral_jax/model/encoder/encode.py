@@ -53,8 +53,8 @@ class Encoder(nn.Module):
         m, dtype = self.cfg.model, layers.dtype_of(self.cfg.model.dtype)
         self.position = self.param("position", TRUNCATED, (m.grid, m.grid, m.width), jnp.float32)
         self.branches = branch.Branches(self.cfg)
-        self.fuse = Fuse(branch.names(self.cfg.sensors), m.fusion_width, m.fusion_heads, dtype)
-        options = dict(mlp_ratio=m.mlp_ratio, dtype=dtype, pool=True, whole=True, remat=m.remat == "blocks")
+        self.fuse = Fuse(branch.names(self.cfg.sensors), m.fusion_width, m.fusion_heads, dtype, m.carry)
+        options = dict(mlp_ratio=m.mlp_ratio, dtype=dtype, pool=True, whole=True, carry=m.carry, remat=m.remat == "blocks")
         self.stage3 = Stage(4 * m.width, 4 * m.heads, m.depths[2], **options)
         self.norm = layers.LayerNorm(dtype)
 

@@ -6,7 +6,7 @@ from flax import linen as nn
 
 from spectral_jax.model.attention import QueryPool
 from spectral_jax.model.initialise import TRUNCATED
-from spectral_jax.model.layers import TORCH_EPS, Dense, LayerNorm
+from spectral_jax.model.layers import TORCH_EPS, Dense, LayerNorm, mean_of_valid
 
 
 class SensorEmbedding(nn.Module):
@@ -27,12 +27,16 @@ class SensorEmbedding(nn.Module):
 
 
 class Fuse(nn.Module):
-    """Linear to the fusion width, sensor embedding, cross-attention of one query over the sensors, LayerNorm, linear back."""
+    """Linear to the fusion width, sensor embedding, cross-attention of one query over the sensors, LayerNorm, linear back.
+
+    With `carry`, the mean of the sensors' tokens is added.
+    """
 
     branches: tuple[str, ...]
     width: int
     heads: int
     dtype: jnp.dtype
+    carry: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array, mask: jax.Array, branch: jax.Array) -> jax.Array:
@@ -46,8 +50,9 @@ class Fuse(nn.Module):
         Returns:
           [B N D]; meaningless where no slot holds anything.
         """
-        width = x.shape[-1]
+        width, carried = x.shape[-1], mean_of_valid(x, mask) if self.carry else None
         x = Dense(self.width, self.dtype, name="widen")(x)
         x = x + SensorEmbedding(self.branches, self.width, name="sensor")(branch).astype(self.dtype)[:, None]
         x = LayerNorm(self.dtype, TORCH_EPS, name="norm")(QueryPool(self.heads, self.dtype, name="pool")(x, mask))
-        return Dense(width, self.dtype, name="narrow")(x)
+        x = Dense(width, self.dtype, name="narrow")(x)
+        return x if carried is None else x + carried

@@ -62,6 +62,7 @@ class Stage(nn.Module):
     pool: bool
     whole: bool = False
     remat: bool = False
+    carry: bool = False
 
     @nn.compact
     def __call__(self, x, valid):
@@ -69,7 +70,7 @@ class Stage(nn.Module):
         block = nn.remat(Block) if self.remat else Block
         options = dict(width=self.width, heads=self.heads, mlp_ratio=self.mlp_ratio, dtype=self.dtype)
         if self.pool:
-            x = block(**options, pool=True, name="block0")(x, valid)
+            x = block(**options, pool=True, carry=self.carry, name="block0")(x, valid)
             valid = pool_valid(valid)
         packs, inside, abreast = x.shape[1:4]
         if self.whole:

@@ -51,3 +51,21 @@ def test_a_stage_of_packs_gives_the_numbers_of_windows_one_by_one(monkeypatch, r
     assert to_windows(grid, 4).shape == (2, 1, 16, 8, 6)
     for a, b in zip(*map(jax.tree.leaves, (both(), alone)), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4 * max(1.0, np.abs(b).max()))
+
+
+def test_what_is_carried_past_the_maximum_is_the_mean_of_the_valid_tokens_of_four(rng):
+    grid, seen = rng.normal(size=(1, 4, 8, 6)).astype(np.float32), rng.random((1, 4, 8)) < 0.6
+    seen[0, :2, :2] = False  # four tokens without a valid one
+    stage = Stage(width=8, heads=2, depth=1, mlp_ratio=2, dtype=jnp.dtype("float32"), pool=True, carry=True)
+    windows = to_windows(jnp.asarray(grid), 4), to_windows(jnp.asarray(seen), 4)
+    params = jax.tree.map(jnp.zeros_like, random_parameters(stage, *windows))
+    kernel = rng.normal(size=(6, 8)).astype(np.float32)
+    params["params"]["block0"]["carry"]["kernel"] = jnp.asarray(kernel)
+    x, valid = stage.apply(params, *windows)
+    four = grid.reshape(1, 2, 2, 4, 2, 6).swapaxes(2, 3).reshape(1, 2, 4, 4, 6)
+    good = seen.reshape(1, 2, 2, 4, 2).swapaxes(2, 3).reshape(1, 2, 4, 4)
+    mean = (four * good[..., None]).sum(3) / np.maximum(good.sum(3), 1)[..., None]
+    np.testing.assert_allclose(to_grid(x, 2, 4), mean @ kernel, atol=1e-5)
+    np.testing.assert_array_equal(to_grid(valid, 2, 4), good.any(3))
+    whole, _ = stage.apply(params, windows[0], None)
+    np.testing.assert_allclose(to_grid(whole, 2, 4), four.mean(3) @ kernel, atol=1e-5)
