@@ -34,7 +34,7 @@ def config() -> Config:
         recipe,
         name="spectral-mini",
         sensors=tuple(dataclasses.replace(s, local_views=s.key in SPECTROMETERS) for s in sensors),
-        # One block a stage: with a second one in stage 3 the file would be larger than 8 MB. The one that is kept in the package was
+        # One block a stage: with a second one in stage 3 the file would be larger than 8 MB. The model in the package was
         # trained before anything was carried.
         model=dataclasses.replace(recipe.model, depths=(1, 1, 1), carry=False),
         data=dataclasses.replace(recipe.data, synthetic=Synthetic(locations=4096, dates=4)),

@@ -12,8 +12,8 @@ class Block(nn.Module):
     """Pre-norm transformer block on P packs of T windows of N tokens, [B P N T D].
 
     With `pool` it is the first block of a Hiera stage: queries are max-pooled 2x2, and the skip path is the max-pooled linear
-    projection of the *normalised* input (Hiera, facebookresearch/hiera). With `carry`, a linear projection of the mean of the four
-    is added: a maximum of normalised tokens keeps neither their mean nor their size.
+    projection of the *normalised* input (Hiera, facebookresearch/hiera). With `carry`, a linear projection of the mean of the
+    four is added: a maximum of normalised tokens keeps neither their mean nor their size.
     """
 
     width: int
