@@ -25,6 +25,9 @@ class Deliveries:
         self._path: Path | None = None
         self._open: DownloadedProduct | None = None
 
+    def __getstate__(self):
+        return self.__dict__ | {"_path": None, "_open": None}  # another process opens its own
+
     def files(self, folder: str | Path, flag: str) -> list[Path]:
         """The products of a folder, by name.
 

@@ -1,5 +1,6 @@
 """Sentinel-2 L2A of unit a, b or c: (DN - offset) / 10000 in 12 bands at 10 m, 0 where there is no data."""
 
+import functools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,20 +24,19 @@ def product(folder: Path, options: Mapping[str, str | None]) -> Product:
     spec = SensorSpec.load(f"sentinel2{unit}_l2a")
     given = sentinel2_offset.given(options["offset"])
 
-    def checked(dataset, path: Path) -> None:
-        _check_unit(dataset, path, spec)
-
-    def subtracted(dataset, path: Path, before: sentinel2_offset.Decision | None) -> sentinel2_offset.Decision:
-        return before or sentinel2_offset.decide(dataset, path, given)
-
     told = f"Sentinel-2: bands of unit {str(unit).upper()} (option unit)"
     return Product(
-        "S2", spec, by_wavelength=False, scale=1e-4, missing=sentinel2_offset.MISSING, told=told, checked=checked,
-        subtracted=subtracted,
+        "S2", spec, by_wavelength=False, scale=1e-4, missing=sentinel2_offset.MISSING, told=told,
+        checked=functools.partial(_check_unit, spec), subtracted=functools.partial(_subtracted, given),
     )  # fmt: skip
 
 
-def _check_unit(dataset, path: Path, spec: SensorSpec):
+def _subtracted(given, dataset, path: Path, before: sentinel2_offset.Decision | None) -> sentinel2_offset.Decision:
+    """What an earlier run decided, else what is given or found; a function of a module, so that a plan can be sent away."""
+    return before or sentinel2_offset.decide(dataset, path, given)
+
+
+def _check_unit(spec: SensorSpec, dataset, path: Path) -> None:
     """Compares the unit that a file's name or tags (SPACECRAFT_NAME, a product's name) say with the option's."""
     texts = [path.stem[:3].upper(), *(str(value).upper() for value in dataset.tags().values())]
     units = {match[1] for text in texts if (match := _UNIT.match(text))}
