@@ -4,11 +4,16 @@ Written with the texts of the other writers of `made`; nothing is taken from the
 Landsat and power are ramps along rows and columns of the product, so that a bilinear mean of them is known exactly.
 """
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
 from made import delivered, delivered_landsat, delivered_sentinel2
-from made.delivered import tif
+from made.delivered import rasterio, tif
+
+from spectral_jax.ingest.downloaded.product import DownloadedProduct, Pixels
+from spectral_jax.ingest.packing import Packing
+from spectral_jax.sensors import SensorSpec
 
 LEFT, TOP = 499_920.0, 5_800_080.0  # multiples of 240 m
 SIDE_M = 720
@@ -109,3 +114,26 @@ def radar(folder: Path, time="20240616T165445", *, left=LEFT, top=TOP, side=72, 
         path = folder / name / "measurement" / f"iw-{polarisation}.rtc.tiff"
         tif(path, power[None], -32768.0, left=left, top=top, pixel=10.0, crs=crs)
     return folder / name
+
+
+def in_memory(
+    sensor, numbers, geotransform, crs="EPSG:32633", *, packing=None, unit=None, flags=None, dropped=(), outline=None
+):
+    """An open product whose numbers [C H W] and flags [H W] are in memory, as one that was read."""
+    spec, crs, flags = SensorSpec.load(sensor), rasterio.crs.CRS.from_string(crs), flags or {}
+    left, across, _, top, _, down = geotransform
+    height, width = numbers.shape[1:]
+    corners = [
+        (left, top),
+        (left + width * across, top),
+        (left + width * across, top + height * down),
+        (left, top + height * down),
+    ]
+    return DownloadedProduct(
+        kind="made", name=f"made {sensor}", spec=spec, bands=spec.bands, unit=unit or spec.unit, crs=crs,
+        packings=(packing or Packing(spec.scale, spec.offset, (float(spec.nodata),), stated=True),) * len(spec.bands),
+        geotransform=geotransform, shape=(height, width), outline=lonlat_of(crs, *zip(*corners, strict=True)) if outline is None
+        else outline, time=np.datetime64("2024-06-15T10:11:12", "ns"), flags=dict.fromkeys(flags, "made"), dropped=dropped,
+        provenance={}, notes=(), closing=contextlib.ExitStack(),
+        source=Pixels(lambda chosen, w: numbers[list(chosen)][:, w[0], w[1]], lambda w: {k: v[w] for k, v in flags.items()}),
+    )  # fmt: skip

@@ -118,7 +118,7 @@ def _begun(made: Plan, plans: list[GroupPlan], split: str, earlier: Store | None
         "command": made.wanted.command(),
         "plan": digest(plans),
         "split": split,
-        "sources": {one.name: dict(one.provenance) | {"sensor": one.key, "time": one.date} for one in made.sightings},
+        "sources": [dict(one.provenance) | {"sensor": one.key, "time": one.date} for one in made.sightings],
         "refused": [[what, reason, count] for (what, reason), count in rows.refused(made).items()],
     }
     if earlier is None:

@@ -4,6 +4,7 @@ A grid has its origin at the zone's own, so that cell (column, row) has its lowe
 """
 
 import dataclasses
+import functools
 import hashlib
 
 import numpy as np
@@ -52,6 +53,7 @@ class Cell:
         return np.array([self.left, right, right, self.left]), np.array([self.top, self.top, bottom, bottom])
 
 
+@functools.cache
 def crs(epsg: int):
     """The coordinate system of a zone, a `rasterio.crs.CRS`."""
     return geotiff.crs_of(f"EPSG:{epsg}", "the grid of cells")
@@ -64,14 +66,20 @@ def zones(lonlat: np.ndarray) -> list[int]:
     })  # fmt: skip
 
 
-def over(epsg: int, eastings: np.ndarray, northings: np.ndarray, side_m: float) -> list[Cell]:
-    """The cells that belong to a zone, by their centres, and touch the box around some places in its coordinates."""
-    ends = [(np.floor(x.min() / side_m), np.floor(x.max() / side_m)) for x in (eastings, northings)]
-    columns, rows = (np.arange(int(low), int(high) + 1) for low, high in ends)
-    column, row = (x.ravel() for x in np.meshgrid(columns, rows))
-    centres = geotiff.lonlat(crs(epsg), (column + 0.5) * side_m, (row + 0.5) * side_m)
+def over(epsg: int, low: np.ndarray, high: np.ndarray, side_m: float) -> np.ndarray:
+    """Column and row [n 2] of the cells that belong to a zone, by their centres, and touch a box in its coordinates.
+
+    Args:
+      epsg: of the zone.
+      low: lowest easting and northing of the box, metres.
+      high: highest.
+      side_m: of a cell, metres.
+    """
+    columns, rows = (np.arange(int(a), int(b) + 1) for a, b in zip(low // side_m, high // side_m, strict=True))
+    squares = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
+    centres = geotiff.lonlat(crs(epsg), *((squares + 0.5) * side_m).T)
     mine = [SOUTH <= lat <= NORTH and earth.utm_epsg(_within(lon), lat) == epsg for lon, lat in centres.tolist()]
-    return [Cell(epsg, c, r, side_m) for c, r, m in zip(column.tolist(), row.tolist(), mine, strict=True) if m]
+    return squares[np.array(mine, bool)]
 
 
 def split_of(cell: Cell, holdout: float, block_deg: float) -> str:

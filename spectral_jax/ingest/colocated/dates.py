@@ -108,9 +108,9 @@ def _passes(one: Candidate, wanted: Wanted, refuse) -> bool:
     if one.quality is UNMEASURED:
         refuse(one, "gap over the limit", f"no anchor that covers the cell lies within {wanted.most_days:g} days")
     elif one.quality.valid < wanted.valid:
-        refuse(one, "too little data", f"{one.quality.valid:.1%} of the cell holds data, below {wanted.valid:.1%}")
+        refuse(one, "too little data", f"{one.quality.valid:.2%} of the cell holds data, below {wanted.valid:.2%}")
     elif one.quality.clear < wanted.clear:
-        refuse(one, "too cloudy", f"{one.quality.clear:.1%} of the cell is clear, below {wanted.clear:.1%}")
+        refuse(one, "too cloudy", f"{one.quality.clear:.2%} of the cell is clear, below {wanted.clear:.2%}")
     else:
         return True
     return False

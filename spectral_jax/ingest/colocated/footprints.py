@@ -1,7 +1,6 @@
 """Where a product's pixels lie, on whatever grid, and which cells are wholly inside."""
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,11 @@ _WIDEST = 90.0
 _SLACK_M = 100.0
 # Cells may reach over the edge of a raster by this part of a pixel: rounding.
 _ROUNDING_PX = 1e-3
+# Corners of a square of side 1, and the middles of its edges.
+_ROUND = np.array([(0, 0), (0.5, 0), (1, 0), (1, 0.5), (1, 1), (0.5, 1), (0, 1), (0, 0.5)])
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Footprint:
     """Where pixels of a product lie.
 
@@ -40,15 +41,23 @@ class Footprint:
     outline: np.ndarray | None
     ring: np.ndarray
 
-    def inside(self, some: Sequence[Cell]) -> np.ndarray:
-        """Which cells of one zone are wholly inside, bool [n]."""
-        if not some:
-            return np.zeros(0, bool)
-        rings = [cell.ring() for cell in some]
-        x, y = (np.stack([ring[axis] for ring in rings]) for axis in (0, 1))
-        # Between two corners lies another place: an edge of a cell is bent on the product's grid.
-        x, y = (np.concatenate([z, (z + np.roll(z, -1, axis=1)) / 2], axis=1) for z in (x, y))
-        zone = cells.crs(some[0].epsg)
+    def inside(self, epsg: int, squares: np.ndarray, side_m: float) -> np.ndarray:
+        """Which cells of a zone are wholly inside, bool [n].
+
+        Args:
+          epsg: of the zone.
+          squares: column and row of each cell [n 2].
+          side_m: of a cell, metres.
+        """
+        out = np.zeros(len(squares), bool)
+        low, high = self.box(epsg)
+        near = np.flatnonzero(((squares + 1) * side_m >= low).all(axis=1) & (squares * side_m <= high).all(axis=1))
+        out[near] = self._inside(cells.crs(epsg), squares[near], side_m)
+        return out
+
+    def _inside(self, zone, squares: np.ndarray, side_m: float) -> np.ndarray:
+        # Corners and the places between them: an edge of a cell is bent on the product's grid.
+        x, y = (squares[:, None, axis] * side_m + side_m * _ROUND[:, axis] for axis in (0, 1))
         rows, columns = (z.reshape(x.shape) for z in self.places(zone, x.ravel(), y.ravel()))
         height, width = self.shape
         with np.errstate(invalid="ignore"):
@@ -72,11 +81,16 @@ class Footprint:
         """The cells that are wholly inside, zone by zone."""
         found: list[Cell] = []
         for epsg in cells.zones(self.ring):
-            edge = self._in_zone(cells.crs(epsg), self.ring)
-            edge = edge[np.isfinite(edge).all(axis=1)]
-            some = cells.over(epsg, edge[:, 0], edge[:, 1], side_m)
-            found += [cell for cell, good in zip(some, self.inside(some), strict=True) if good]
+            squares = cells.over(epsg, *self.box(epsg), side_m)
+            squares = squares[self.inside(epsg, squares, side_m)]
+            found += [Cell(epsg, column, row, side_m) for column, row in squares.tolist()]
         return found
+
+    def box(self, epsg: int) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest easting and northing [2] in a zone, metres."""
+        edge = self._in_zone(cells.crs(epsg), self.ring)
+        edge = edge[np.isfinite(edge).all(axis=1)]
+        return edge.min(axis=0) - _SLACK_M, edge.max(axis=0) + _SLACK_M
 
     @staticmethod
     def _in_zone(zone, lonlat: np.ndarray) -> np.ndarray:
@@ -99,8 +113,7 @@ def of(product: DownloadedProduct) -> Footprint:
     x, y = left + edge[:, 0] * across, top + edge[:, 1] * down
     ring = np.stack([x, y], axis=1) if product.crs.is_geographic else geotiff.lonlat(product.crs, x, y)
     corners = rasters.corners(product.crs, product.geotransform, product.shape)
-    askew = product.outline.shape != corners.shape or np.abs(_unbroken(product.outline) - _unbroken(corners)).max() > 1e-6
-    outline = _unbroken(product.outline) if askew else None
+    outline = None if _alike(product.outline, corners) else _unbroken(product.outline)
     ring = _unbroken(ring) if outline is None else _along(outline)
     wide = float(np.ptp(ring[:, 0]))
     if not np.isfinite(ring).all() or not wide <= _WIDEST or np.abs(ring[:, 1]).max() > 90.0:
@@ -114,6 +127,14 @@ def of(product: DownloadedProduct) -> Footprint:
             f"at {cells.NORTH:g} N and {-cells.SOUTH:g} S; no cell can hold it."
         )
     return Footprint(product.crs, product.geotransform, product.shape, outline, ring)
+
+
+def _alike(ours: np.ndarray, theirs: np.ndarray) -> bool:
+    """Whether corners are the same places, to a tenth of a metre, whichever way longitudes are counted."""
+    if ours.shape != theirs.shape:
+        return False
+    off = np.abs(ours - theirs)
+    return bool(np.minimum(off, np.abs(off - (360.0, 0.0))).max() <= 1e-6)
 
 
 def _along(corners: np.ndarray) -> np.ndarray:

@@ -202,6 +202,7 @@ def _histogram(gaps: dict[str, list[float]], most_days: float):
     style.tidy(axes, x="days from the location's date", y="locations")
     shown = {key: some for key, some in gaps.items() if some}
     edges = np.linspace(-most_days, most_days, 31) if most_days else np.array([-0.5, 0.5])
-    axes.hist(list(shown.values()), bins=edges, stacked=True, label=list(shown), color=[_LINES[key] for key in shown])
+    hues = [_LINES[key] for key in shown]
+    axes.hist(list(shown.values()), edges, stacked=True, label=list(shown), color=hues, histtype="stepfilled")
     axes.legend(fontsize=style.SMALL_PT, frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from spectral_jax.ingest.colocated import cells, dates, quality, survey
 from spectral_jax.ingest.colocated.cells import Cell
 from spectral_jax.ingest.colocated.dates import Candidate, Choice, Place
@@ -113,19 +115,19 @@ def planned(wanted: Wanted, report: Callable[[str], None] = print) -> Plan:
         found, damaged = _measured(seen, covering, wanted, openings, report)
     finally:
         openings.close()
-    gone = {one.name for one in damaged}
+    gone = {(one.name, one.key) for one in damaged}
     made = []
     for cell, several in sorted(covering.items()):
         candidates = tuple(
             Candidate(one, found.get((one.path, one.key, cell), quality.UNMEASURED))
             for one in several
-            if one.name not in gone
+            if (one.name, one.key) not in gone
         )  # fmt: skip
         if not any(one.key in wanted.anchors for one in candidates):
             continue
         split = cells.split_of(cell, wanted.holdout, wanted.block_deg)
         made.append(PlannedCell(cell, split, candidates, _chosen(candidates, split, wanted)))
-    return Plan(wanted, tuple(one for one in seen if one.name not in gone), (*left_out, *damaged), tuple(made))
+    return Plan(wanted, tuple(one for one in seen if (one.name, one.key) not in gone), (*left_out, *damaged), tuple(made))
 
 
 def _covering(seen: Sequence[Sighting], wanted: Wanted) -> dict[Cell, list[Sighting]]:
@@ -138,13 +140,12 @@ def _covering(seen: Sequence[Sighting], wanted: Wanted) -> dict[Cell, list[Sight
     of_zone = collections.defaultdict(list)
     for cell in sorted(out):
         of_zone[cell.epsg].append(cell)
+    squares = {epsg: np.array([(cell.column, cell.row) for cell in some]) for epsg, some in of_zone.items()}
     for one in seen:
         if one.key not in wanted.anchors:
-            for epsg in cells.zones(one.footprint.ring):
-                some = of_zone[epsg]
-                for cell, good in zip(some, one.footprint.inside(some), strict=True):
-                    if good:
-                        out[cell].append(one)
+            for epsg in set(cells.zones(one.footprint.ring)) & squares.keys():
+                for k in np.flatnonzero(one.footprint.inside(epsg, squares[epsg], wanted.footprint_m)):
+                    out[of_zone[epsg][k]].append(one)
     return out
 
 

@@ -46,9 +46,9 @@ class Sighting:
     key: str
     spec: SensorSpec
     time_days: float
-    footprint: Footprint
+    footprint: Footprint = dataclasses.field(compare=False, repr=False)
     version: tuple[str, str]
-    provenance: Mapping[str, object]
+    provenance: Mapping[str, object] = dataclasses.field(compare=False, repr=False)
     flags: bool
 
     @property
@@ -97,12 +97,10 @@ def survey(wanted: Wanted, report: Callable[[str], None]) -> tuple[list[Sighting
         for sensor in _asked(path, wanted):
             try:
                 with open_product(path, sensor=sensor) as product:
-                    seen.append(_sighting(product, path))
                     _probe(product)
+                    seen.append(_sighting(product, path))
             except (ValueError, OSError) as error:
-                seen = [one for one in seen if one.path != path]
-                out.append(LeftOut(path.name, "", DAMAGED, str(error)))
-                break
+                out.append(LeftOut(path.name, "LT" if sensor else "", DAMAGED, str(error)))
     unwanted = [one for one in seen if one.key not in wanted.sensors]
     out += [LeftOut(x.name, x.key, "sensor not asked for", f"--sensors leaves {x.key} out.") for x in unwanted]
     seen = [one for one in seen if one.key in wanted.sensors]
