@@ -14,8 +14,7 @@ from spectral_jax.ingest.colocated.patch import Openings
 from spectral_jax.ingest.colocated.plan import Plan
 from spectral_jax.ingest.colocated.wanted import Wanted
 from spectral_jax.ingest.patches import write
-from spectral_jax.ingest.patches.build import check_writable, stores_command
-from spectral_jax.ingest.patches.plan import GroupPlan, digest
+from spectral_jax.ingest.patches.plan import GroupPlan
 
 TABLE, PAGE, UNREAD = "plan.csv", "plan.html", "unread.csv"
 
@@ -82,7 +81,7 @@ def build(
     """
     out = places.here(out, "--out")
     for split in ("train", "holdout"):
-        check_writable(path_of(out, split))
+        places.for_folder(path_of(out, split), "--out")
     earlier = {split: _earlier(wanted, path_of(out, split)) for split in ("train", "holdout")}
     made = plan.planned(wanted, report)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -116,7 +115,7 @@ def _begun(made: Plan, plans: list[GroupPlan], split: str, earlier: Store | None
     provenance = {
         "builder": "tools/colocate.py",
         "command": made.wanted.command(),
-        "plan": digest(plans),
+        "plan": plan.digest(plans),
         "split": split,
         "sources": [dict(one.provenance) | {"sensor": one.key, "time": one.date} for one in made.sightings],
         "refused": [[what, reason, count] for (what, reason), count in rows.refused(made).items()],
@@ -135,14 +134,19 @@ def _begun(made: Plan, plans: list[GroupPlan], split: str, earlier: Store | None
 
 def _earlier(wanted: Wanted, out: Path) -> Store | None:
     """The store that an earlier run began; None where there is nothing."""
-    before = stores_command(out)
-    if before is None:
+    if not out.exists() or not any(out.iterdir()):
         return None
-    now = wanted.command()
+    if not (out / "zarr.json").is_file():
+        raise FileExistsError(
+            f"--out: {out} holds something that is not a store ({next(out.iterdir()).name}); name another folder, or delete it "
+            "if a build left it that was stopped in its first moments."
+        )
+    store, now = open_store(out), wanted.command()
+    before = store.provenance.get("command", {})
     for key in now:
         if before.get(key) != now[key]:
             raise FileExistsError(
                 f"--out: {out} was begun with {key} {before.get(key, 'not given')}, and now it is {now[key]}; run the same "
                 "command to continue it, name another folder, or delete this one."
             )
-    return open_store(out)
+    return store

@@ -4,7 +4,6 @@ import collections
 import csv
 import dataclasses
 import io
-import os
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +49,7 @@ class Openings:
 
 @dataclasses.dataclass(frozen=True)
 class CellPatch:
-    """What a product saw of a cell.
+    """What a product saw of a cell; it is written as `patches.plan.Patch` is.
 
     Attributes:
       chip: the product.
@@ -96,13 +95,20 @@ class CellPatch:
         clear = seen.product.clear(*seen.window)
         return Stored(np.where(clear, found.pixels, np.asarray(nodata, found.pixels.dtype)), found.clipped)
 
+    @property
+    def granule(self) -> str:
+        """What is opened to read it."""
+        return str(self.chip.path)
+
+    @property
+    def time_days(self) -> float:
+        """Days since 2000-01-01 UTC."""
+        return self.chip.time_days
+
+    def close(self) -> None:
+        """Closes what stayed open after reading."""
+        self.openings.close()
+
     def said(self) -> list:
-        """What makes it another patch where it changes."""
-        return [
-            os.fspath(self.chip.path.name),
-            self.chip.name,
-            self.chip.time_days,
-            self.cell.name,
-            self.keep,
-            self.chip.spec.name,
-        ]
+        """What makes it another patch where it changes, as JSON has it."""
+        return [self.chip.path.name, self.chip.name, self.chip.time_days, self.cell.name, self.keep, self.chip.spec.name]

@@ -2,9 +2,12 @@
 
 import collections
 import dataclasses
+import hashlib
+import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,7 +16,7 @@ from spectral_jax.ingest.colocated.cells import Cell
 from spectral_jax.ingest.colocated.dates import Candidate, Choice, Place
 from spectral_jax.ingest.colocated.patch import CellPatch, Openings
 from spectral_jax.ingest.colocated.survey import DAMAGED, LeftOut, Sighting
-from spectral_jax.ingest.colocated.wanted import SENSORS, Wanted
+from spectral_jax.ingest.colocated.wanted import Wanted
 from spectral_jax.ingest.patches.plan import GroupPlan, PlannedLocation, check_footprint
 from spectral_jax.ingest.patches.products.product import Product
 from spectral_jax.ingest.raster import geotiff
@@ -79,7 +82,8 @@ class Plan:
                 continue
             cell, crs = planned.cell, cells.crs(planned.cell.epsg)
             for name, place in planned.named():
-                patches = {
+                # `write` asks a patch what it is and for its numbers, whatever it was cut from.
+                patches: dict[str, Any] = {
                     key: tuple(CellPatch(x.sighting, cell, self.wanted.unclear == "keep", openings, unread) for x in several)
                     for key, several in place.taken.items()
                 }
@@ -191,7 +195,13 @@ def _day(place: Place) -> str:
     return str(geotiff.EPOCH.astype("datetime64[D]") + int(place.days // 1)).replace("-", "")
 
 
-def counts(plan: Plan) -> dict[str, int]:
-    """How many locations each sensor has a date at."""
-    found = collections.Counter(key for c in plan.cells for place in c.choice.places for key in place.taken)
-    return {key: found[key] for key in SENSORS if found[key]}
+def digest(plans: Sequence[GroupPlan]) -> str:
+    """Sixteen hexadecimal digits that change when a product, a place, a date or the order changes."""
+    rows = [
+        [plan.name, place.name, key, *cast(CellPatch, patch).said()]
+        for plan in plans
+        for place in plan.locations
+        for key, patches in place.dates.items()
+        for patch in patches
+    ]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]

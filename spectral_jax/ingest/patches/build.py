@@ -49,7 +49,7 @@ def build(
       OSError: `out` cannot be written.
     """
     out = places.here(out, "--out")
-    check_writable(out)
+    _check_writable(out)
     earlier = _earlier(inputs, out)
     sources = table.ordered(inputs.sources)
     with contextlib.ExitStack() as stack:
@@ -145,24 +145,6 @@ def _offsets_of(source: table.ProductFolder) -> str:
 
 def _earlier(inputs: Inputs, out: Path) -> Store | None:
     """The store that an earlier run began at `out`; None where there is nothing."""
-    before = stores_command(out)
-    if before is None:
-        return None
-    difference = _difference(_current(before), inputs.command())
-    if difference:
-        raise FileExistsError(
-            f"--out: {out} was begun {difference}; run the same command to continue it, name another folder, or delete this "
-            "one."
-        )
-    return open_store(out)
-
-
-def stores_command(out: Path) -> dict | None:
-    """What the command that began a store at `out` recorded of itself; None where there is nothing.
-
-    Raises:
-      FileExistsError: there is something else.
-    """
     if not out.exists() or not any(out.iterdir()):
         return None
     if not (out / "zarr.json").is_file():
@@ -170,10 +152,17 @@ def stores_command(out: Path) -> dict | None:
             f"--out: {out} holds something that is not a store ({next(out.iterdir()).name}); name another folder, or delete "
             "it if a build left it that was stopped in its first moments."
         )
-    before = open_store(out).provenance.get("command")
+    store = open_store(out)
+    before = store.provenance.get("command")
     if before is None:
         raise FileExistsError(f"--out: {out} is a store that tools/build_store.py did not write; name another folder.")
-    return before
+    difference = _difference(_current(before), inputs.command())
+    if difference:
+        raise FileExistsError(
+            f"--out: {out} was begun {difference}; run the same command to continue it, name another folder, or delete this "
+            "one."
+        )
+    return store
 
 
 def _current(command: dict) -> dict:
@@ -202,12 +191,7 @@ def _difference(begun: dict, now: dict) -> str:
     return f"without {new}" if new else ""
 
 
-def check_writable(out: Path):
-    """Checks that a folder can be made.
-
-    Raises:
-      NotADirectoryError, PermissionError: it cannot; the sentence says what is in the way.
-    """
+def _check_writable(out: Path):
     there = next(p for p in (out, *out.absolute().parents) if p.exists())
     if not there.is_dir():
         raise NotADirectoryError(f"--out: {out} cannot be made, because {there} is a file; name another folder.")

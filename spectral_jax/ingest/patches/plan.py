@@ -4,59 +4,42 @@ import dataclasses
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from spectral_jax.ingest.patches.products import product
-from spectral_jax.ingest.patches.products.product import Chip, Product, Stored
+from spectral_jax.ingest.patches.products.product import Chip, Product
 from spectral_jax.ingest.raster import geotiff
 
 ID_BYTES = 64  # room for an identifier in a store
 
 
-class Seen(Protocol):
-    """What a patch was cut from, as far as writing needs it."""
-
-    @property
-    def time_days(self) -> float | None:
-        """Days since 2000-01-01 UTC; None where nobody tells."""
-
-
-class Patch(Protocol):
-    """A patch that reads itself, whatever it is cut from; it holds no open file, so that another process can read it."""
-
-    @property
-    def chip(self) -> Seen:
-        """What it was cut from."""
-
-    def stored(self) -> Stored:
-        """Its numbers as the store holds them.
-
-        Raises:
-          ValueError: the file is damaged, or its numbers cannot be the product's.
-        """
-
-    def said(self) -> list:
-        """What makes it another patch where it changes, as JSON has it."""
-
-
 @dataclasses.dataclass(frozen=True)
-class Square:
+class Patch:
     """A square of a chip: its first row and column and its side, pixels."""
 
     chip: Chip
     window: tuple[int, int, int]
 
-    def stored(self) -> Stored:
-        """See `Patch`."""
+    @property
+    def granule(self) -> str:
+        """What is opened to read it; patches of one granule are read one after another."""
+        return str(self.chip.path)
+
+    @property
+    def time_days(self) -> float:
+        """Days since 2000-01-01 UTC; 0 where the file does not tell."""
+        return self.chip.time_days or 0.0
+
+    def stored(self) -> product.Stored:
+        """Its pixels; errors as `product.stored`."""
         return product.stored(self.chip, self.window)
 
-    def said(self) -> list:
-        """See `Patch`."""
-        chip = self.chip
-        return [chip.path.name, chip.time_days, list(self.window), list(chip.band_index), chip.scale, chip.offset]
+    def close(self) -> None:
+        """Closes what stayed open after reading."""
+        self.chip.product.close()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +58,7 @@ class PlannedLocation:
     crs: Any
     left: float
     top: float
-    dates: Mapping[str, tuple[Patch, ...]]
+    dates: dict[str, tuple[Patch, ...]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,13 +81,13 @@ def check_footprint(products: Sequence[Product], footprint_m: float):
     Raises:
       ValueError: it is not; the sentence gives the nearest footprint that is, for all sensors together.
     """
-    for one in products:
-        pixels = footprint_m / one.spec.gsd_m
+    for each in products:
+        pixels = footprint_m / each.spec.gsd_m
         if pixels < 1 or abs(pixels - round(pixels)) > 1e-6:
             step = int(np.lcm.reduce([round(p.spec.gsd_m) for p in products]))
             nearest = max(1, round(footprint_m / step)) * step
             raise ValueError(
-                f"--footprint_m: {footprint_m:g} m is not a whole number of {one.key} pixels of {one.spec.gsd_m:g} m; "
+                f"--footprint_m: {footprint_m:g} m is not a whole number of {each.key} pixels of {each.spec.gsd_m:g} m; "
                 f"the nearest that fits every sensor is {nearest} m."
             )
 
@@ -128,7 +111,7 @@ def groups(chips: Sequence[Chip], footprint_m: float) -> list[GroupPlan]:
         other = sites[chip.name].setdefault(chip.product.key, chip)
         if other is not chip:
             raise ValueError(f"{chip.path} and {other.path} are of one sensor and have one name; rename one.")
-    seen: dict[tuple, list[tuple[str, dict[str, Square]]]] = defaultdict(list)
+    seen: dict[tuple, list[tuple[str, dict[str, Patch]]]] = defaultdict(list)
     for name, site in sorted(sites.items()):
         crs = next(iter(site.values())).grid.crs
         squares = _cut(name, site, footprint_m)
@@ -138,10 +121,9 @@ def groups(chips: Sequence[Chip], footprint_m: float) -> list[GroupPlan]:
     located = defaultdict(list)
     for (keys, *_), views in seen.items():
         located[keys].append(_location(views, keys))
-    of_key = {chip.product.key: chip.product for chip in reversed(chips)}
     plans = []
     for keys, locations in located.items():
-        products = {key: of_key[key] for key in keys}
+        products = {key: locations[0].dates[key][0].chip.product for key in keys}
         plans.append(GroupPlan("_".join(keys).lower(), products, tuple(locations)))
     return sorted(plans, key=lambda plan: plan.name)
 
@@ -149,7 +131,8 @@ def groups(chips: Sequence[Chip], footprint_m: float) -> list[GroupPlan]:
 def digest(plans: Sequence[GroupPlan]) -> str:
     """Sixteen hexadecimal digits that change when a file, a place, a date or the order changes."""
     rows = [
-        [plan.name, place.name, place.crs.to_wkt(), place.left, place.top, key, *patch.said()]
+        [plan.name, place.name, place.crs.to_wkt(), place.left, place.top, key, patch.chip.path.name, patch.chip.time_days]
+        + [list(patch.window), list(patch.chip.band_index), patch.chip.scale, patch.chip.offset]
         for plan in plans
         for place in plan.locations
         for key, patches in place.dates.items()
@@ -158,7 +141,7 @@ def digest(plans: Sequence[GroupPlan]) -> str:
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
 
 
-def _cut(name: str, site: dict[str, Chip], footprint_m: float) -> dict[tuple[float, float], dict[str, Square]]:
+def _cut(name: str, site: dict[str, Chip], footprint_m: float) -> dict[tuple[float, float], dict[str, Patch]]:
     """Upper left corners of the whole patches of a site -> the sensors' windows."""
     grids = {key: chip.grid for key, chip in site.items()}
     first = next(iter(site.values()))
@@ -191,8 +174,7 @@ def _cut(name: str, site: dict[str, Chip], footprint_m: float) -> dict[tuple[flo
         )
     corners = [(left + c * footprint_m, top - r * footprint_m) for r in range(rows) for c in range(columns)]
     return {
-        corner: {key: Square(chip, _window(name, chip, corner, footprint_m)) for key, chip in site.items()}
-        for corner in corners
+        corner: {key: Patch(chip, _window(name, chip, corner, footprint_m)) for key, chip in site.items()} for corner in corners
     }
 
 
@@ -207,7 +189,7 @@ def _window(name: str, chip: Chip, corner: tuple[float, float], footprint_m: flo
     return round(row), round(column), round(footprint_m / grid.pixel_m)
 
 
-def _location(views: list[tuple[str, dict[str, Square]]], keys: tuple[str, ...]) -> PlannedLocation:
+def _location(views: list[tuple[str, dict[str, Patch]]], keys: tuple[str, ...]) -> PlannedLocation:
     dates = {}
     for key in keys:
         of_key = sorted((patches[key] for _, patches in views), key=lambda p: (p.chip.time_days or 0.0, p.chip.name))

@@ -12,7 +12,10 @@ _ENDS = (".zip", ".gz", ".tgz", ".tar", ".he5")
 
 
 class Deliveries:
-    """Opens the products of a folder; the last one stays open, as its patches follow one another."""
+    """Opens the products of a folder; the last one stays open, as its patches follow one another.
+
+    A pickled copy has none open.
+    """
 
     def __init__(self, sensor: str | None, unclear: str):
         """Takes no product yet.
@@ -25,8 +28,8 @@ class Deliveries:
         self._path: Path | None = None
         self._open: DownloadedProduct | None = None
 
-    def __getstate__(self):
-        return self.__dict__ | {"_path": None, "_open": None}  # another process opens its own
+    def __reduce__(self):
+        return Deliveries, (self._sensor, self._unclear)
 
     def files(self, folder: str | Path, flag: str) -> list[Path]:
         """The products of a folder, by name.

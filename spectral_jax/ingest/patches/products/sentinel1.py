@@ -22,11 +22,18 @@ def product(folder: Path, options: Mapping[str, str | None]) -> Product:
     """
     kind, why = kind_of(folder, options["kind"])
     spec = SensorSpec.load(f"sentinel1_{kind}")
-
+    checked = functools.partial(_check_kind, kind=kind, why=why)
     told = f"Sentinel-1: {kind.upper()}, {spec.quantity} ({why})"
-    return Product(
-        "S1", spec, by_wavelength=False, scale=1.0, blank=0.0, told=told, checked=functools.partial(_check_kind, kind, why)
-    )
+    return Product("S1", spec, by_wavelength=False, scale=1.0, blank=0.0, told=told, checked=checked)
+
+
+def _check_kind(dataset, path: Path, kind: str, why: str) -> None:
+    stated = _stated(dataset)
+    if stated not in ("", kind):
+        raise ValueError(
+            f"{path}: its tags say that it is {stated.upper()}, and the chips are taken as {kind.upper()} ({why}); the two "
+            "differ by terrain correction. Put each kind into a folder of its own."
+        )
 
 
 def kind_of(folder: str | Path, given: str | None) -> tuple[str, str]:
@@ -57,16 +64,6 @@ def kind_of(folder: str | Path, given: str | None) -> tuple[str, str]:
         f"--product=sentinel1: are the chips of {folder} terrain corrected gamma0, or sigma0? Neither the tags of {first.name} "
         f"nor the folder's name say; give the option kind: --product=sentinel1:{folder},kind=rtc or kind=grd."
     )
-
-
-def _check_kind(kind: str, why: str, dataset, path: Path) -> None:
-    """Compares the kind that a file's tags say with the folder's; a function of a module, so that a plan can be sent away."""
-    stated = _stated(dataset)
-    if stated not in ("", kind):
-        raise ValueError(
-            f"{path}: its tags say that it is {stated.upper()}, and the chips are taken as {kind.upper()} ({why}); the two "
-            "differ by terrain correction. Put each kind into a folder of its own."
-        )
 
 
 def _stated(dataset) -> str:

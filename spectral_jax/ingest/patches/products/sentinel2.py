@@ -23,20 +23,20 @@ def product(folder: Path, options: Mapping[str, str | None]) -> Product:
     unit = options["unit"]
     spec = SensorSpec.load(f"sentinel2{unit}_l2a")
     given = sentinel2_offset.given(options["offset"])
-
     told = f"Sentinel-2: bands of unit {str(unit).upper()} (option unit)"
     return Product(
         "S2", spec, by_wavelength=False, scale=1e-4, missing=sentinel2_offset.MISSING, told=told,
-        checked=functools.partial(_check_unit, spec), subtracted=functools.partial(_subtracted, given),
+        checked=functools.partial(_check_unit, spec=spec), subtracted=functools.partial(_subtracted, given=given),
     )  # fmt: skip
 
 
-def _subtracted(given, dataset, path: Path, before: sentinel2_offset.Decision | None) -> sentinel2_offset.Decision:
-    """What an earlier run decided, else what is given or found; a function of a module, so that a plan can be sent away."""
+def _subtracted(
+    dataset, path: Path, before: sentinel2_offset.Decision | None, given: float | dict[str, float] | None
+) -> sentinel2_offset.Decision:
     return before or sentinel2_offset.decide(dataset, path, given)
 
 
-def _check_unit(spec: SensorSpec, dataset, path: Path) -> None:
+def _check_unit(dataset, path: Path, spec: SensorSpec):
     """Compares the unit that a file's name or tags (SPACECRAFT_NAME, a product's name) say with the option's."""
     texts = [path.stem[:3].upper(), *(str(value).upper() for value in dataset.tags().values())]
     units = {match[1] for text in texts if (match := _UNIT.match(text))}
