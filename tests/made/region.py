@@ -8,7 +8,7 @@ import contextlib
 from pathlib import Path
 
 import numpy as np
-from made import delivered, delivered_landsat, delivered_sentinel2
+from made import delivered, delivered_hdf5, delivered_landsat, delivered_sentinel2
 from made.delivered import rasterio, tif
 
 from spectral_jax.ingest.downloaded.product import DownloadedProduct, Pixels
@@ -114,6 +114,42 @@ def radar(folder: Path, time="20240616T165445", *, left=LEFT, top=TOP, side=72, 
         path = folder / name / "measurement" / f"iw-{polarisation}.rtc.tiff"
         tif(path, power[None], -32768.0, left=left, top=top, pixel=10.0, crs=crs)
     return folder / name
+
+
+def emit(folder: Path, time="20240618T093000", *, left=14.995, top=52.354, lines=24, samples=36, cloud=0.0):
+    """Writes reflectance and mask of a swath whose lines go south and its samples east, and returns the reflectance's path.
+
+    Reflectance is 0.1 + 0.01 line + 0.001 sample in all bands; the first `cloud` of the lines are cloud in the mask.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    scene, step = f"{time}_2319507_003", delivered_hdf5.STEP
+    line, sample = np.mgrid[0:lines, 0:samples]
+    path = folder / f"EMIT_L2A_RFL_001_{scene}.nc"
+    bands = SensorSpec.load("emit_l2a").bands
+    with delivered_hdf5.h5py.File(path, "w") as file:
+        file.attrs["time_coverage_start"] = np.bytes_(f"{_iso(time)}+0000")
+        file.attrs["spatial_ref"] = np.bytes_(rasterio.crs.CRS.from_epsg(4326).to_wkt())
+        file.attrs["geotransform"] = np.array([left, step, 0.0, top, 0.0, -step])
+        cube = np.broadcast_to((0.1 + 0.01 * line + 0.001 * sample)[..., None], (lines, samples, 285)).astype(np.float32)
+        cube[..., ~delivered_hdf5.emit_good()] = -0.01
+        made = file.create_dataset("reflectance", data=cube)
+        made.attrs["_FillValue"] = np.array([-9999.0], np.float32)
+        room = file.create_group("sensor_band_parameters")
+        room["wavelengths"] = np.array([b.centre_nm for b in bands], np.float32)
+        room["fwhm"] = np.array([b.fwhm_nm for b in bands], np.float32)
+        room["good_wavelengths"] = delivered_hdf5.emit_good().astype(np.uint8)
+        place = file.create_group("location")
+        place["lon"], place["lat"] = left + (sample + 0.5) * step, top - (line + 0.5) * step
+        place["elev"] = np.full((lines, samples), 30.0)
+        place["glt_x"], place["glt_y"] = (sample + 1).astype(np.int32), (line + 1).astype(np.int32)
+    with delivered_hdf5.h5py.File(folder / f"EMIT_L2A_MASK_002_{scene}.nc", "w") as file:
+        names = delivered_hdf5.LAYERS_2
+        layers = np.zeros((lines, samples, len(names)), np.float32)
+        layers[..., names.index("SpecTf-Buffer Distance")] = -1.0
+        layers[: round(cloud * lines), :, names.index("SpecTf-Cloud Flag")] = 1.0
+        file["mask"] = layers
+        file.create_group("sensor_band_parameters")["mask_bands"] = np.array(names, dtype=delivered_hdf5.h5py.string_dtype())
+    return path
 
 
 def in_memory(

@@ -44,7 +44,7 @@ class Colocated:
         counts = rows.refused(self.plan)
         if counts:
             lines.append("Left out:")
-            lines += [f"  {count} {what}: {reason}" for (what, reason), count in counts.items()]
+            lines += [f"  {what}, {reason}: {count}" for (what, reason), count in counts.items()]
         damaged = [one for one in self.plan.left_out if one.reason == plan.DAMAGED]
         lines += [f"  {one.name}: {one.sentence}" for one in damaged]
         torn = collections.Counter((sensor, name) for _, sensor, name, _ in self.unread)
@@ -91,7 +91,7 @@ def build(
     if plan_only:
         return Colocated(made, table, web, {})
     if not made.splits():
-        why = "; ".join(f"{count} {what}: {reason}" for (what, reason), count in rows.refused(made).items())
+        why = "; ".join(f"{what}, {reason}: {count}" for (what, reason), count in rows.refused(made).items())
         raise ValueError(
             f"no cell of {wanted.footprint_m:g} m lies wholly inside products of two sensors that pass, so there is nothing to "
             f"store ({why or 'no product of an anchor'}); look at {web}."

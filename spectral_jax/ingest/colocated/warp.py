@@ -96,21 +96,24 @@ class _Places:
         self.window = self.rows, self.columns
         self.near = self._in(np.floor(self.row + 0.5), np.floor(self.column + 0.5))
 
-    def _in(self, row: np.ndarray, column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Positions in the window that is read; at the edge of the product the last pixel stands for its neighbour."""
+    def _in(self, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+        """Positions [h w] in the window that is read; at the edge of the product the last pixel stands for its neighbour."""
         height, width = (cut.stop - cut.start for cut in self.window)
-        return (
-            np.clip(row.astype(int) - self.rows.start, 0, height - 1),
-            np.clip(column.astype(int) - self.columns.start, 0, width - 1),
-        )  # fmt: skip
+        row = np.clip(row.astype(np.intp) - self.rows.start, 0, height - 1)
+        return row * width + np.clip(column.astype(np.intp) - self.columns.start, 0, width - 1)
 
     def corners(self):
-        """Positions in the window and weight [h w] of each of the four neighbours."""
+        """Position in the window and weight [h w] of each of the four neighbours."""
         top, left = np.floor(self.row), np.floor(self.column)
         down, right = self.row - top, self.column - left
         for i in (0, 1):
             for j in (0, 1):
                 yield self._in(top + i, left + j), np.abs(1 - i - down) * np.abs(1 - j - right)
+
+
+def _picked(layers: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Numbers [... h w] at some positions of layers of a window."""
+    return layers.reshape(*layers.shape[:-2], -1).take(at, axis=-1)
 
 
 def _between(nodes: np.ndarray, low: np.ndarray, part: np.ndarray) -> np.ndarray:
@@ -121,7 +124,7 @@ def _between(nodes: np.ndarray, low: np.ndarray, part: np.ndarray) -> np.ndarray
 
 def _flags(product: DownloadedProduct, at: _Places) -> Callable:
     def flags(window: Window):
-        return {name: layer[at.near][window] for name, layer in product.source.flags(at.window).items()}
+        return {name: _picked(layer, at.near[window]) for name, layer in product.source.flags(at.window).items()}
 
     return flags
 
@@ -131,8 +134,7 @@ def _nearest(product: DownloadedProduct, at: _Places) -> Pixels:
 
     def picked(read: Callable) -> Callable:
         def layers(chosen: Sequence[int], window: Window) -> np.ndarray:
-            row, column = at.near
-            return read(chosen, at.window)[:, row[window], column[window]]
+            return _picked(read(chosen, at.window), at.near[window])
 
         return layers
 
@@ -148,14 +150,18 @@ def _bilinear(product: DownloadedProduct, at: _Places, trusting: bool) -> Pixels
             good &= product.clear(*at.window)
         if decibels:
             raw = 10.0 ** (np.where(good, raw, 0.0) / 10.0)
-        total, weight = np.zeros((2, len(raw), *at.row.shape))
-        raw = np.where(good, raw, 0.0)
-        for (row, column), share in at.corners():
-            total += raw[:, row, column] * share
-            weight += good[:, row, column] * share
-        there = good[:, *at.near]
-        # The nearest of four has a quarter of the weight at least.
-        mean = np.divide(total, weight, out=np.full(total.shape, np.nan), where=there & (weight > 0))
+        whole = bool(good.all())
+        raw = raw if whole else np.where(good, raw, 0.0)
+        mean = np.zeros((len(raw), *at.row.shape))
+        weight = np.zeros(0 if whole else mean.shape)
+        for place, share in at.corners():
+            mean += _picked(raw, place) * share
+            if not whole:
+                weight += _picked(good, place) * share
+        if not whole:
+            # The nearest of four has a quarter of the weight at least.
+            there = _picked(good, at.near)
+            mean = np.divide(mean, weight, out=np.full(mean.shape, np.nan), where=there)
         return (10.0 * np.log10(mean) if decibels else mean)[:, *window]
 
     return Pixels(numbers, _flags(product, at))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made import region
+from made import delivered, delivered_hdf5, region
 
 from spectral_jax.data.store import open_store
 from spectral_jax.ingest.colocated import build
@@ -102,7 +102,7 @@ def test_the_plan_tells_each_product_of_each_location_and_why_others_are_not_tak
 def test_what_was_done_and_left_out_is_told_in_lines(done):
     text = done.text()
     assert "is complete: 45 patches of 240 m written." in text
-    assert "Left out:\n  9 products at cells: too cloudy\nThe plan: " in text
+    assert "Left out:\n  products at cells, too cloudy: 9\nThe plan: " in text
 
 
 @pytest.mark.slow
@@ -182,13 +182,13 @@ def nothing(tmp_path, folder, **more):
 def test_scenes_that_do_not_overlap_leave_nothing(tmp_path):
     region.enmap(tmp_path / "d")
     region.radar(tmp_path / "d", left=region.LEFT + 720.0)
-    assert "(9 cells: covered by one sensor; 9 products at cells: covered by one sensor)" in nothing(tmp_path, tmp_path / "d")
+    assert "(cells, covered by one sensor: 9; products at cells, covered by one sensor: 9)" in nothing(tmp_path, tmp_path / "d")
 
 
 def test_scenes_under_clouds_leave_nothing(tmp_path):
     region.enmap(tmp_path / "d", cloud=1.0)
     region.radar(tmp_path / "d")
-    assert "9 products at cells: too cloudy" in nothing(tmp_path, tmp_path / "d")
+    assert "products at cells, too cloudy: 9" in nothing(tmp_path, tmp_path / "d")
 
 
 @pytest.mark.slow
@@ -196,7 +196,7 @@ def test_scenes_far_apart_in_time_leave_nothing(tmp_path):
     region.enmap(tmp_path / "d")
     region.radar(tmp_path / "d", time="20240810T165445")
     told = nothing(tmp_path, tmp_path / "d")
-    assert "9 products at cells: gap over the limit; 9 products at cells: no second sensor" in told
+    assert "products at cells, gap over the limit: 9; products at cells, no second sensor: 9" in told
     assert built(tmp_path / "d", tmp_path / "wide.zarr", most_days=60.0).built["train"].written == 18
 
 
@@ -249,3 +249,34 @@ def test_a_footprint_over_the_antimeridian_is_cut_into_cells_of_both_zones(tmp_p
     (group,) = done.built["train"].store.groups.values()
     assert set(group.epsg().tolist()) == {32601, 32660}
     assert np.ptp(group.centres()[:, 0]) > 359.9
+
+
+@pytest.mark.slow
+def test_every_hyperspectral_sensor_comes_to_a_cell(tmp_path):
+    folder = tmp_path / "d"
+    delivered.write_desis(folder, pixels=delivered.desis_pixels(8), quality=delivered.desis_quality(8))
+    delivered_hdf5.write_prisma(folder)
+    region.enmap(folder, time="20200820T101112")
+    region.emit(folder / "nc", time="20200812T093000", left=14.99, top=52.356)
+    region.sentinel2(folder, time="20200816T101021")
+    done = built(folder, tmp_path / "my.zarr", footprint_m=120.0)
+    group = done.built["train"].store.groups["enmap_emit_desis_prisma_s2"]
+    at = group.ids().index("32633_4167_48332")  # 500,040 to 500,160 east, 5,799,840 to 5,799,960 north
+    # DESIS and PRISMA: centres lie 55 + 30 k m east, 55 + 30 k south of DESIS' corner (500,000 5,800,000), in pixels 1 to 4; of
+    # PRISMA's, 15 m farther out each way, 70 + 30 k: in pixels 2 to 5.
+    np.testing.assert_array_equal(group.read("DESIS", at, 0), delivered.desis_pixels(8)[:, 1:5, 1:5])
+    found = group.read("PRISMA", at, 0)
+    numbers = 10_000 + 100 * np.arange(63) + 6 * 2 + 2  # the 63 acquired channels of VNIR, descending, in row 2, column 2
+    np.testing.assert_array_equal(np.sort(found[:63, 0, 0]), np.rint(numbers / 65535 * 1e4))
+    np.testing.assert_array_equal(np.sort(found[:63, 3, 3]), np.rint((numbers + 3 * 6 + 3) / 65535 * 1e4))
+    # EMIT: the nearest of the swath's pixels to each of 2 x 2 centres, 30 and 90 m from the cell's corner.
+    x, y = np.meshgrid(500_040.0 + np.array([30.0, 90.0]), 5_799_960.0 - np.array([30.0, 90.0]))
+    lonlat = region.lonlat_of("EPSG:32633", x.ravel(), y.ravel())
+    sample, line = np.floor((lonlat - (14.99, 52.356)) / (delivered_hdf5.STEP, -delivered_hdf5.STEP)).T
+    expected = np.rint(32767 * (0.1 + 0.01 * line + 0.001 * sample)).reshape(2, 2)
+    np.testing.assert_array_equal(group.read("EMIT", at, 0)[0], expected)
+    assert (group.read("EMIT", at, 0)[~delivered_hdf5.emit_good()] == FILL).all()
+    row, column = (5_800_080 - 5_799_960) // 30, (500_040 - 499_920) // 30
+    np.testing.assert_array_equal(group.read("ENMAP", at, 0), region.enmap_numbers(24)[:, row : row + 4, column : column + 4])
+    gaps = {row["sensor"]: float(row["gap_days"]) for row in table(done) if row["cell"] == "32633_4167_48332"}
+    assert gaps["DESIS"] == pytest.approx(gaps["ENMAP"] - 6.0, abs=0.1)
