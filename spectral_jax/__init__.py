@@ -20,6 +20,7 @@ In the order in which they may import one another:
   matchups: spectra beside the water samples of the same place, in one checked file
   spectral: what the bands of a spectrum say, by wavelength
   data: from files to device arrays
+  pages: how every page looks
   ingest: observations in
   tasks: labelled downstream tasks
   simulate: worlds of known truth
@@ -30,7 +31,6 @@ In the order in which they may import one another:
   released: the models that are kept in the package
   clouds: which pixels of a scene are cloud
   api: the three pure functions other JAX code calls
-  pages: how every page looks
   pretrain: an encoder from unlabelled patches
   microcystin: the toxin of Lake Erie from PACE, this week and 8 days ahead
   adapt: encoders and their adaptations compared on labelled tasks

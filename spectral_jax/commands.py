@@ -12,6 +12,7 @@ SCRIPTS = {
     "microcystin": "experiments/finetune_microcystin.py",
     "adapt": "experiments/adapt.py",
     "build-store": "tools/build_store.py",
+    "colocate": "tools/colocate.py",
     "build-matchups": "tools/build_matchups.py",
     "embed": "tools/embed.py",
     "predict": "tools/predict.py",

@@ -8,6 +8,7 @@ In the order in which they may import one another:
   raster: a GeoTIFF: grid, bands, time, numbers; big scenes window by window
   downloaded: products as agencies deliver them, behind one interface
   patches: folders of GeoTIFFs to a store of co-located patches
+  colocated: products of any sensors and dates to a store of fixed squares of the ground
   pace: PACE OCI from NetCDF
   matchups: water samples beside PACE spectra
 """

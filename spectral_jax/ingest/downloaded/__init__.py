@@ -13,4 +13,5 @@ In the order in which they may import one another:
   desis: DESIS L2A
   sentinel1: Sentinel-1 RTC of three producers
   recognise: which product a path is
+  folders: products in folders of any depth
 """

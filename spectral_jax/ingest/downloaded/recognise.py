@@ -75,10 +75,10 @@ def recognised(files: Files) -> Recognised:
       ValueError: there is none, or several; the sentence says what was found.
     """
     given = files.given.name if files.given.is_file() else ""
-    found = list(dict.fromkeys(_matches(given) or [x for name in files.names for x in _matches(name)]))
+    found = list(dict.fromkeys(matches(given) or [x for name in files.names for x in matches(name)]))
     if not found:
         # A SAFE whose inner file was given has its name above.
-        found = list(dict.fromkeys(x for part in files.given.resolve().parts for x in _matches(part)))[-1:]
+        found = list(dict.fromkeys(x for part in files.given.resolve().parts for x in matches(part)))[-1:]
     if len(found) == 1:
         return found[0]
     if found:
@@ -98,7 +98,7 @@ def recognised(files: Files) -> Recognised:
     )
 
 
-def _matches(name: str) -> list[Recognised]:
+def matches(name: str) -> list[Recognised]:
     """The products that a path names, of each reader at most one: the last part of the path that does."""
     out = []
     for reader in READERS:

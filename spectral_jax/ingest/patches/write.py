@@ -9,7 +9,6 @@ import numpy as np
 
 from spectral_jax.data.store import Group, Store
 from spectral_jax.ingest.patches import plan
-from spectral_jax.ingest.patches.products import product
 from spectral_jax.ingest.raster import geotiff
 
 PROGRESS_SECONDS = 5.0
@@ -150,7 +149,7 @@ def _write_sensor(group: Group, group_plan: plan.GroupPlan, key: str, footprint_
         block = {}
         for i, d in np.argwhere(planned & ~done):
             patch = places[i].dates[key][d]
-            pixels, clipped = product.stored(patch.chip, patch.window)
+            pixels, clipped = patch.stored()
             progress.clipped += clipped
             if done.any():
                 group.write_patch(first + int(i), int(d), key, pixels, patch.chip.time_days or 0.0)

@@ -269,6 +269,20 @@ def lonlat(crs, eastings: np.ndarray, northings: np.ndarray) -> np.ndarray:
     return np.stack(transform(crs, "EPSG:4326", eastings, northings), axis=-1).astype(np.float64)
 
 
+def carried(source, target, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Points in one coordinate system as they are in another, [n 2]; not finite where they are no places there.
+
+    Args:
+      source: of the points, a `rasterio.crs.CRS`.
+      target: wanted.
+      x: along the first axis [n], in the unit of `source`.
+      y: along the second.
+    """
+    from rasterio.warp import transform
+
+    return np.stack(transform(source, target, x, y), axis=-1).astype(np.float64)
+
+
 def _damaged(path: Path, what: str, error: Exception) -> str:
     reason = str(error.__cause__ or error).split("\n", 1)[0].removeprefix(f"{path}: ").rstrip(".")
     return (

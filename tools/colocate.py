@@ -1,0 +1,74 @@
+"""Builds a store of co-located patches from products of one region as agencies deliver them, of any sensors and dates.
+
+Example:
+  uv run python tools/colocate.py --folder=downloads --out=my.zarr --plan_only
+  uv run python tools/colocate.py --folder=downloads --out=my.zarr --holdout=0.1
+
+The ground is cut into fixed squares of UTM zones. A location is a square wholly inside a hyperspectral product and products of
+at least one more sensor, near it in time, that hold data and are clear there. The plan is written first: my.plan.csv and
+my.plan.html, a page with a map. Run the same command again to continue after an interruption. Needs the extras
+spectral-jax[products,plot].
+"""
+
+import dataclasses
+import sys
+
+from absl import app, flags, logging
+
+from spectral_jax import launch
+from spectral_jax.ingest.colocated import wanted
+from spectral_jax.ingest.colocated.build import build
+from spectral_jax.ingest.colocated.wanted import Wanted
+
+FLAGS = flags.FLAGS
+DEFAULT = {field.name: field.default for field in dataclasses.fields(Wanted)}
+flags.DEFINE_multi_string("folder", [], "Folder with products at any depth; may be given several times.")
+launch.DEFINE_place("out", None, "Folder of the store, on this machine.", "work", required=True)
+flags.DEFINE_bool("plan_only", False, "Stop after the plan.")
+flags.DEFINE_float("footprint_m", DEFAULT["footprint_m"], "Side of a square, metres; a whole number of every sensor's pixels.")
+flags.DEFINE_list("anchors", list(DEFAULT["anchors"]), "Sensors around whose products locations are made.")
+flags.DEFINE_list("sensors", list(DEFAULT["sensors"]), "Sensors that the store may hold.")
+flags.DEFINE_float("days", DEFAULT["days"], "Other products are taken from so many days around an anchor's.")
+flags.DEFINE_float("most_days", DEFAULT["most_days"], "And from so many, where a sensor has none nearer.")
+flags.DEFINE_integer("dates", DEFAULT["dates"], "At most so many dates of a sensor at a location.")
+flags.DEFINE_float("clear", DEFAULT["clear"], "Least share of a square that a product's quality layers call clear.")
+flags.DEFINE_float("valid", DEFAULT["valid"], "Least share of a square that holds data.")
+flags.DEFINE_float("holdout", DEFAULT["holdout"], "Share of the blocks whose squares are held out, in a store of their own.")
+flags.DEFINE_float("block_deg", DEFAULT["block_deg"], "Side of a block, degrees.")
+flags.DEFINE_enum("unclear", DEFAULT["unclear"], wanted.UNCLEAR, "What becomes of unclear pixels of a square that passes.")
+flags.DEFINE_enum(
+    "satellites", DEFAULT["satellites"], wanted.SATELLITES,
+    "Of satellites of one sensor, such as Sentinel-2A and B, take the one with most products, or all alike.",
+)  # fmt: skip
+
+
+def asked() -> Wanted:
+    """What the flags ask for.
+
+    Raises:
+      ValueError: as `Wanted`, or there is no folder.
+    """
+    if not FLAGS.folder:
+        raise ValueError("--folder: expected at least one folder of products, such as --folder=downloads, and got none.")
+    given = {name: FLAGS[name].value for name in DEFAULT if name != "folders"}
+    return Wanted(
+        tuple(FLAGS.folder), **{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    )
+
+
+def main(argv: list[str]):
+    """Parses, plans, builds, says what was left out and what to do next."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected argument {argv[1]!r}; every input has a flag (--help lists them).")
+    logging.set_verbosity(logging.WARNING)  # GDAL's notes on a damaged file come before our sentence otherwise
+    try:
+        done = build(asked(), FLAGS.out, plan_only=FLAGS.plan_only, report=lambda line: print(line, flush=True))
+    except KeyboardInterrupt:
+        sys.exit("colocate: interrupted; run the same command again to continue.")
+    except (ValueError, OSError, ImportError) as error:
+        sys.exit(f"colocate: {error}")
+    print(done.text())
+
+
+if __name__ == "__main__":
+    launch.run(main)
