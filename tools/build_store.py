@@ -7,6 +7,9 @@ Example:
 Chips of several sensors belong together when they have one file name and overlap on the ground. Run the same command again to
 continue after an interruption. Needs the extra spectral-jax[geo].
 
+--workers=4 builds with four processes of this machine, --scheduler=tcp://HOST:8786 with the workers of a Dask cluster (extra
+spectral-jax[dask]).
+
 --enmap=DIR, --sentinel2=DIR and --sentinel1=DIR are short for --product=enmap:DIR and so on; --sentinel2_unit,
 --sentinel2_offset and --sentinel1_product give their options unit, offset and kind.
 """
@@ -16,7 +19,7 @@ import sys
 from absl import app, flags, logging
 
 from spectral_jax import launch
-from spectral_jax.ingest.patches.build import Inputs, build
+from spectral_jax.ingest.patches.build import Help, Inputs, build
 from spectral_jax.ingest.patches.products import table
 
 FLAGS = flags.FLAGS
@@ -24,7 +27,10 @@ flags.DEFINE_multi_string(
     "product", [], f"NAME:FOLDER[,OPTION=VALUE...], once for each folder. The products and their options:\n{table.told()}"
 )
 flags.DEFINE_float("footprint_m", 3840.0, "Side of a square patch, metres.")
-launch.DEFINE_place("out", None, "Folder of the store.", "folder", required=True)
+launch.DEFINE_place("out", None, "Folder of the store, or an address such as gs://BUCKET/my.zarr.", "work", required=True)
+flags.DEFINE_integer("workers", 0, "Processes of this machine that build; 0: this one alone, without Dask.")
+flags.DEFINE_string("scheduler", "", "Address of a Dask scheduler; its workers must see inputs and store at the same paths.")
+flags.DEFINE_float("shard_mb", 64.0, "Uncompressed size of a shard, MiB; 100 to 1000 for a bucket.", lower_bound=0.001)
 # Product -> option -> the flag that gives it beside the short form.
 SHORT: dict[str, dict[str, str]] = {
     "enmap": {},
@@ -64,7 +70,10 @@ def main(argv: list[str]):
         raise app.UsageError(f"unexpected argument {argv[1]!r}; every input has a flag (--help lists them).")
     logging.set_verbosity(logging.WARNING)  # GDAL's notes on a damaged file come before our sentence otherwise
     try:
-        done = build(Inputs(FLAGS.footprint_m, sources()), FLAGS.out, report=lambda line: print(line, flush=True))
+        done = build(
+            Inputs(FLAGS.footprint_m, sources()), FLAGS.out, lambda line: print(line, flush=True),
+            int(FLAGS.shard_mb * 2**20), Help(FLAGS.workers, FLAGS.scheduler),
+        )  # fmt: skip
     except KeyboardInterrupt:
         sys.exit("build_store: interrupted; run the same command again to continue.")
     except (ValueError, OSError, ImportError) as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from spectral_jax.ingest.patches.products import product
 from spectral_jax.ingest.patches.products.product import Chip, Product
 from spectral_jax.ingest.raster import geotiff
 
@@ -21,6 +22,24 @@ class Patch:
 
     chip: Chip
     window: tuple[int, int, int]
+
+    @property
+    def granule(self) -> str:
+        """What is opened to read it; patches of one granule are read one after another."""
+        return str(self.chip.path)
+
+    @property
+    def time_days(self) -> float:
+        """Days since 2000-01-01 UTC; 0 where the file does not tell."""
+        return self.chip.time_days or 0.0
+
+    def stored(self) -> product.Stored:
+        """Its pixels; errors as `product.stored`."""
+        return product.stored(self.chip, self.window)
+
+    def close(self) -> None:
+        """Closes what stayed open after reading."""
+        self.chip.product.close()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,13 +81,13 @@ def check_footprint(products: Sequence[Product], footprint_m: float):
     Raises:
       ValueError: it is not; the sentence gives the nearest footprint that is, for all sensors together.
     """
-    for product in products:
-        pixels = footprint_m / product.spec.gsd_m
+    for each in products:
+        pixels = footprint_m / each.spec.gsd_m
         if pixels < 1 or abs(pixels - round(pixels)) > 1e-6:
             step = int(np.lcm.reduce([round(p.spec.gsd_m) for p in products]))
             nearest = max(1, round(footprint_m / step)) * step
             raise ValueError(
-                f"--footprint_m: {footprint_m:g} m is not a whole number of {product.key} pixels of {product.spec.gsd_m:g} m; "
+                f"--footprint_m: {footprint_m:g} m is not a whole number of {each.key} pixels of {each.spec.gsd_m:g} m; "
                 f"the nearest that fits every sensor is {nearest} m."
             )
 

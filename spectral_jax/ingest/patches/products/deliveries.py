@@ -12,7 +12,10 @@ _ENDS = (".zip", ".gz", ".tgz", ".tar", ".he5")
 
 
 class Deliveries:
-    """Opens the products of a folder; the last one stays open, as its patches follow one another."""
+    """Opens the products of a folder; the last one stays open, as its patches follow one another.
+
+    A pickled copy has none open.
+    """
 
     def __init__(self, sensor: str | None, unclear: str):
         """Takes no product yet.
@@ -24,6 +27,9 @@ class Deliveries:
         self._sensor, self._unclear = sensor, unclear
         self._path: Path | None = None
         self._open: DownloadedProduct | None = None
+
+    def __reduce__(self):
+        return Deliveries, (self._sensor, self._unclear)
 
     def files(self, folder: str | Path, flag: str) -> list[Path]:
         """The products of a folder, by name.

@@ -53,6 +53,9 @@ class Product:
       subtracted: (open file, its path, what an earlier run decided or None) to what is subtracted from the file's numbers, and
         why; None: nothing is ever subtracted.
       deliveries: opens products as agencies deliver them, which tell all of this themselves; None: the files are GeoTIFFs.
+      kept: the GeoTIFF that is open.
+
+    It travels to other processes, so `checked` and `subtracted` are functions of a module, or `functools.partial` of such.
     """
 
     key: str
@@ -65,9 +68,11 @@ class Product:
     checked: Callable[[Any, Path], None] | None = None
     subtracted: Callable[[Any, Path, Decision | None], Decision] | None = None
     deliveries: Deliveries | None = None
+    kept: geotiff.Kept = dataclasses.field(default_factory=geotiff.Kept, repr=False, compare=False)
 
     def close(self) -> None:
         """Closes what stays open between patches."""
+        self.kept.close()
         if self.deliveries is not None:
             self.deliveries.close()
 
@@ -213,8 +218,7 @@ def stored(chip: Chip, window: tuple[int, int, int]) -> Stored:
     """
     if chip.product.deliveries is not None:
         return Stored(*chip.product.deliveries.stored(chip.path, window))
-    with geotiff.opened(chip.path) as dataset:
-        return stored_of(dataset, chip, window)
+    return stored_of(chip.product.kept.of(chip.path), chip, window)
 
 
 def stored_of(dataset, chip: Chip, window: tuple[int, int, int]) -> Stored:

@@ -1,5 +1,6 @@
 """Sentinel-1 in dB, VV and VH at 10 m: `rtc` is gamma0, terrain corrected; `grd` is sigma0."""
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,17 +22,18 @@ def product(folder: Path, options: Mapping[str, str | None]) -> Product:
     """
     kind, why = kind_of(folder, options["kind"])
     spec = SensorSpec.load(f"sentinel1_{kind}")
-
-    def checked(dataset, path: Path) -> None:
-        stated = _stated(dataset)
-        if stated not in ("", kind):
-            raise ValueError(
-                f"{path}: its tags say that it is {stated.upper()}, and the chips are taken as {kind.upper()} ({why}); the two "
-                "differ by terrain correction. Put each kind into a folder of its own."
-            )
-
+    checked = functools.partial(_check_kind, kind=kind, why=why)
     told = f"Sentinel-1: {kind.upper()}, {spec.quantity} ({why})"
     return Product("S1", spec, by_wavelength=False, scale=1.0, blank=0.0, told=told, checked=checked)
+
+
+def _check_kind(dataset, path: Path, kind: str, why: str) -> None:
+    stated = _stated(dataset)
+    if stated not in ("", kind):
+        raise ValueError(
+            f"{path}: its tags say that it is {stated.upper()}, and the chips are taken as {kind.upper()} ({why}); the two "
+            "differ by terrain correction. Put each kind into a folder of its own."
+        )
 
 
 def kind_of(folder: str | Path, given: str | None) -> tuple[str, str]:

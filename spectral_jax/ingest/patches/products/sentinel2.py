@@ -1,5 +1,6 @@
 """Sentinel-2 L2A of unit a, b or c: (DN - offset) / 10000 in 12 bands at 10 m, 0 where there is no data."""
 
+import functools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,18 +23,17 @@ def product(folder: Path, options: Mapping[str, str | None]) -> Product:
     unit = options["unit"]
     spec = SensorSpec.load(f"sentinel2{unit}_l2a")
     given = sentinel2_offset.given(options["offset"])
-
-    def checked(dataset, path: Path) -> None:
-        _check_unit(dataset, path, spec)
-
-    def subtracted(dataset, path: Path, before: sentinel2_offset.Decision | None) -> sentinel2_offset.Decision:
-        return before or sentinel2_offset.decide(dataset, path, given)
-
     told = f"Sentinel-2: bands of unit {str(unit).upper()} (option unit)"
     return Product(
-        "S2", spec, by_wavelength=False, scale=1e-4, missing=sentinel2_offset.MISSING, told=told, checked=checked,
-        subtracted=subtracted,
+        "S2", spec, by_wavelength=False, scale=1e-4, missing=sentinel2_offset.MISSING, told=told,
+        checked=functools.partial(_check_unit, spec=spec), subtracted=functools.partial(_subtracted, given=given),
     )  # fmt: skip
+
+
+def _subtracted(
+    dataset, path: Path, before: sentinel2_offset.Decision | None, given: float | dict[str, float] | None
+) -> sentinel2_offset.Decision:
+    return before or sentinel2_offset.decide(dataset, path, given)
 
 
 def _check_unit(dataset, path: Path, spec: SensorSpec):

@@ -1,0 +1,321 @@
+"""Who writes shards: this process, workers on this machine, or the workers of a Dask cluster.
+
+Nothing is scheduled here: Dask gives tasks to workers, and those of a worker that died to another, and tries again what failed.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import importlib.metadata
+import logging
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from spectral_jax.addresses import address
+from spectral_jax.ingest.patches import shard
+from spectral_jax.sentences import needs
+
+CONNECT_SECONDS = 20  # a scheduler is waited for
+ALONE_SECONDS = 60  # a scheduler without a worker is waited for, at the start and later
+LOOK_SECONDS = 2.0  # between looks at which workers there are
+RETRIES = 2  # of a task that failed by what is no file's fault
+LONGEST = 16  # shards of one granule that are given to one worker, one after another
+DEATHS = 10  # of workers of this machine, at one shard, before it is given up
+Chain = list[shard.Task]
+
+
+class Crew(Protocol):
+    """Who writes shards."""
+
+    @property
+    def told(self) -> str:
+        """What is said of them in a line of progress."""
+
+    def longest(self, shards: int) -> int:
+        """The most tasks that a chain should have, of all the shards of a build."""
+
+    def run(self, chains: Iterable[Chain]) -> Iterator[tuple[shard.Task, shard.Outcome]]:
+        """Tasks as they are done; those of a chain in their order."""
+
+
+class Alone:
+    """This process."""
+
+    told = ""
+
+    def longest(self, shards: int) -> int:
+        """One process opens each granule once whatever the chains are."""
+        return max(1, shards)
+
+    def run(self, chains: Iterable[Chain]) -> Iterator[tuple[shard.Task, shard.Outcome]]:
+        """One task after another."""
+        for chain in chains:
+            for task in chain:
+                yield task, shard.fill(task)
+
+
+@dataclasses.dataclass(frozen=True)
+class Needed:
+    """What a worker must have; it travels with each task, as workers may join later.
+
+    Attributes:
+      version: of spectral_jax.
+      store: path or address.
+      folders: that are read.
+    """
+
+    version: str
+    store: str
+    folders: tuple[str, ...]
+
+    def missing(self) -> str:
+        """What this process lacks, as the end of a sentence; empty where it lacks nothing."""
+        if self.version != version():
+            return f"it has spectral_jax {version()}, and this process {self.version}; install the same on both"
+        if not address.is_address(self.store) and not Path(self.store, "zarr.json").is_file():
+            return f"it sees no store at {self.store}; give an --out on a disk that all machines share, or gs:// or s3://"
+        unseen = next((folder for folder in self.folders if not os.path.exists(folder)), "")
+        return f"it does not see the folder {unseen}; products must lie on a disk that all machines share" if unseen else ""
+
+
+@functools.cache
+def version() -> str:
+    """Of spectral_jax and Python, with eight hexadecimal digits of the code that reads and writes."""
+    package = Path(__file__).resolve().parents[2]
+    files = [*package.glob("*.py"), *(f for room in ("data", "ingest") for f in package.joinpath(room).rglob("*.py"))]
+    code = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()[:8]
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # a checkout that is not installed
+        code = f"{importlib.metadata.version('spectral-jax')}, code {code}"
+    return f"{code} on Python {'.'.join(platform.python_version_tuple()[:2])}"
+
+
+class _Lacking(RuntimeError):
+    """A worker lacks something; no other try will help."""
+
+
+class Cluster:
+    """The workers behind a Dask client."""
+
+    def __init__(self, client: Any, where: str, needed: Needed, say: Callable[[str], None]):
+        """Takes a client that is connected, and how its scheduler is called in sentences."""
+        self._client, self._where, self._needed, self._say = client, where, needed, say
+        self._workers: dict[str, int] = {}
+        self._looked = 0.0
+        self._alone_since: float | None = None
+
+    @property
+    def told(self) -> str:
+        """How many there are."""
+        return f", {len(self._workers)} {'worker' if len(self._workers) == 1 else 'workers'}"
+
+    def longest(self, shards: int) -> int:
+        """Few enough that each thread has several chains."""
+        return max(1, min(LONGEST, shards // (4 * max(1, sum(self._workers.values())))))
+
+    def check(self) -> None:
+        """Waits for a worker, and looks whether all have what they need.
+
+        Raises:
+          OSError: there is none.
+          ValueError: one lacks something; the sentence says what to do.
+        """
+        try:
+            self._client.wait_for_workers(1, timeout=ALONE_SECONDS)
+        except TimeoutError as error:
+            raise OSError(
+                f"{self._where} has had no worker for {ALONE_SECONDS} s; start some (dask worker ADDRESS), then run the same "
+                "command again."
+            ) from error
+        self._look(True)
+        try:
+            answers = self._client.run(_missing, self._needed, on_error="return")
+        except Exception as error:
+            raise OSError(f"{self._where}: its workers could not be asked ({error}); look at their logs.") from error
+        for worker, answer in answers.items():
+            if isinstance(answer, Exception):
+                raise ValueError(
+                    f"worker {worker}: it cannot run spectral_jax ({type(answer).__name__}: {answer}); install the same there, "
+                    f"version {self._needed.version}, with its extra dask."
+                )
+            if answer:
+                raise ValueError(f"worker {worker}: {answer}.")
+
+    def run(self, chains: Iterable[Chain]) -> Iterator[tuple[shard.Task, shard.Outcome]]:
+        """Two tasks for each thread are under way, each the head of a chain; the next of a chain follows on the same worker.
+
+        Raises:
+          OSError: the scheduler or all workers are gone.
+          ValueError: a worker lacks something.
+        """
+        from distributed import as_completed
+
+        waiting = iter(chains)
+        done = as_completed()
+        under_way: dict[str, Chain] = {}
+
+        def submit(chain: Chain, worker: str | None) -> None:
+            # By preference: a worker that died, or has too much to do, leaves the task to another.
+            near = {"workers": [worker], "allow_other_workers": True} if worker else {}
+            name = f"{chain[0].name.replace(' ', '_')}-{time.monotonic_ns()}"
+            future = self._client.submit(_filled, chain[0], self._needed, key=name, pure=False, retries=RETRIES, **near)
+            under_way[future.key] = chain
+            done.add(future)
+
+        for chain in waiting:
+            submit(chain, None)
+            if len(under_way) >= 2 * sum(self._workers.values()):
+                break
+        while under_way:
+            future = self._next(done)
+            task, *rest = under_way.pop(future.key)
+            outcome, worker = self._result(future, task)
+            following = rest or next(waiting, [])
+            if following and not outcome.unwritable:
+                submit(following, worker if rest else None)
+            yield task, outcome
+
+    def _next(self, done: Any) -> Any:
+        while not done.has_ready():
+            time.sleep(0.01)
+            self._look()
+        return next(done)
+
+    def _result(self, future: Any, task: shard.Task) -> tuple[shard.Outcome, str | None]:
+        """What a task gave, and the worker that did it."""
+        from distributed import KilledWorker
+
+        nothing = shard.Outcome(task.done & False)
+        try:
+            outcome, worker = future.result()
+        except KilledWorker as error:
+            sentence = (
+                f"{task.name}: its worker ended {error.allowed_failures + 1} times while it had this shard, which begins with "
+                f"{min(task.granules)}; most likely its memory is too small: take fewer --workers, or smaller shards."
+            )
+            return dataclasses.replace(nothing, damaged={task.name: sentence}), None
+        except _Lacking as error:
+            raise ValueError(str(error)) from error
+        except Exception as error:
+            if future.status == "cancelled":
+                raise self._gone() from error
+            if not isinstance(error, ValueError | OSError | ImportError | MemoryError):
+                raise  # a fault of ours, with the worker's trace
+            return dataclasses.replace(nothing, damaged={task.name: f"{task.name}: {error}"}), None
+        return outcome, worker
+
+    def _look(self, now: bool = False) -> None:
+        """Looks at which workers there are, at most every few seconds; tells of those that are gone."""
+        if time.monotonic() - self._looked < LOOK_SECONDS and not now:
+            return
+        self._looked = time.monotonic()
+        if self._client.status != "running":
+            raise self._gone()
+        try:
+            there = dict(self._client.nthreads())
+        except (OSError, TimeoutError) as error:
+            raise self._gone() from error
+        for worker in self._workers.keys() - there.keys():
+            self._say(f"worker {worker} has ended; what it was writing is given to another.")
+        self._workers = there
+        if there:
+            self._alone_since = None
+        elif self._alone_since is None:
+            self._alone_since = time.monotonic()
+        elif time.monotonic() - self._alone_since > ALONE_SECONDS:
+            raise OSError(
+                f"{self._where}: all workers have ended, and none came back in {ALONE_SECONDS} s; start some, then run the "
+                "same command again: it continues where it stopped."
+            )
+
+    def _gone(self) -> OSError:
+        return OSError(
+            f"{self._where} is gone; what was recorded stays: start it again, then run the same command, which continues where "
+            "it stopped."
+        )
+
+
+@contextlib.contextmanager
+def on_this_machine(workers: int, store: str, folders: Iterable[str], say: Callable[[str], None]) -> Iterator[Cluster]:
+    """Processes of this machine, each with one thread, while the block runs.
+
+    Raises:
+      ImportError: Dask is not installed.
+      OSError, ValueError: see `Cluster.check`.
+    """
+    with needs("distributed", "dask", "building with --workers"):
+        import distributed
+    import dask
+
+    _hush()
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}),
+        distributed.LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        crew = Cluster(client, "the scheduler of this machine", _needed(store, folders), say)
+        crew.check()
+        say(f"{workers} {'worker' if workers == 1 else 'workers'} on this machine; Dask's dashboard: {client.dashboard_link}")
+        yield crew
+
+
+@contextlib.contextmanager
+def of_scheduler(where: str, store: str, folders: Iterable[str], say: Callable[[str], None]) -> Iterator[Cluster]:
+    """The workers of a scheduler that runs already, while the block runs.
+
+    Raises:
+      ImportError: Dask is not installed.
+      OSError: the scheduler cannot be reached, or has no worker.
+      ValueError: its address has no such form, or a worker lacks something.
+    """
+    with needs("distributed", "dask", "building with --scheduler"):
+        import distributed
+
+    _hush()
+    try:
+        client = distributed.Client(where, timeout=CONNECT_SECONDS)
+    except (OSError, TimeoutError) as error:
+        raise OSError(
+            f"--scheduler: {where} did not answer within {CONNECT_SECONDS} s; see that it runs (dask scheduler), that the "
+            "address and port are those it printed, and that no firewall is between."
+        ) from error
+    except ValueError as error:
+        raise ValueError(f"--scheduler: expected an address such as tcp://10.0.0.5:8786, got {where} ({error}).") from error
+    with client:
+        crew = Cluster(client, f"--scheduler: {where}", _needed(store, folders), say)
+        crew.check()
+        say(f"{len(client.nthreads())} workers of {where}; Dask's dashboard: {client.dashboard_link}")
+        yield crew
+
+
+def _needed(store: str, folders: Iterable[str]) -> Needed:
+    return Needed(version(), store, tuple(str(Path(folder).resolve()) for folder in folders))
+
+
+def _missing(needed: Needed) -> str:
+    return needed.missing()
+
+
+def _filled(task: shard.Task, needed: Needed) -> tuple[shard.Outcome, str]:
+    """On a worker: the outcome, and the worker's address."""
+    from distributed import get_worker
+
+    worker = get_worker().address
+    if missing := needed.missing():
+        raise _Lacking(f"worker {worker}: {missing}.")
+    try:
+        return shard.fill(task), worker
+    finally:
+        for _, _, patch in task.wanted:
+            patch.close()
+
+
+def _hush() -> None:
+    # What it warns of, such as a worker that ended, is told here in a line.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
