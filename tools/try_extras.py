@@ -135,6 +135,9 @@ TRIALS = {
             says="2 workers on this machine",
         ),
     ),
+    "stac": (
+        Trial('python -c "import pystac_client, planetary_computer; print(pystac_client.__name__)"', says="pystac_client"),
+    ),
     "xarray": (Trial(XARRAY, says="('y', 'x', 'embedding')"),),
     # Some gigabytes: of PyTorch the registry has CUDA's libraries too. The smallest comparison, most of it compiling.
     "compare": (Trial("spectral-jax benchmark compare --sizes=tiny --repeats=1 --out=c", leaves="c/compare.json"),),

@@ -22,6 +22,8 @@ from spectral_jax.sentences import needs
 
 CONNECT_SECONDS = 20  # a scheduler is waited for
 ALONE_SECONDS = 60  # a scheduler without a worker is waited for, at the start and later
+MISSED_SECONDS = 20.0  # a worker of this machine that ended is started anew by its nanny within this time, or by us
+ANSWER_SECONDS = 30.0  # an answer of a few kB is waited for, from the worker that has it
 LOOK_SECONDS = 2.0  # between looks at which workers there are
 RETRIES = 2  # of a task that failed by what is no file's fault
 LONGEST = 16  # shards of one granule that are given to one worker, one after another
@@ -101,12 +103,15 @@ class _Lacking(RuntimeError):
 class Cluster:
     """The workers behind a Dask client."""
 
-    def __init__(self, client: Any, where: str, needed: Needed, say: Callable[[str], None]):
-        """Takes a client that is connected, and how its scheduler is called in sentences."""
+    def __init__(
+        self, client: Any, where: str, needed: Needed, say: Callable[[str], None], restart: Callable[[], None] | None = None
+    ):
+        """Takes a client that is connected, how its scheduler is called in sentences, and what brings missing workers back."""
         self._client, self._where, self._needed, self._say = client, where, needed, say
         self._workers: dict[str, int] = {}
         self._looked = 0.0
         self._alone_since: float | None = None
+        self._restart, self._most, self._complete_at = restart, 0, time.monotonic()
 
     @property
     def told(self) -> str:
@@ -137,6 +142,8 @@ class Cluster:
         except Exception as error:
             raise OSError(f"{self._where}: its workers could not be asked ({error}); look at their logs.") from error
         for worker, answer in answers.items():
+            if isinstance(answer, OSError):  # it ended meanwhile; whoever comes in its place is asked with its first task
+                continue
             if isinstance(answer, Exception):
                 raise ValueError(
                     f"worker {worker}: it cannot run spectral_jax ({type(answer).__name__}: {answer}); install the same there, "
@@ -154,16 +161,15 @@ class Cluster:
         """
         from distributed import as_completed
 
-        waiting = iter(chains)
-        done = as_completed()
-        under_way: dict[str, Chain] = {}
+        waiting, done = iter(chains), as_completed()
+        under_way: dict[str, tuple[Any, Chain, str | None]] = {}
 
         def submit(chain: Chain, worker: str | None) -> None:
-            # By preference: a worker that died, or has too much to do, leaves the task to another.
+            # By preference: a worker that has too much to do leaves the task to another.
             near = {"workers": [worker], "allow_other_workers": True} if worker else {}
             name = f"{chain[0].name.replace(' ', '_')}-{time.monotonic_ns()}"
             future = self._client.submit(_filled, chain[0], self._needed, key=name, pure=False, retries=RETRIES, **near)
-            under_way[future.key] = chain
+            under_way[name] = future, chain, worker
             done.add(future)
 
         for chain in waiting:
@@ -171,33 +177,44 @@ class Cluster:
             if len(under_way) >= 2 * sum(self._workers.values()):
                 break
         while under_way:
-            future = self._next(done)
-            task, *rest = under_way.pop(future.key)
-            outcome, worker = self._result(future, task)
+            while not done.has_ready():
+                time.sleep(0.01)
+                gone = self._look()
+                # Dask keeps a task waiting for the worker it prefers if no other was there when that one ended.
+                for name, (future, chain, worker) in list(under_way.items()):
+                    if worker in gone:
+                        del under_way[name]
+                        future.cancel()
+                        submit(chain, None)
+            future = next(done)
+            if future.key not in under_way:
+                continue
+            task, *rest = under_way.pop(future.key)[1]
+            try:
+                outcome, worker = self._result(future, task)
+            except TimeoutError:
+                submit([task, *rest], None)
+                continue
             following = rest or next(waiting, [])
             if following and not outcome.unwritable:
-                submit(following, worker if rest else None)
+                submit(following, worker if rest and worker in self._workers else None)
             yield task, outcome
 
-    def _next(self, done: Any) -> Any:
-        while not done.has_ready():
-            time.sleep(0.01)
-            self._look()
-        return next(done)
-
     def _result(self, future: Any, task: shard.Task) -> tuple[shard.Outcome, str | None]:
-        """What a task gave, and the worker that did it."""
+        """What a task gave, and the worker that did it; TimeoutError where that worker ended before it told its answer."""
         from distributed import KilledWorker
 
         nothing = shard.Outcome(task.done & False)
         try:
-            outcome, worker = future.result()
+            outcome, worker = future.result(timeout=ANSWER_SECONDS)
         except KilledWorker as error:
             sentence = (
                 f"{task.name}: its worker ended {error.allowed_failures + 1} times while it had this shard, which begins with "
                 f"{min(task.granules)}; most likely its memory is too small: take fewer --workers, or smaller shards."
             )
             return dataclasses.replace(nothing, damaged={task.name: sentence}), None
+        except TimeoutError:
+            raise
         except _Lacking as error:
             raise ValueError(str(error)) from error
         except Exception as error:
@@ -208,10 +225,10 @@ class Cluster:
             return dataclasses.replace(nothing, damaged={task.name: f"{task.name}: {error}"}), None
         return outcome, worker
 
-    def _look(self, now: bool = False) -> None:
-        """Looks at which workers there are, at most every few seconds; tells of those that are gone."""
+    def _look(self, now: bool = False) -> set[str]:
+        """Looks at which workers there are, at most every few seconds; tells of those that have ended, and gives them."""
         if time.monotonic() - self._looked < LOOK_SECONDS and not now:
-            return
+            return set()
         self._looked = time.monotonic()
         if self._client.status != "running":
             raise self._gone()
@@ -219,9 +236,15 @@ class Cluster:
             there = dict(self._client.nthreads())
         except (OSError, TimeoutError) as error:
             raise self._gone() from error
-        for worker in self._workers.keys() - there.keys():
+        gone = self._workers.keys() - there.keys()
+        for worker in gone:
             self._say(f"worker {worker} has ended; what it was writing is given to another.")
-        self._workers = there
+        self._workers, self._most = there, max(self._most, len(there))
+        if len(there) == self._most:
+            self._complete_at = time.monotonic()
+        elif self._restart and time.monotonic() - self._complete_at > MISSED_SECONDS:
+            self._complete_at = time.monotonic()
+            self._restart()
         if there:
             self._alone_since = None
         elif self._alone_since is None:
@@ -231,6 +254,7 @@ class Cluster:
                 f"{self._where}: all workers have ended, and none came back in {ALONE_SECONDS} s; start some, then run the "
                 "same command again: it continues where it stopped."
             )
+        return gone
 
     def _gone(self) -> OSError:
         return OSError(
@@ -252,14 +276,21 @@ def on_this_machine(workers: int, store: str, folders: Iterable[str], say: Calla
     import dask
 
     _hush()
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}),
-        distributed.LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        crew = Cluster(client, "the scheduler of this machine", _needed(store, folders), say)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}))
+        try:
+            cluster = distributed.LocalCluster(
+                n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL
+            )
+        except (RuntimeError, OSError, TimeoutError) as error:
+            raise OSError(
+                f"--workers: {workers} could not be started ({error}); one was ended before it had begun, for which too little "
+                "memory is the usual reason: take fewer, or run the same command again."
+            ) from error
+        client = stack.enter_context(distributed.Client(stack.enter_context(cluster)))
+        # A nanny whose process is killed while it starts gives up.
+        needed, restart = _needed(store, folders), functools.partial(cluster.scale, workers)
+        crew = Cluster(client, "the scheduler of this machine", needed, say, restart)
         crew.check()
         say(f"{workers} {'worker' if workers == 1 else 'workers'} on this machine; Dask's dashboard: {client.dashboard_link}")
         yield crew
