@@ -65,7 +65,7 @@ def gather(query: search.Query, cache: str | Path, say: Callable[[str], None] = 
                         f"--cache: {cache} cannot be written ({error}); free some space, then run it again."
                     ) from error
                 failures.append(str(error))
-                say(f"{number} of {len(chosen)}: {wanted.name} left out: {error}")
+                say(f"{number} of {len(chosen)}: left out: {error}")
                 continue
             new += 1
             say(f"{number} of {len(chosen)}: {wanted.name} ({size / 1e6:.1f} MB)")

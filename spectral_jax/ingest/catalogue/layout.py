@@ -105,7 +105,7 @@ def files(scene: Item, wanted: Product) -> dict[str, str]:
             out[key] = f"{part.target}{PurePosixPath(names[key]).suffix.lower()}"
         elif part.needed:
             raise ValueError(
-                f"item {scene.name} has no asset {part.what}, without which {wanted.name} cannot be read; it has "
+                f"item {scene.name} has no asset {part.what}, without which the product cannot be read; it has "
                 f"{', '.join(sorted(names)[:12]) or 'none'}."
             )
     return out

@@ -349,4 +349,5 @@ def _filled(task: shard.Task, needed: Needed) -> tuple[shard.Outcome, str]:
 
 def _hush() -> None:
     # What it warns of, such as a worker that ended, is told here in a line.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", *(n for n in logging.root.manager.loggerDict if n.startswith("distributed."))):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
