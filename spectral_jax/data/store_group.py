@@ -210,34 +210,31 @@ class Group:
         """
         store_write.block(self, first_location, key, pixels, valid, times)
 
-    def write_shard(self, first_location: int, key: str, pixels: np.ndarray):
+    def write_shard(self, first_location: int, key: str, pixels: np.ndarray, threads: int | None = None):
         """Writes the pixels of one whole shard, which appears whole or not at all; flags and times stay as they are.
 
-        For several processes that write shards of one store, each its own: nothing else is read or written. What the flags
-        call valid must keep its numbers, and what is new becomes valid by `write_dates`.
+        For several processes, each with shards of its own. What the flags call valid must keep its numbers, and what is new
+        becomes valid by `write_dates`.
 
         Args:
           first_location: first row of the shard.
           key: sensor key.
           pixels: [n T C H W] in the stored type; n is `shard_locations`, or less in the last shard.
+          threads: that compress; None: one a core.
 
         Raises:
           ValueError, TypeError, IndexError, OSError: as `write_patch`.
         """
-        store_write.shard(self, first_location, key, pixels)
+        store_write.shard(self, first_location, key, pixels, threads)
 
     def write_dates(self, first_location: int, key: str, valid: np.ndarray, times: np.ndarray):
-        """Writes times and then flags [n T] of consecutive locations, whose pixels are there; for one process at a time.
-
-        Raises:
-          ValueError, IndexError, OSError: as `write_patch`.
-        """
+        """Writes times and then flags [n T] of locations whose pixels are there; one process at a time. Errors as `write_patch`."""
         store_write.dates(self, first_location, key, valid, times)
 
     def clear_leftovers(self, key: str | None = None, location: int = 0):
-        """Removes what killed writers left: beside the shard of a location, or without a key in flags, times and facts.
+        """Removes what killed writers left beside a location's shard, or without a key in flags, times and facts.
 
-        Only for who knows that nobody else is writing there.
+        Only for who knows that nobody else writes there.
         """
         if key is None:
             small = [f"{k}_{kind}" for k in self.sensors for kind in ("mask", "time")] + list(store_write.RESERVED)

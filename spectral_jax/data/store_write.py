@@ -41,7 +41,7 @@ def block(group, first: int, key: str, pixels: np.ndarray, valid: np.ndarray, ti
     _store(where, group, key, array, (slice(first, stop),), pixels, valid, times)
 
 
-def shard(group, first: int, key: str, pixels: np.ndarray):
+def shard(group, first: int, key: str, pixels: np.ndarray, threads: int | None):
     """See `store.Group.write_shard`."""
     stop = first + len(pixels)
     where = f"write_shard({group.name}, locations {first} to {stop - 1}, {key})"
@@ -54,7 +54,7 @@ def shard(group, first: int, key: str, pixels: np.ndarray):
     # TensorStore would write into a file of a name that all writers share, and would not cut what a killed one left there.
     alone = array.spec().to_json()["metadata"] | {"shape": list(pixels.shape)}
     spec = {"driver": "zarr3", "kvstore": {"driver": "memory"}, "metadata": alone, "store_data_equal_to_fill_value": True}
-    context = ts.Context()
+    context = ts.Context({} if threads is None else {"data_copy_concurrency": {"limit": threads}})
     ts.open(spec, create=True, context=context).result().write(pixels).result()
     data = ts.KvStore.open({"driver": "memory"}, context=context).result().read(b"c/0/0/0/0/0").result().value
     group._arrays.put(f"{group.name}/{key}/c/{first // rows}/0/0/0/0", data)

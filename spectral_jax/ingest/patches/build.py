@@ -9,7 +9,7 @@ from pathlib import Path
 from spectral_jax import places
 from spectral_jax.addresses import address, bucket, lease
 from spectral_jax.data.store import GroupLayout, Store, create, open_store
-from spectral_jax.ingest.patches import crew, plan, write
+from spectral_jax.ingest.patches import cluster, crew, plan, write
 from spectral_jax.ingest.patches.products import table
 from spectral_jax.ingest.patches.products.product import Chip, Product, look
 from spectral_jax.ingest.raster import geotiff
@@ -58,12 +58,12 @@ class Help:
 
     def gathered(
         self, store: str, folders: list[str], report: Callable[[str], None]
-    ) -> contextlib.AbstractContextManager[crew.Cluster | crew.Alone]:
-        """Those who build, while a block runs; errors as `crew.on_this_machine` and `crew.of_scheduler`."""
+    ) -> contextlib.AbstractContextManager[cluster.Cluster | crew.Alone]:
+        """Those who build, while a block runs; errors as `cluster.on_this_machine` and `cluster.of_scheduler`."""
         if self.scheduler:
-            return crew.of_scheduler(self.scheduler, store, folders, report)
+            return cluster.of_scheduler(self.scheduler, store, folders, report)
         if self.workers:
-            return crew.on_this_machine(self.workers, store, folders, report)
+            return cluster.on_this_machine(self.workers, store, folders, report)
         return contextlib.nullcontext(crew.Alone())
 
 

@@ -81,8 +81,12 @@ def tasks(group: Group, group_plan: plan.GroupPlan, key: str) -> Iterator[Task]:
             yield Task(group, key, first, done, tuple(sorted(todo, key=lambda one: (one[2].granule, one[:2]))))
 
 
-def fill(task: Task) -> Outcome:
+def fill(task: Task, threads: int | None = None) -> Outcome:
     """Reads the patches of a task and writes its shard; a granule that cannot be read is left out, with its sentence.
+
+    Args:
+      task: what to write.
+      threads: that compress; None: one a core.
 
     Raises:
       ImportError: a library that the files need is not installed.
@@ -113,7 +117,7 @@ def fill(task: Task) -> Outcome:
         if task.done.any():
             rows = slice(task.first, task.first + len(block))
             block[task.done] = task.group.pixels(task.key)[rows].read().result()[task.done]
-        task.group.write_shard(task.first, task.key, block)
+        task.group.write_shard(task.first, task.key, block, threads)
     except (ValueError, OSError) as error:
         return Outcome(np.zeros_like(written), damaged=damaged, unwritable=store_format.reason(error))
     return Outcome(written, count * h * w, good, empty, clipped, seen, damaged)

@@ -99,31 +99,6 @@ def opened(path: Path):
         yield dataset
 
 
-class Kept:
-    """The GeoTIFF that was read last, which stays open, as patches of a file follow one another; a pickled copy has none."""
-
-    def __init__(self):
-        """Opens nothing yet."""
-        self._path: Path | None = None
-        self._dataset: Any = None
-        self._stack = contextlib.ExitStack()
-
-    def __reduce__(self):
-        return Kept, ()
-
-    def of(self, path: Path) -> Any:
-        """An open `rasterio` dataset; errors as `opened`."""
-        if path != self._path:
-            self.close()
-            self._dataset, self._path = self._stack.enter_context(opened(path)), path
-        return self._dataset
-
-    def close(self) -> None:
-        """Closes what is open."""
-        self._stack.close()
-        self._path = self._dataset = None
-
-
 def grid(dataset, path: Path, pixel_m: float) -> Grid:
     """The grid of an open file.
 

@@ -120,12 +120,12 @@ def test_a_damaged_file_is_told_at_the_end_and_all_others_are_there(sites, tmp_p
 def test_a_full_disk_ends_the_build_in_a_sentence_and_it_goes_on_where_there_is_room(sites, tmp_path, monkeypatch):
     full, real = [True], build.write.shard.Group.write_shard
 
-    def write(group, first, key, pixels):
+    def write(group, first, key, pixels, threads):
         if full and first == 8:
             with monkeypatch.context() as patch:
                 patch.setattr("os.fsync", lambda file: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
-                return real(group, first, key, pixels)
-        return real(group, first, key, pixels)
+                return real(group, first, key, pixels, threads)
+        return real(group, first, key, pixels, threads)
 
     monkeypatch.setattr(build.write.shard.Group, "write_shard", write)
     out = tmp_path / "out.zarr"

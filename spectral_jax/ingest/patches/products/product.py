@@ -11,6 +11,7 @@ from spectral_jax import plausible
 from spectral_jax.ingest import units
 from spectral_jax.ingest.packing import Packing
 from spectral_jax.ingest.patches.products.deliveries import Deliveries
+from spectral_jax.ingest.patches.products.kept import Kept
 from spectral_jax.ingest.raster import bands, geotiff, numbers
 from spectral_jax.ingest.raster.sentinel2_offset import Decision
 from spectral_jax.sensors import SensorSpec
@@ -68,7 +69,7 @@ class Product:
     checked: Callable[[Any, Path], None] | None = None
     subtracted: Callable[[Any, Path, Decision | None], Decision] | None = None
     deliveries: Deliveries | None = None
-    kept: geotiff.Kept = dataclasses.field(default_factory=geotiff.Kept, repr=False, compare=False)
+    kept: Kept = dataclasses.field(default_factory=Kept, repr=False, compare=False)
 
     def close(self) -> None:
         """Closes what stays open between patches."""

@@ -13,7 +13,7 @@ import pytest
 from made.tiny_geotiffs import build_into, write_s1, write_s2
 
 from spectral_jax.data.store import open_store
-from spectral_jax.ingest.patches import build, crew, shard
+from spectral_jax.ingest.patches import build, cluster, needed, shard
 from spectral_jax.ingest.patches.products import product, table
 from spectral_jax.measure import building
 
@@ -24,12 +24,12 @@ A_SHARD = 2 * 12 * 12 * 12 * 2  # bytes of two locations
 @pytest.fixture(scope="module")
 def client():
     """A scheduler and two workers in this process, so that what is patched here is patched there."""
-    crew._hush()
+    cluster._hush()
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, protocol="inproc://"
-        ) as cluster,
-        distributed.Client(cluster) as made,
+        ) as local,
+        distributed.Client(local) as made,
     ):
         yield made
 
@@ -48,17 +48,17 @@ def together(client, monkeypatch):
 
     def build_with(out, *folders, lines=None, **changes):
         report = (lines if lines is not None else []).append
-        needed = dataclasses.replace(crew.Needed(crew.version(), str(out), ()), **changes)
+        what = dataclasses.replace(needed.Needed(needed.version(), str(out), ()), **changes)
         with monkeypatch.context() as patch:
-            patch.setattr(build.Help, "gathered", lambda *about: _gathered(client, needed, report))
+            patch.setattr(build.Help, "gathered", lambda *about: _gathered(client, what, report))
             inputs = build.Inputs(120.0, tuple(table.parsed(folder) for folder in folders))
             return build.build(inputs, out, report, A_SHARD, build.Help(workers=2))
 
     return build_with
 
 
-def _gathered(client, needed, say):
-    made = crew.Cluster(client, "the scheduler of this machine", needed, say)
+def _gathered(client, what, say):
+    made = cluster.Cluster(client, "the scheduler of this machine", what, say)
     made.check()
     return contextlib.nullcontext(made)
 
@@ -99,13 +99,13 @@ def test_a_build_that_one_process_began_is_continued_by_workers(sites, tmp_path,
 def test_shards_of_one_file_are_written_by_one_worker(sites, tmp_path, together, monkeypatch):
     where, fill = {}, shard.fill
 
-    def watched(task):
+    def watched(task, threads):
         time.sleep(0.02)  # long enough for both workers to be busy
         where.setdefault((task.key, *sorted(task.granules)), set()).add(distributed.get_worker().address)
-        return fill(task)
+        return fill(task, threads)
 
     monkeypatch.setattr(shard, "fill", watched)
-    monkeypatch.setattr(crew.Cluster, "longest", lambda self, shards: 4)
+    monkeypatch.setattr(cluster.Cluster, "longest", lambda self, shards: 4)
     together(tmp_path / "out.zarr", *sites)
     of_s2 = [workers for (key, *_), workers in where.items() if key == "S2"]
     assert len(of_s2) == 4
@@ -136,18 +136,18 @@ def test_a_disk_that_is_full_for_a_worker_ends_the_build(sites, tmp_path, togeth
     assert together(tmp_path / "out.zarr", *sites).written == 32
 
 
-def _full(group, first, key, pixels):
+def _full(group, first, key, pixels, threads):
     raise OSError(f"store: {group.name}/{key}/c/{first} could not be written (no room).")
 
 
 def test_a_passing_failure_is_tried_again_and_a_lasting_one_leaves_the_rest_done(sites, tmp_path, together, monkeypatch):
     failures, fill = [], shard.fill
 
-    def failing(task):
-        if task.key == "S1" or (task.first == 4 and len(failures) < crew.RETRIES):
+    def failing(task, threads):
+        if task.key == "S1" or (task.first == 4 and len(failures) < cluster.RETRIES):
             failures.append(task.first)
             raise MemoryError("no memory left")
-        return fill(task)
+        return fill(task, threads)
 
     with monkeypatch.context() as patch:
         patch.setattr(shard, "fill", failing)
@@ -171,7 +171,7 @@ def test_workers_that_lack_something_are_refused_before_the_first_shard(sites, t
 
 
 def test_a_worker_that_joins_later_and_lacks_something_ends_the_build(sites, tmp_path, together, monkeypatch):
-    monkeypatch.setattr(crew.Cluster, "check", lambda self: self._look(True))
+    monkeypatch.setattr(cluster.Cluster, "check", lambda self: self._look(True))
     with pytest.raises(ValueError, match="worker inproc:.*: it has spectral_jax .*, and this process 0.0.1"):
         together(tmp_path / "out.zarr", *sites, version="0.0.1")
 
@@ -180,7 +180,7 @@ def test_a_scheduler_that_cannot_be_reached_is_refused_in_time(sites, tmp_path, 
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         where = f"tcp://127.0.0.1:{unused.getsockname()[1]}"
-    monkeypatch.setattr(crew, "CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 0.3)
     inputs = build.Inputs(120.0, tuple(table.parsed(folder) for folder in sites))
     with pytest.raises(OSError, match=f"--scheduler: {where} did not answer within 0.3 s; see that it runs"):
         build.build(inputs, tmp_path / "out.zarr", lambda line: None, help=build.Help(scheduler=where))
@@ -196,11 +196,11 @@ def test_help_of_two_kinds_and_fewer_than_no_workers_are_refused():
 
 
 def test_a_scheduler_without_workers_is_waited_for_and_then_told(monkeypatch, client):
-    monkeypatch.setattr(crew, "ALONE_SECONDS", 0.05)
+    monkeypatch.setattr(cluster, "ALONE_SECONDS", 0.05)
     monkeypatch.setattr(client, "wait_for_workers", lambda n, timeout: (_ for _ in ()).throw(TimeoutError()))
     monkeypatch.setattr(client, "nthreads", dict)
     lines = []
-    made = crew.Cluster(client, "--scheduler: tcp://a:1", crew.Needed(crew.version(), "/", ()), lines.append)
+    made = cluster.Cluster(client, "--scheduler: tcp://a:1", needed.Needed(needed.version(), "/", ()), lines.append)
     with pytest.raises(OSError, match="--scheduler: tcp://a:1 has had no worker for 0.05 s; start some"):
         made.check()
     made._workers = {"tcp://b:2": 1}
