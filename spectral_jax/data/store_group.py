@@ -228,7 +228,7 @@ class Group:
         store_write.shard(self, first_location, key, pixels, threads)
 
     def write_dates(self, first_location: int, key: str, valid: np.ndarray, times: np.ndarray):
-        """Writes times, then flags [n T] of locations whose pixels are there; for one process at a time; errors as `write_patch`."""
+        """Writes times, then flags [n T] of rows whose pixels are there; one process at a time; errors as `write_patch`."""
         store_write.dates(self, first_location, key, valid, times)
 
     def clear_leftovers(self, key: str | None = None, location: int = 0):
