@@ -110,7 +110,7 @@ def build(_):
             print(f"  {building.killed(Path(folder), TILES.value, KILLS.value, 0, KILL_BUILDER.value, say).text()}")
             return
         rows = building.speed(Path(folder), TILES.value, REPEATS.value, (1, 2), say)
-        for name in ("building", "whole"):
+        for name in ("building", "whole", "cpu", "own_cpu"):
             one, two = ([getattr(row, name) for row in rows if row.workers == workers] for workers in (1, 2))
             ratios = [b / a for a, b in zip(one, two, strict=True)]
             print(

@@ -48,33 +48,54 @@ def write_tiles(folder: Path, tiles: int) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Timed:
-    """A build: how many workers, seconds from the moment they were there, and seconds of the whole."""
+    """A build.
+
+    Attributes:
+      workers: how many.
+      building: seconds from the moment they were there to the last patch.
+      whole: seconds from the command to the end, with starting and ending them.
+      cpu: seconds that the workers computed while they built.
+      own_cpu: seconds that the process computed that gives them shards.
+    """
 
     workers: int
     building: float
     whole: float
+    cpu: float
+    own_cpu: float
 
 
 def speed(folder: Path, tiles: int, repeats: int, counts: tuple[int, ...], say: Callable[[str], None]) -> list[Timed]:
     """Builds of the same tiles in turn, with each number of workers."""
     write_tiles(folder / "tiles", tiles)
     inputs, out = build.Inputs(FOOTPRINT_M, (table.parsed(f"enmap:{folder / 'tiles'}"),)), []
+    total = tiles * (SIDE // round(FOOTPRINT_M / 30.0)) ** 2
     for repeat in range(repeats):
         for workers in counts:
-            ready: list[float] = []
+            at: list[np.ndarray] = []
 
-            def report(line: str, ready: list[float] = ready) -> None:
-                if "on this machine" in line:
-                    ready.append(time.monotonic())
+            def report(line: str, at: list[np.ndarray] = at) -> None:
+                if "on this machine" in line or line.startswith(f"{total} of {total} patches"):
+                    at.append(np.array([time.monotonic(), *_cpu_seconds()]))
 
             began = time.monotonic()
-            store = folder / f"{repeat}_{workers}.zarr"
-            build.build(inputs, store, report, SHARD_BYTES, build.Help(workers=workers))
-            now = time.monotonic()
-            out.append(Timed(workers, now - ready[0], now - began))
-            load = os.getloadavg()[0]
-            say(f"{workers} workers: {out[-1].building:.1f} s, with starting them {out[-1].whole:.1f} s (load {load:.1f})")
+            build.build(inputs, folder / f"{repeat}_{workers}.zarr", report, SHARD_BYTES, build.Help(workers=workers))
+            took = at[-1] - at[0]
+            out.append(Timed(workers, float(took[0]), time.monotonic() - began, float(took[1]), float(took[2])))
+            say(
+                f"{workers} workers: {took[0]:.1f} s, of CPU {took[1]:.1f} s and {took[2]:.1f} s beside them; with starting "
+                f"them {out[-1].whole:.1f} s (load {os.getloadavg()[0]:.1f})"
+            )
     return out
+
+
+def _cpu_seconds() -> tuple[float, float]:
+    """Of the workers of this process until now, and of itself."""
+    with needs("psutil", "dask", "measuring workers"):
+        import psutil
+    of_workers = [psutil.Process(pid).cpu_times() for pid in workers_of(os.getpid())]
+    own = psutil.Process().cpu_times()
+    return sum(t.user + t.system for t in of_workers), own.user + own.system
 
 
 @dataclasses.dataclass(frozen=True)
