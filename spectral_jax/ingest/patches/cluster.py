@@ -106,20 +106,21 @@ class Cluster:
             under_way[name] = future, chain, worker
             done.add(future)
 
-        for chain in waiting:
-            submit(chain, None)
-            if len(under_way) >= 2 * sum(self._workers.values()):
-                break
-        while under_way:
-            while not done.has_ready():
+        while True:
+            gone = self._look()
+            # Dask keeps a task waiting for the worker it prefers if no other was there when that one ended.
+            for name, (future, chain, worker) in list(under_way.items()):
+                if worker in gone:
+                    del under_way[name]
+                    future.cancel()
+                    submit(chain, None)
+            while len(under_way) < 2 * max(1, sum(self._workers.values())) and (chain := next(waiting, [])):
+                submit(chain, None)
+            if not under_way:
+                return
+            if not done.has_ready():
                 time.sleep(0.01)
-                gone = self._look()
-                # Dask keeps a task waiting for the worker it prefers if no other was there when that one ended.
-                for name, (future, chain, worker) in list(under_way.items()):
-                    if worker in gone:
-                        del under_way[name]
-                        future.cancel()
-                        submit(chain, None)
+                continue
             future = next(done)
             if future.key not in under_way:
                 continue
@@ -129,9 +130,8 @@ class Cluster:
             except TimeoutError:
                 submit([task, *rest], None)
                 continue
-            following = rest or next(waiting, [])
-            if following and not outcome.unwritable:
-                submit(following, worker if rest and worker in self._workers else None)
+            if rest and not outcome.unwritable:
+                submit(rest, worker if worker in self._workers else None)
             yield task, outcome
 
     def _result(self, future: Any, task: shard.Task) -> tuple[shard.Outcome, str | None]:
@@ -147,13 +147,13 @@ class Cluster:
                 f"{min(task.granules)}; most likely its memory is too small: take fewer --workers, or smaller shards."
             )
             return dataclasses.replace(nothing, damaged={task.name: sentence}), None
-        except TimeoutError:
-            raise
         except _Lacking as error:
             raise ValueError(str(error)) from error
         except Exception as error:
             if future.status == "cancelled":
                 raise self._gone() from error
+            if isinstance(error, TimeoutError) and future.status != "error":
+                raise
             if not isinstance(error, ValueError | OSError | ImportError | MemoryError):
                 raise  # a fault of ours, with the worker's trace
             return dataclasses.replace(nothing, damaged={task.name: f"{task.name}: {error}"}), None

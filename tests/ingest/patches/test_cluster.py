@@ -113,6 +113,36 @@ def test_shards_of_one_file_are_written_by_one_worker(sites, tmp_path, together,
     assert len(set().union(*of_s2)) == 2
 
 
+def test_a_task_that_waits_for_a_worker_that_has_ended_is_given_to_any(sites, tmp_path, together, client, monkeypatch):
+    """Dask keeps a task for the worker that it prefers when no other was there as that one ended."""
+    given, submit, fill, ended = [], client.submit, shard.fill, []
+
+    def watched(function, task, *others, **how):
+        given.append((task.name, how.get("workers")))
+        return submit(function, task, *others, **how)
+
+    def look(self, now=False):
+        self._workers = self._workers or dict(client.nthreads())
+        preferred = [where[0] for _, where in given if where]
+        ended.extend(preferred[:1] if not ended else [])
+        return set(preferred[:1])
+
+    def slow(task, threads=None):
+        time.sleep(0.05)
+        return fill(task, threads)
+
+    monkeypatch.setattr(client, "submit", watched)
+    monkeypatch.setattr(cluster.Cluster, "_look", look)
+    monkeypatch.setattr(cluster.Cluster, "longest", lambda self, shards: 4)
+    monkeypatch.setattr(shard, "fill", slow)
+    assert together(tmp_path / "out.zarr", *sites).written == 32
+    assert ended
+    again = [name for name, where in given if where is None and (name, ended) in given]
+    assert again
+    build_into(tmp_path / "one.zarr", *sites, shard_bytes=A_SHARD)
+    assert files(tmp_path / "out.zarr") == files(tmp_path / "one.zarr")
+
+
 def test_what_a_worker_cannot_read_is_told_at_the_end_and_all_others_are_there(sites, tmp_path, together, monkeypatch):
     stored = product.stored
 
