@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import functools
 import logging
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -214,7 +215,7 @@ def on_this_machine(workers: int, store: str, folders: Iterable[str], say: Calla
         stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}))
         try:
             cluster = distributed.LocalCluster(
-                n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL
+                n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL, preload=__name__
             )
         except (RuntimeError, OSError, TimeoutError) as error:
             raise OSError(
@@ -257,6 +258,12 @@ def of_scheduler(where: str, store: str, folders: Iterable[str], say: Callable[[
         crew.check()
         say(f"{len(client.nthreads())} workers of {where}; Dask's dashboard: {client.dashboard_link}")
         yield crew
+
+
+def dask_setup(worker: Any) -> None:
+    """Dask calls this in each worker of this machine as it starts: Ctrl-C is for the process that the user started."""
+    del worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _missing(what: needed.Needed) -> str:
