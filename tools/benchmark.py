@@ -1,7 +1,10 @@
-"""Measures: `python tools/benchmark.py archive|compare|loader|maps|memory|realism|scene|step [--flags]`.
+"""Measures: `python tools/benchmark.py archive|build|compare|loader|maps|memory|realism|scene|step [--flags]`.
 
 archive  seconds and memory to the first batch of a store with as many locations as SpectralEarth-MM (simulated, 1 GB), for
          --process of --processes; with --latency_ms the store is behind a local server
+build    seconds to build a store of --tiles simulated EnMAP tiles with one worker and with two, --repeats times in turn; with
+         --kills a build whose workers (with --kill_builder: whose first process) are killed at random moments, and whether its
+         store is the same as one never disturbed
 compare  our training step against the same one in PyTorch, eager and compiled, in turn on the same core
 loader   bytes/s of the loader and of bare TensorStore reads of the same patches, and their ratio; with --latency_ms whether
          the loader feeds steps of --step_s through a local server, requests a location, and bytes read per byte used
@@ -16,6 +19,7 @@ import contextlib
 import json
 import os
 import platform
+import statistics
 import tempfile
 from pathlib import Path
 
@@ -46,6 +50,9 @@ PROCESSES = flags.DEFINE_integer("processes", 1, "Processes that share a batch, 
 LATENCY_MS = flags.DEFINE_float("latency_ms", None, "Milliseconds a request to the local server of archive and loader takes.")
 MB_PER_S = flags.DEFINE_float("mb_per_s", 200.0, "10^6 bytes a second that the local server gives.")
 STEP_S = flags.DEFINE_float("step_s", 0.5, "Seconds of a step that loader has to feed, with --latency_ms.")
+TILES = flags.DEFINE_integer("tiles", 12, "Simulated tiles of 256 x 256 x 224 for build; each has 16 patches.")
+KILLS = flags.DEFINE_integer("kills", 0, "How often a process of build is killed.")
+KILL_BUILDER = flags.DEFINE_bool("kill_builder", False, "In build, kill the process that was started instead of a worker.")
 TRACE_TO = launch.DEFINE_place("trace_to", None, "Folder for a profile of two steps, for step.", "folder")
 
 
@@ -54,6 +61,7 @@ def main(argv: list[str]) -> int:
     logging.set_verbosity(logging.WARNING)
     measures = {
         "archive": archive,
+        "build": build,
         "compare": compare,
         "loader": loader,
         "maps": maps,
@@ -90,6 +98,25 @@ def archive(overrides):
         if LATENCY_MS.value is not None:
             path = stack.enter_context(bucket.Bucket(path, LATENCY_MS.value, MB_PER_S.value)).address
         _show(startup.measure(cfg, path, PROCESS.value, PROCESSES.value))
+
+
+def build(_):
+    """One worker against two; or a build whose processes are killed."""
+    from spectral_jax.measure import building
+
+    with tempfile.TemporaryDirectory(prefix="spectral_jax_benchmark_") as folder:
+        say = lambda line: print(f"  {line}", flush=True)  # noqa: E731
+        if KILLS.value:
+            print(f"  {building.killed(Path(folder), TILES.value, KILLS.value, 0, KILL_BUILDER.value, say).text()}")
+            return
+        rows = building.speed(Path(folder), TILES.value, REPEATS.value, (1, 2), say)
+        for name in ("building", "whole", "cpu", "own_cpu"):
+            one, two = ([getattr(row, name) for row in rows if row.workers == workers] for workers in (1, 2))
+            ratios = [b / a for a, b in zip(one, two, strict=True)]
+            print(
+                f"  {name}: one worker {statistics.median(one):.1f} s, two {statistics.median(two):.1f} s, ratio of medians "
+                f"{statistics.median(two) / statistics.median(one):.2f}, of pairs {min(ratios):.2f} to {max(ratios):.2f}"
+            )
 
 
 def compare(_):

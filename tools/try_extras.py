@@ -128,6 +128,16 @@ TRIALS = {
     # Nobody answers at this port: the client is there, and is heard.
     "gcs": (Trial(IN_BUCKET.format(scheme="gs"), says="did not answer", code=1),),
     "s3": (Trial(IN_BUCKET.format(scheme="s3"), says="did not answer", code=1),),
+    "dask": (
+        Trial(
+            "spectral-jax build-store --product=enmap:{data}/enmap_potsdam/images --footprint_m=960 --workers=2 --out=x.zarr",
+            leaves="x.zarr/zarr.json",
+            says="2 workers on this machine",
+        ),
+    ),
+    "stac": (
+        Trial('python -c "import pystac_client, planetary_computer; print(pystac_client.__name__)"', says="pystac_client"),
+    ),
     "xarray": (Trial(XARRAY, says="('y', 'x', 'embedding')"),),
     # Some gigabytes: of PyTorch the registry has CUDA's libraries too. The smallest comparison, most of it compiling.
     "compare": (Trial("spectral-jax benchmark compare --sizes=tiny --repeats=1 --out=c", leaves="c/compare.json"),),

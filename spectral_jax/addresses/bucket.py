@@ -4,6 +4,8 @@ Arrays of a store are TensorStore's, which has retries of its own. What is here 
 match-ups, checkpoints on their way. An object appears whole or not at all, as object stores promise.
 """
 
+import datetime
+import email.utils
 import functools
 import http.client
 import logging
@@ -52,6 +54,7 @@ def fetch(where: str, file: Path) -> None:
     """Copies one file to this machine, where it appears whole; errors as `read`."""
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f"{file.name}.partial")
+    beside.unlink(missing_ok=True)
     if address.scheme(where) in address.WRITTEN:
         _tried("read", where, lambda: _files(where).get_file(where, str(beside)))
     else:
@@ -140,13 +143,18 @@ def _files(where: str) -> Any:
 
 
 def _over_http(where: str, file: Path | None = None) -> bytes:
-    with urllib.request.urlopen(where, timeout=REQUEST_SECONDS) as answer:
+    """What is at an address; into `file` where one is given, which goes on where an earlier try of the same request was cut."""
+    there = file.stat().st_size if file is not None and file.exists() else 0
+    request = urllib.request.Request(where, headers={"Range": f"bytes={there}-"} if there else {})
+    with urllib.request.urlopen(request, timeout=REQUEST_SECONDS) as answer:
         if file is None:
             return answer.read()
-        with file.open("wb") as opened:
+        goes_on = answer.status == 206
+        with file.open("ab" if goes_on else "wb") as opened:
             shutil.copyfileobj(answer, opened, 4 * 2**20)
-        expected = answer.headers.get("Content-Length")
-        if expected is not None and file.stat().st_size != int(expected):
+        length = answer.headers.get("Content-Length")
+        expected = None if length is None else int(length) + (there if goes_on else 0)
+        if expected is not None and file.stat().st_size != expected:
             raise ConnectionError(f"expected {expected} bytes, got {file.stat().st_size}")
     return b""
 
@@ -173,13 +181,14 @@ def _tried(done: str, where: str, ask: Callable[[], T]) -> T:
             raise
         except Exception as error:
             _refuse_at_once(done, where, error)
-            passed = time.monotonic() - began
+            passed, wait = time.monotonic() - began, max(wait, _asked_for(error))
             if not _passing(error):
                 raise OSError(f"{where} could not be {done} ({_reason(error)}).") from error
             if passed + wait > LIMIT_SECONDS:
+                asks = f"; it asks to wait {wait:.0f} s" if _asked_for(error) else ""
                 raise OSError(
                     f"{where} could not be {done}: its server failed or did not answer for {passed:.0f} s "
-                    f"({_reason(error)}); see that it runs and can be reached, then run the same command again."
+                    f"({_reason(error)}{asks}); see that it runs and can be reached, then run the same command again."
                 ) from error
         time.sleep(wait)
         wait = min(2 * wait, LONGEST_WAIT_SECONDS)
@@ -214,6 +223,18 @@ def _passing(error: Exception) -> bool:
             return True
     # s3fs words answers that it does not know as errors of input and output, with the server's text.
     return isinstance(error, OSError) and error.errno in (5, 16)
+
+
+def _asked_for(error: Exception) -> float:
+    """Seconds that a busy server asks to wait, by its header Retry-After; 0 where it asks for nothing."""
+    text = error.headers.get("Retry-After", "") if isinstance(error, urllib.error.HTTPError) else ""
+    if text.strip().isdigit():
+        return float(text)
+    try:
+        at = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    return max(0.0, (at - datetime.datetime.now(at.tzinfo)).total_seconds())
 
 
 def _code(error: Exception) -> int | None:

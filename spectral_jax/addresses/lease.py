@@ -25,13 +25,20 @@ RENEW_SECONDS = 10.0
 WATCH_SECONDS = 35.0  # three renewals
 
 
+# What is held, and why it cannot be shared, for the sentence.
+RUN = (
+    "the work folder of a run that is going on",
+    "Two runs would overwrite each other's checkpoints: take another --workdir, or end that run first.",
+)
+
+
 class Held(OSError):
     """Another run holds the work folder; the text says which, and since when."""
 
 
 @contextlib.contextmanager
-def on_folder(folder: Path) -> Iterator[None]:
-    """Holds a folder of this machine while the block runs.
+def on_folder(folder: Path, words: tuple[str, str] = RUN) -> Iterator[None]:
+    """Holds a folder of this machine while the block runs; `words` say what it is, and what to do where it is held.
 
     Raises:
       Held: another process does.
@@ -43,7 +50,7 @@ def on_folder(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
-            raise Held(_sentence(str(folder), file.read())) from error
+            raise Held(_sentence(str(folder), file.read(), words)) from error
         except OSError:
             # A file system without locks, as some network mounts are: nothing can be held there.
             yield
@@ -61,15 +68,15 @@ def on_folder(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def on_address(where: str) -> Iterator[None]:
-    """Holds a work folder in a bucket while the block runs; where another run's mark is there, it is watched first.
+def on_address(where: str, words: tuple[str, str] = RUN) -> Iterator[None]:
+    """As `on_folder`, of a folder in a bucket; where another run's mark is there, it is watched first.
 
     Raises:
       Held: another run renewed its mark meanwhile.
       PermissionError, OSError: see `bucket.write`.
     """
     mark, ended = address.joined(where, NAME), threading.Event()
-    _wait_until_free(where, mark)
+    _wait_until_free(where, mark, words)
     token = uuid.uuid4().hex
     about = _about() | {"token": token}
     _renew(mark, about, 0)
@@ -85,7 +92,7 @@ def on_address(where: str) -> Iterator[None]:
                 bucket.remove(mark)
 
 
-def _wait_until_free(where: str, mark: str) -> None:
+def _wait_until_free(where: str, mark: str, words: tuple[str, str]) -> None:
     before = _read(mark)
     if before is None:
         return
@@ -99,7 +106,7 @@ def _wait_until_free(where: str, mark: str) -> None:
         if now is None:
             return
         if now != before:
-            raise Held(_sentence(where, now))
+            raise Held(_sentence(where, now, words))
 
 
 def _renew_often(mark: str, about: dict, ended: threading.Event) -> None:
@@ -141,8 +148,5 @@ def _holder(text: str) -> str:
         return "a process that did not say which"
 
 
-def _sentence(where: str, text: str) -> str:
-    return (
-        f"{where} is the work folder of a run that is going on: {_holder(text)}. Two runs would overwrite each other's "
-        "checkpoints: take another --workdir, or end that run first."
-    )
+def _sentence(where: str, text: str, words: tuple[str, str]) -> str:
+    return f"{where} is {words[0]}: {_holder(text)}. {words[1]}"

@@ -7,8 +7,12 @@ a shard is a run of whole locations; inside a chunk the bands are last, as a `[H
 import dataclasses
 import json
 import math
+import os
+import secrets
 import shutil
+import socket
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import numpy as np
 import tensorstore as ts
@@ -23,6 +27,9 @@ ID_BYTES = 64
 SMALL_ROWS = 4096  # locations in a chunk of the small arrays: one patch written rewrites a few ten kB, no more
 SHARD_ROWS = 512  # most locations in a shard: of four dates its index, read before the first patch, then has 32 kB
 ZSTD_LEVEL = 1
+# What a killed writer leaves: of `Arrays.put`, and of TensorStore, which writes over its own without cutting it first (0.1.86):
+# a shorter file would end in bytes of the longer one before it.
+PARTIAL, LOCK = ".partial-", ".__lock"
 REQUESTS = 128  # to an object store at once: at 20 ms each, 6400 a second; a batch of 64 locations of six sensors needs 400
 
 
@@ -202,7 +209,31 @@ class Arrays:
             except ValueError as error:
                 raise OSError(f"store {self.path}: the chunks of {name} cannot be listed ({reason(error)}).") from error
             found = [key.decode() for key in keys]
-        return {int(key[2:].split("/", 1)[0]) for key in found if key.startswith("c/")}
+        return {int(key[2:].split("/", 1)[0]) for key in found if key.startswith("c/") and PARTIAL not in key}
+
+    def put(self, name: str, data: bytes):
+        """Writes one file, which appears whole or not at all, whoever else writes it at the same time.
+
+        Raises:
+          OSError: it cannot be written; nothing is left of it.
+        """
+        try:
+            if address.is_address(self.path):  # an object appears whole, as object stores promise
+                self._kvstore().write(name, data).result()
+            else:
+                _put(Path(self.path, name), data)
+        except (ValueError, OSError) as error:
+            raise OSError(write_failure(self.path, name, len(data), error)) from error
+
+    def clear(self, names: Iterable[str]):
+        """Removes what killed writers left beside files and below folders, such as "S2/c/0/0/0/0/0" or "S2_mask".
+
+        Only for who knows that nobody else is writing these. Buckets have no such leftovers.
+        """
+        for place in [] if address.is_address(self.path) else [Path(self.path, name) for name in names]:
+            beside = place.rglob("*") if place.is_dir() else place.parent.glob(f"{place.name}.*")
+            for file in [f for f in beside if PARTIAL in f.name or f.name.endswith(LOCK)]:
+                file.unlink(missing_ok=True)
 
     @property
     def listed(self) -> bool:
@@ -230,6 +261,21 @@ def kvstore(path: str, name: str) -> dict | str:
     if address.is_address(path):
         return address.kvstore(address.joined(path, name) if name else path)
     return {"driver": "file", "path": f"{path}/{name}/" if name else f"{path}/"}
+
+
+def _put(file: Path, data: bytes):
+    """Under a name of this writer alone, on the disk, then renamed."""
+    beside = file.with_name(f"{file.name}{PARTIAL}{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with beside.open("wb") as opened:
+            opened.write(data)
+            opened.flush()
+            os.fsync(opened.fileno())
+        beside.replace(file)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def reason(error: Exception) -> str:

@@ -210,6 +210,39 @@ class Group:
         """
         store_write.block(self, first_location, key, pixels, valid, times)
 
+    def write_shard(self, first_location: int, key: str, pixels: np.ndarray, threads: int | None = None):
+        """Writes the pixels of one whole shard, which appears whole or not at all; flags and times stay as they are.
+
+        For several processes, each with shards of its own. What the flags call valid must keep its numbers, and what is new
+        becomes valid by `write_dates`.
+
+        Args:
+          first_location: first row of the shard.
+          key: sensor key.
+          pixels: [n T C H W] in the stored type; n is `shard_locations`, or less in the last shard.
+          threads: that compress; None: one a core.
+
+        Raises:
+          ValueError, TypeError, IndexError, OSError: as `write_patch`.
+        """
+        store_write.shard(self, first_location, key, pixels, threads)
+
+    def write_dates(self, first_location: int, key: str, valid: np.ndarray, times: np.ndarray):
+        """Writes times, then flags [n T] of rows whose pixels are there; one process at a time; errors as `write_patch`."""
+        store_write.dates(self, first_location, key, valid, times)
+
+    def clear_leftovers(self, key: str | None = None, location: int = 0):
+        """Removes what killed writers left beside a location's shard, or without a key in flags, times and facts.
+
+        Only for who knows that nobody else writes there.
+        """
+        if key is None:
+            small = [f"{k}_{kind}" for k in self.sensors for kind in ("mask", "time")] + list(store_write.RESERVED)
+            self._arrays.clear(f"{self.name}/{name}" for name in small)
+        else:
+            number = int(location) // self.shard_locations(key)
+            self._arrays.clear([f"{self.name}/{key}/c/{number}/0/0/0/0"])
+
     def write_locations(self, first: int, ids: Sequence[str], centre_lonlat, epsg, geotransform, truth=None):
         """Writes what is known of consecutive locations.
 

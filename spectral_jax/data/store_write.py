@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import tensorstore as ts
 
 from spectral_jax.data import store_format
 from spectral_jax.shapes import check
@@ -40,14 +41,35 @@ def block(group, first: int, key: str, pixels: np.ndarray, valid: np.ndarray, ti
     _store(where, group, key, array, (slice(first, stop),), pixels, valid, times)
 
 
-def dates(group, key: str, valid: np.ndarray, times: np.ndarray):
-    """Writes flags and times [N T] of a whole group, whose pixels get there otherwise."""
-    where = f"dates({group.name}, {key})"
-    sizes = {"N": group.locations, "T": group.dates}
+def shard(group, first: int, key: str, pixels: np.ndarray, threads: int | None):
+    """See `store.Group.write_shard`."""
+    stop = first + len(pixels)
+    where = f"write_shard({group.name}, locations {first} to {stop - 1}, {key})"
+    _inside(where, group, first, stop)
+    array = _pixel_array(where, group, key, pixels, pixels.shape[2:], "N T C H W")
+    check(pixels, "N T C H W", f"{where}: pixels", {"T": group.dates})
+    rows = group.shard_locations(key)
+    if first % rows or stop != min(first + rows, group.locations):
+        raise ValueError(f"{where}: expected one whole shard, which begins at a multiple of {rows} and has as many locations.")
+    # TensorStore would write into a file of a name that all writers share, and would not cut what a killed one left there.
+    alone = array.spec().to_json()["metadata"] | {"shape": list(pixels.shape)}
+    spec = {"driver": "zarr3", "kvstore": {"driver": "memory"}, "metadata": alone, "store_data_equal_to_fill_value": True}
+    context = ts.Context({} if threads is None else {"data_copy_concurrency": {"limit": threads}})
+    ts.open(spec, create=True, context=context).result().write(pixels).result()
+    data = ts.KvStore.open({"driver": "memory"}, context=context).result().read(b"c/0/0/0/0/0").result().value
+    group._arrays.put(f"{group.name}/{key}/c/{first // rows}/0/0/0/0", data)
+
+
+def dates(group, first: int, key: str, valid: np.ndarray, times: np.ndarray):
+    """See `store.Group.write_dates`."""
+    where = f"write_dates({group.name}, locations {first} to {first + len(valid) - 1}, {key})"
+    _inside(where, group, first, first + len(valid))
+    sizes = {"N": len(valid), "T": group.dates}
     check(valid, "N T", f"{where}: valid", sizes)
     check(times, "N T", f"{where}: times", sizes)
-    _write(where, group, f"{key}_time", group._open(f"{key}_time"), np.where(valid, times, 0.0))
-    _write(where, group, f"{key}_mask", group._open(f"{key}_mask"), valid)
+    rows = slice(first, first + len(valid))
+    _write(where, group, f"{key}_time", group._open(f"{key}_time")[rows], np.where(valid, times, 0.0))
+    _write(where, group, f"{key}_mask", group._open(f"{key}_mask")[rows], valid)
 
 
 def locations(group, first: int, ids: Sequence[str], centre_lonlat, epsg, geotransform, truth=None):

@@ -9,6 +9,7 @@ In the order in which they may import one another:
   reading: a store as large as the published archive, and one behind a network
   step_time: a training step: compiling, seconds, FLOP/s, its parts
   peer: the training step against the same one in PyTorch, on the same core
+  building: a store built by one worker and by two, and one whose processes are killed
   made_scene: a made scene of any size: random numbers as GeoTIFF
   scene_memory: memory of tiled inference, and how visible the tiles are
   scene_realism: spectral angles of simulated to real EnMAP pixels, by land cover

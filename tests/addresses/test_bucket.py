@@ -1,8 +1,12 @@
 """Files of buckets, on two real servers; and what is said when one cannot be read or written."""
 
+import datetime
+import email.message
+import email.utils
 import http.server
 import sys
 import threading
+import urllib.error
 
 import pytest
 
@@ -109,3 +113,17 @@ def test_a_client_that_is_not_installed_is_told_with_its_extra(monkeypatch):
 def test_files_of_a_web_server_are_not_listed():
     with pytest.raises(ValueError, match=r"https://x.org/a: the files of a web server cannot be listed; name one file"):
         bucket.sizes("https://x.org/a")
+
+
+def test_a_server_may_ask_for_patience_in_seconds_or_by_a_date():
+    def asked(text):
+        headers = email.message.Message()
+        headers["Retry-After"] = text
+        return bucket._asked_for(urllib.error.HTTPError("https://a.b", 429, "", headers, None))
+
+    at = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=90)
+    assert asked(" 7 ") == 7.0
+    assert 80 < asked(email.utils.format_datetime(at, usegmt=True)) <= 90
+    assert asked("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
+    assert asked("soon") == 0.0
+    assert bucket._asked_for(TimeoutError()) == 0.0

@@ -154,3 +154,30 @@ def test_patches_of_one_shard_may_be_written_at_the_same_time(empty, rng):
     group = open_store(empty._arrays.path).groups["g"]
     assert group.valid("HY")[:3].all()
     np.testing.assert_array_equal(group.pixels("HY")[:3].read().result(), patches)
+
+
+def test_a_whole_shard_has_the_bytes_of_a_block_and_no_flags(tmp_path, rng):
+    layout = [GroupLayout("g", {"HY": HY}, 7, 3)]
+    made = [
+        create(tmp_path / name, layout, footprint_m=FOOTPRINT_M, simulated=False, shard_bytes=3 * 3 * 5 * 16 * 16 * 2)
+        for name in ("shards", "blocks")
+    ]
+    shards, blocks = (store.groups["g"] for store in made)
+    assert shards.shard_locations("HY") == 3
+    pixels, valid = random_pixels(rng, (7, 3, 5, 16, 16), HY), np.ones((7, 3), bool)
+    pixels[4, 1] = HY.nodata
+    blocks.write_block(0, "HY", pixels, valid, valid * 5.0)
+    for first in (0, 3, 6):
+        shards.write_shard(first, "HY", pixels[first : first + 3])
+    assert not shards.valid("HY").any()
+    shards.write_dates(3, "HY", valid[:3], valid[:3] * 5.0)
+    assert np.flatnonzero(shards.valid("HY").all(axis=1)).tolist() == [3, 4, 5]
+    shards.write_dates(0, "HY", valid, valid * 5.0)
+    there = {p.relative_to(tmp_path / "shards"): p.read_bytes() for p in (tmp_path / "shards").rglob("*") if p.is_file()}
+    assert there == {
+        p.relative_to(tmp_path / "blocks"): p.read_bytes() for p in (tmp_path / "blocks").rglob("*") if p.is_file()
+    }
+    with pytest.raises(ValueError, match="expected one whole shard, which begins at a multiple of 3 and has as many locations"):
+        shards.write_shard(0, "HY", pixels[:2])
+    with pytest.raises(ValueError, match="expected one whole shard"):
+        shards.write_shard(2, "HY", pixels[:3])

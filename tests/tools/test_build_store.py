@@ -4,8 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from absl import flags
+from made import catalogues, delivered
 from made.tiny_geotiffs import write_s1
 
 from spectral_jax.ingest.patches.products import table
@@ -57,6 +59,45 @@ def test_a_short_option_without_its_folder_is_refused(sources):
     sentence = "--sentinel2_unit: expected --sentinel2 beside it, .*write --product=sentinel2:FOLDER,unit=b."
     with pytest.raises(ValueError, match=sentence):
         sources("--product=sentinel2:chips", "--sentinel2_unit=b")
+
+
+@pytest.fixture
+def run(command):
+    """The exit text of a command line, "" where it ends well."""
+
+    def start(*arguments):
+        flags.FLAGS.unparse_flags()
+        flags.FLAGS(["build_store", *arguments])
+        try:
+            command["main"](["build_store"])
+        except SystemExit as ended:
+            return str(ended.code)
+        finally:
+            for name in ("product", "stac", "cache", "bbox", "from", "to", "collection", "workers", "scheduler", "shard_mb"):
+                flags.FLAGS[name].unparse()
+        return ""
+
+    return start
+
+
+def test_products_of_a_catalogue_are_built_and_what_it_lacks_is_told_with_the_exit(run, tmp_path, capsys):
+    pixels = np.full((224, 8, 8), 1500, np.int16)
+    layers = {f"QL_QUALITY_{kind}": np.zeros((8, 8), np.uint8) for kind in ("CLOUD", "CLOUDSHADOW", "CIRRUS", "HAZE", "SNOW")}
+    layers["QL_QUALITY_CLASSES"] = np.ones((8, 8), np.uint8)
+    inner = delivered.write_enmap(tmp_path / "served" / "files", pixels=pixels, layers=layers)
+    assets = {p.stem: f"../../files/{inner.name}/{p.name}" for p in inner.iterdir()}
+    first = catalogues.write(tmp_path / "served", catalogues.item("whole", assets), catalogues.item("lacking", {}))
+    arguments = [f"--stac={first}", f"--cache={tmp_path / 'cache'}", "--footprint_m=120", f"--out={tmp_path / 'out.zarr'}"]
+    text = run(*arguments)
+    assert text.startswith(
+        "build_store: the store lacks 1 items of the catalogue:\n  item lacking of scenes: neither it nor its"
+    )
+    assert f"{tmp_path / 'out.zarr'} is complete: 4 patches of 120 m written." in capsys.readouterr().out
+    assert "nothing was fetched, so there is nothing to build:" in run(*arguments, "--from=2030-01-01")
+    assert run(arguments[0], *arguments[2:]) == (
+        "build_store: --stac: expected --cache=FOLDER beside it, for the products; what is in it is not fetched again."
+    )
+    assert run(*arguments, "--workers=2", "--scheduler=tcp://a:1").startswith("build_store: --workers starts workers on this")
 
 
 def run_tool(*arguments):

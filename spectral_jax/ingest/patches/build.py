@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from spectral_jax import places
+from spectral_jax.addresses import address, bucket, lease
 from spectral_jax.data.store import GroupLayout, Store, create, open_store
-from spectral_jax.ingest.patches import plan, write
+from spectral_jax.ingest.patches import cluster, crew, plan, write
 from spectral_jax.ingest.patches.products import table
 from spectral_jax.ingest.patches.products.product import Chip, Product, look
 from spectral_jax.ingest.raster import geotiff
@@ -32,44 +33,95 @@ class Inputs:
         return {"footprint_m": self.footprint_m, "products": [source.settled() for source in table.ordered(self.sources)]}
 
 
+@dataclasses.dataclass(frozen=True)
+class Help:
+    """Who builds beside this process.
+
+    Attributes:
+      workers: processes to start on this machine; 0: this process alone.
+      scheduler: address of a Dask scheduler whose workers build; they see inputs and store at the same paths. Empty: none.
+
+    Raises:
+      ValueError: both are given, or a negative number.
+    """
+
+    workers: int = 0
+    scheduler: str = ""
+
+    def __post_init__(self):
+        if self.workers < 0:
+            raise ValueError(f"--workers: expected a number of processes, 0 for this one alone, got {self.workers}.")
+        if self.workers and self.scheduler:
+            raise ValueError(
+                "--workers starts workers on this machine, and --scheduler takes those of a cluster; give one of the two."
+            )
+
+    def gathered(
+        self, store: str, folders: list[str], report: Callable[[str], None]
+    ) -> contextlib.AbstractContextManager[cluster.Cluster | crew.Alone]:
+        """Those who build, while a block runs; errors as `cluster.on_this_machine` and `cluster.of_scheduler`."""
+        if self.scheduler:
+            return cluster.of_scheduler(self.scheduler, store, folders, report)
+        if self.workers:
+            return cluster.on_this_machine(self.workers, store, folders, report)
+        return contextlib.nullcontext(crew.Alone())
+
+
 def build(
-    inputs: Inputs, out: str | Path, report: Callable[[str], None] = print, shard_bytes: int = 64 * 2**20
+    inputs: Inputs, out: str | Path, report: Callable[[str], None] = print, shard_bytes: int = 64 * 2**20, help: Help = Help()
 ) -> write.BuildSummary:
-    """Builds the store at `out`, or continues it.
+    """Builds the store at `out`, or continues it, whoever began it.
 
     Args:
       inputs: what to read.
-      out: a folder that does not exist, is empty, or holds a store begun with the same inputs.
+      out: a folder that does not exist, is empty, or holds a store begun with the same inputs; or an address of a bucket, where
+        shards are written directly.
       report: takes one line of progress.
       shard_bytes: uncompressed size of a shard.
+      help: who builds beside this process.
 
     Raises:
-      FileNotFoundError, ValueError: an input is missing, damaged or does not fit; the sentence names it.
+      FileNotFoundError, ValueError: an input is missing, damaged or does not fit; the sentence names it. What is found to be
+        damaged on the way leaves the others in the store.
       FileExistsError: `out` holds something else, or a store of other inputs.
-      OSError: `out` cannot be written.
+      OSError: `out` cannot be written, another process is building it, or no worker can be reached.
     """
-    out = places.here(out, "--out")
-    _check_writable(out)
+    out = places.either(out, "--out")
+    if isinstance(out, Path):
+        _check_writable(out)
+    else:
+        out = address.checked(out, "--out", written=True)
     earlier = _earlier(inputs, out)
     sources = table.ordered(inputs.sources)
+    if help.scheduler:  # a worker elsewhere has another working folder
+        sources = [dataclasses.replace(source, folder=str(Path(source.folder).resolve())) for source in sources]
     with contextlib.ExitStack() as stack:
         wanted = []
         for source in sources:
             wanted.append(source.read())
             stack.callback(wanted[-1].close)
-        return _built(inputs, sources, wanted, earlier, out, report, shard_bytes)
+        store, plans = _planned(inputs, sources, wanted, earlier, out, report, shard_bytes)
+        stack.enter_context(_held(out))
+        gathered = help if write.is_unfinished(store, plans) else Help()
+        workers = stack.enter_context(gathered.gathered(store.path, [source.folder for source in sources], report))
+        return write.write(store, plans, report, workers)
 
 
-def _built(
+def _held(out: Path | str) -> contextlib.AbstractContextManager[None]:
+    words = "a store that is being built", "Two builds would undo each other's flags: wait for it, or end it first."
+    return lease.on_folder(out, words) if isinstance(out, Path) else lease.on_address(out, words)
+
+
+def _planned(
     inputs: Inputs,
     sources: list[table.ProductFolder],
     wanted: list[Product],
     earlier: Store | None,
-    out: Path,
+    out: Path | str,
     report: Callable[[str], None],
     shard_bytes: int,
-) -> write.BuildSummary:
-    """Builds from products that are closed by the caller."""
+) -> tuple[Store, list[plan.GroupPlan]]:
+    """The store, made with all its arrays or opened, and what belongs where in it."""
     for product in wanted:
         if product.told:
             report(product.told)
@@ -105,7 +157,7 @@ def _built(
                 "one."
             )
         store = earlier
-    return write.write(store, plans, report)
+    return store, plans
 
 
 def _check_one_spec(sources: list[table.ProductFolder], wanted: list[Product]):
@@ -143,13 +195,17 @@ def _offsets_of(source: table.ProductFolder) -> str:
     return f"{source.product}_offset"
 
 
-def _earlier(inputs: Inputs, out: Path) -> Store | None:
+def _earlier(inputs: Inputs, out: Path | str) -> Store | None:
     """The store that an earlier run began at `out`; None where there is nothing."""
-    if not out.exists() or not any(out.iterdir()):
+    if isinstance(out, Path):
+        names = [file.name for file in out.iterdir()] if out.exists() else []
+    else:
+        names = bucket.names(out)
+    if not names:
         return None
-    if not (out / "zarr.json").is_file():
+    if "zarr.json" not in names:
         raise FileExistsError(
-            f"--out: {out} holds something that is not a store ({next(out.iterdir()).name}); name another folder, or delete "
+            f"--out: {out} holds something that is not a store ({names[0]}); name another folder, or delete "
             "it if a build left it that was stopped in its first moments."
         )
     store = open_store(out)

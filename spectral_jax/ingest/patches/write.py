@@ -1,17 +1,23 @@
-"""Writes planned patches shard by shard, skips what an earlier run finished, and sums up."""
+"""Writes planned patches shard by shard, skips what an earlier run finished, and sums up.
+
+The flags of the store are the record of what is finished. One process sets them, this one, after a shard is in its place under
+its name: a worker that dies has written its shard or nothing, and a shard without flags is written again, to the same bytes.
+"""
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
+from spectral_jax.addresses import address
 from spectral_jax.data.store import Group, Store
-from spectral_jax.ingest.patches import plan
+from spectral_jax.ingest.patches import crew, plan, shard
 from spectral_jax.ingest.raster import geotiff
 
 PROGRESS_SECONDS = 5.0
+MOST_TOLD = 20  # granules that could not be read, in the report
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +60,7 @@ class BuildSummary:
             lines.append(f"  {self.empty} patches hold no such pixel; they are stored, and a model sees them as missing")
         if self.clipped:
             lines.append(f"  {self.clipped} numbers lay outside the range of the store's type and were clipped to its ends")
-        run = f"runs/{Path(store.path).stem}"
+        run = f"runs/{Path(address.last(store.path) if address.is_address(store.path) else store.path).stem}"
         return "\n".join(
             [
                 *lines,
@@ -68,39 +74,42 @@ class BuildSummary:
 
 
 class _Progress:
-    """Counts patches, and says where the build is, at most every few seconds."""
+    """Sums up what became of tasks, and says where the build is, at most every few seconds."""
 
-    def __init__(self, total: int, report: Callable[[str], None]):
-        self.total, self.report = total, report
-        self.written = self.skipped = self.empty = self.clipped = 0
+    def __init__(self, total: int, skipped: int, report: Callable[[str], None]):
+        self.total, self.skipped, self.report = total, skipped, report
+        self.written = self.empty = self.clipped = 0
         self.pixels: dict[str, list[int]] = {}
         self.seen: dict[str, np.ndarray] = {}  # which used bands held data in any patch
         self.bands: dict[str, list[str]] = {}
+        self.damaged: dict[str, str] = {}
         self.start = self.last = time.monotonic()
 
-    def add(self, key: str, spec, pixels: np.ndarray):
-        used = pixels[list(spec.used_index)]
-        there = used != spec.nodata if spec.nodata is not None else np.ones(used.shape, bool)
-        good = int(there.all(axis=0).sum())
-        self.bands[key] = [band.name for band in spec.used]
-        self.seen[key] = there.any(axis=(1, 2)) | self.seen.get(key, np.zeros(len(used), bool))
-        counts = self.pixels.setdefault(key, [0, 0])
-        counts[0] += good
-        counts[1] += used[0].size
-        self.empty += good == 0
-        self.written += 1
+    def add(self, task: shard.Task, outcome: shard.Outcome, who: str):
+        self.damaged |= outcome.damaged
+        if outcome.seen is not None:
+            spec, counts = task.group.sensors[task.key], self.pixels.setdefault(task.key, [0, 0])
+            self.bands[task.key] = [band.name for band in spec.used]
+            self.seen[task.key] = outcome.seen | self.seen.get(task.key, np.zeros(len(outcome.seen), bool))
+            counts[0] += outcome.good
+            counts[1] += outcome.pixels
+        self.empty += outcome.empty
+        self.clipped += outcome.clipped
+        self.written += int(outcome.written.sum())
         if time.monotonic() - self.last > PROGRESS_SECONDS:
             self.last = time.monotonic()
-            self.say()
+            self.say(who)
 
-    def say(self):
+    def say(self, who: str = ""):
         done = self.written + self.skipped
         took = time.monotonic() - self.start
         left = took / max(1, self.written) * (self.total - done)
-        self.report(f"{done} of {self.total} patches, {took:.0f} s, about {left:.0f} s to go")
+        self.report(f"{done} of {self.total} patches, {took:.0f} s, about {left:.0f} s to go{who}")
 
 
-def write(store: Store, plans: list[plan.GroupPlan], report: Callable[[str], None] = print) -> BuildSummary:
+def write(
+    store: Store, plans: list[plan.GroupPlan], report: Callable[[str], None] = print, workers: crew.Crew | None = None
+) -> BuildSummary:
     """Writes every patch that is not finished yet.
 
     A patch counts as finished when its flag in `<KEY>_mask` is set, which is written after its pixels.
@@ -109,21 +118,30 @@ def write(store: Store, plans: list[plan.GroupPlan], report: Callable[[str], Non
       store: made for these plans.
       plans: what belongs where.
       report: takes one line of progress.
+      workers: who writes shards; None: this process.
 
     Raises:
-      ValueError: a file is damaged; what was written stays, and the next run goes on there.
-      OSError: the store cannot be written.
+      ValueError: files are damaged; all others are in the store, and the next run goes on with these.
+      OSError: the store cannot be written, or the workers are gone; the next run goes on there.
     """
-    total = sum(len(p) for group in plans for place in group.locations for p in place.dates.values())
-    progress = _Progress(total, report)
-    for group_plan in plans:
-        group = store.groups[group_plan.name]
-        for key in group_plan.products:
-            _write_sensor(group, group_plan, key, store.footprint_m, progress)
-    if progress.written:
+    workers = workers or crew.Alone()
+    total, skipped, shards = _begun(store, plans)
+    progress = _Progress(total, skipped, report)
+    if skipped < total:
+        for group_plan in plans:
+            group = store.groups[group_plan.name]
+            group.clear_leftovers()
+            _write_places(group, group_plan.locations, store.footprint_m)
+        for task, outcome in workers.run(_chains(store, plans, workers.longest(shards))):
+            if outcome.unwritable:
+                raise OSError(outcome.unwritable)
+            shard.record(task, outcome)
+            progress.add(task, outcome, workers.told)
         progress.say()
     valid = {key: good / total for key, (good, total) in progress.pixels.items()}
     void = {key: tuple(np.array(progress.bands[key])[~seen].tolist()) for key, seen in progress.seen.items() if not seen.all()}
+    if progress.damaged:
+        raise ValueError(_damaged(store, progress))
     if valid and not any(valid.values()):
         empty = "; ".join(f"{key}: {len(bands)} bands are empty" for key, bands in void.items())
         raise ValueError(
@@ -134,39 +152,51 @@ def write(store: Store, plans: list[plan.GroupPlan], report: Callable[[str], Non
     return BuildSummary(store, progress.written, progress.skipped, valid, progress.empty, progress.clipped, void)
 
 
-def _write_sensor(group: Group, group_plan: plan.GroupPlan, key: str, footprint_m: float, progress: _Progress):
-    """Shard by shard: a shard without a finished patch is written at once, else only its missing patches."""
-    spec = group_plan.products[key].spec
-    step = group.shard_locations(key)
-    for first in range(0, len(group_plan.locations), step):
-        places = group_plan.locations[first : first + step]
-        planned = np.array([[d < len(x.dates[key]) for d in range(group.dates)] for x in places])
-        done = group.valid(key)[first : first + len(places)] & planned
-        progress.skipped += int(done.sum())
-        if (done == planned).all():
-            continue
-        _write_places(group, first, places, footprint_m)
-        block = {}
-        for i, d in np.argwhere(planned & ~done):
-            patch = places[i].dates[key][d]
-            pixels, clipped = patch.stored()
-            progress.clipped += clipped
-            if done.any():
-                group.write_patch(first + int(i), int(d), key, pixels, patch.chip.time_days or 0.0)
-            else:
-                block[int(i), int(d)] = pixels
-            progress.add(key, spec, pixels)
-        if block:
-            shape = next(iter(block.values())).shape
-            pixels = np.full((*planned.shape, *shape), spec.nodata or 0, spec.dtype)
-            times = np.zeros(planned.shape)
-            for (i, d), values in block.items():
-                pixels[i, d] = values
-                times[i, d] = places[i].dates[key][d].chip.time_days or 0.0
-            group.write_block(first, key, pixels, planned, times)
+def is_unfinished(store: Store, plans: list[plan.GroupPlan]) -> bool:
+    """Whether a planned patch is missing."""
+    total, finished, _ = _begun(store, plans)
+    return finished < total
 
 
-def _write_places(group: Group, first: int, places: tuple[plan.PlannedLocation, ...], side: float):
+def _begun(store: Store, plans: list[plan.GroupPlan]) -> tuple[int, int, int]:
+    """Planned patches, how many of them are finished, and how many shards all have."""
+    total = finished = shards = 0
+    for group_plan in plans:
+        group = store.groups[group_plan.name]
+        for key in group_plan.products:
+            planned = np.array([len(place.dates[key]) for place in group_plan.locations])
+            total += int(planned.sum())
+            finished += int((group.valid(key) & (np.arange(group.dates) < planned[:, None])).sum())
+            shards += -(-len(planned) // group.shard_locations(key))
+    return total, finished, shards
+
+
+def _chains(store: Store, plans: list[plan.GroupPlan], longest: int) -> Iterator[list[shard.Task]]:
+    """Unfinished shards, those that follow one another and share a granule together, at most `longest` of them."""
+    for group_plan in plans:
+        for key in group_plan.products:
+            chain: list[shard.Task] = []
+            for task in shard.tasks(store.groups[group_plan.name], group_plan, key):
+                if chain and (len(chain) == longest or not task.granules & chain[-1].granules):
+                    yield chain
+                    chain = []
+                chain.append(task)
+            if chain:
+                yield chain
+
+
+def _damaged(store: Store, progress: _Progress) -> str:
+    missing = progress.total - progress.written - progress.skipped
+    listed = [f"  {text}" for text in list(progress.damaged.values())[:MOST_TOLD]]
+    more = len(progress.damaged) - len(listed)
+    return "\n".join([
+        f"{store.path}: {missing} of {progress.total} patches are missing, and all others are there. What failed:",
+        *listed, *([f"  and {more} more."] if more > 0 else []),
+        "Put whole files in their places and run the same command again, which writes what is missing.",
+    ])  # fmt: skip
+
+
+def _write_places(group: Group, places: tuple[plan.PlannedLocation, ...], side: float):
     centres = np.zeros((len(places), 2))
     systems = [p.crs for p in places]
     for crs in set(systems):
@@ -175,4 +205,4 @@ def _write_places(group: Group, first: int, places: tuple[plan.PlannedLocation, 
         northings = np.array([places[i].top - side / 2 for i in rows])
         centres[rows] = geotiff.lonlat(crs, eastings, northings)
     squares = [(side, 0.0, p.left, 0.0, -side, p.top) for p in places]
-    group.write_locations(first, [p.name for p in places], centres, [p.crs.to_epsg() or 0 for p in places], squares)
+    group.write_locations(0, [p.name for p in places], centres, [p.crs.to_epsg() or 0 for p in places], squares)

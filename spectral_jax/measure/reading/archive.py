@@ -57,7 +57,7 @@ def write(
             for number in range(1, -(-group.locations // each)):
                 (chunks / str(number)).symlink_to(shards[key, each])
             valid = rng.random((group.locations, DATES)) < VALID_SHARE
-            store_write.dates(group, key, valid, rng.uniform(8000.0, 9800.0, valid.shape))
+            store_write.dates(group, 0, key, valid, rng.uniform(8000.0, 9800.0, valid.shape))
         n = group.locations
         square = np.tile([footprint_m, 0.0, 4e5, 0.0, -footprint_m, 5e6], (n, 1))
         ids = [f"{group.name}/{row}" for row in range(n)]

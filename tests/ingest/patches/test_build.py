@@ -154,8 +154,8 @@ def test_outputs_that_cannot_be_written_are_refused(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("x")
     with pytest.raises(NotADirectoryError, match="--out: .*cannot be made, because .*file is a file"):
         build_into(tmp_path / "file" / "out.zarr", f"sentinel1:{tmp_path / 'rtc'}")
-    with pytest.raises(ValueError, match="--out: expected a path of this machine to write to, got the address gs:"):
-        build_into("gs://bucket/out.zarr", f"sentinel1:{tmp_path / 'rtc'}")
+    with pytest.raises(ValueError, match="--out: https://host/out.zarr can only be read; to write, give a path or an address"):
+        build_into("https://host/out.zarr", f"sentinel1:{tmp_path / 'rtc'}")
     with pytest.raises(FileExistsError, match=r"holds something that is not a store \(x.tif\)"):
         build_into(tmp_path / "rtc", f"sentinel1:{tmp_path / 'rtc'}")
     monkeypatch.setattr(os, "access", lambda path, mode: False)

@@ -3,6 +3,7 @@
 In the order in which they may import one another:
 
   deliveries: a folder of products as agencies deliver them, opened one at a time
+  kept: the GeoTIFF that was read last, which stays open between the patches of a file
   product: what a product is, and what all have in common: a file looked at, its numbers as stored
   enmap: EnMAP L2A
   sentinel2: Sentinel-2 L2A

@@ -11,6 +11,7 @@ from spectral_jax import plausible
 from spectral_jax.ingest import units
 from spectral_jax.ingest.packing import Packing
 from spectral_jax.ingest.patches.products.deliveries import Deliveries
+from spectral_jax.ingest.patches.products.kept import Kept
 from spectral_jax.ingest.raster import bands, geotiff, numbers
 from spectral_jax.ingest.raster.sentinel2_offset import Decision
 from spectral_jax.sensors import SensorSpec
@@ -53,6 +54,9 @@ class Product:
       subtracted: (open file, its path, what an earlier run decided or None) to what is subtracted from the file's numbers, and
         why; None: nothing is ever subtracted.
       deliveries: opens products as agencies deliver them, which tell all of this themselves; None: the files are GeoTIFFs.
+      kept: the GeoTIFF that is open.
+
+    It travels to other processes, so `checked` and `subtracted` are functions of a module, or `functools.partial` of such.
     """
 
     key: str
@@ -65,9 +69,11 @@ class Product:
     checked: Callable[[Any, Path], None] | None = None
     subtracted: Callable[[Any, Path, Decision | None], Decision] | None = None
     deliveries: Deliveries | None = None
+    kept: Kept = dataclasses.field(default_factory=Kept, repr=False, compare=False)
 
     def close(self) -> None:
         """Closes what stays open between patches."""
+        self.kept.close()
         if self.deliveries is not None:
             self.deliveries.close()
 
@@ -213,8 +219,7 @@ def stored(chip: Chip, window: tuple[int, int, int]) -> Stored:
     """
     if chip.product.deliveries is not None:
         return Stored(*chip.product.deliveries.stored(chip.path, window))
-    with geotiff.opened(chip.path) as dataset:
-        return stored_of(dataset, chip, window)
+    return stored_of(chip.product.kept.of(chip.path), chip, window)
 
 
 def stored_of(dataset, chip: Chip, window: tuple[int, int, int]) -> Stored:
