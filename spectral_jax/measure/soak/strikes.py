@@ -78,6 +78,7 @@ def disk_filled(process: subprocess.Popen, workdir: str, rng: np.random.Generato
 
 def _fill(filler: Path) -> None:
     """Writes until nothing goes in any more; the last bytes one by one thousand, then one by one."""
+    filler.parent.mkdir(parents=True, exist_ok=True)  # the run may not have begun to write
     with filler.open("ab", buffering=0) as file:
         for size in (STEP_BYTES, 4096, 1):
             with contextlib.suppress(OSError):
