@@ -1,12 +1,15 @@
 """What a run leaves to look at: metrics.jsonl, TensorBoard events, curves.png, and the line that moves while it runs."""
 
+import contextlib
 import json
 import math
 import re
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+from spectral_jax import places
 from spectral_jax.addresses.address import last
 from spectral_jax.sentences import needs
 
@@ -29,12 +32,12 @@ class Recorder:
     def __init__(self, workdir: Path, start: int):
         self._path = workdir / "metrics.jsonl"
         earlier = [row for row in read_metrics(workdir) if row["step"] <= start]
-        self._path.write_text("".join(json.dumps(row) + "\n" for row in earlier))
+        places.write_whole(self._path, "".join(json.dumps(row) + "\n" for row in earlier))
         self._events = _event_writer(workdir / "tensorboard", start)
 
     def write(self, row: dict[str, float]) -> None:
         """Appends a row; `row["step"]` is the number of updates made."""
-        with self._path.open("a") as file:
+        with places.room_told(self._path), self._path.open("a") as file:
             file.write(json.dumps(row) + "\n")
         if self._events is not None:
             for name, value in row.items():
@@ -73,9 +76,33 @@ def write_changes(workdir: Path, changes: list[dict]) -> None:
     """
     path = workdir / "changes.jsonl"
     if changes:
-        path.write_text("".join(json.dumps(change) + "\n" for change in changes))
+        places.write_whole(path, "".join(json.dumps(change) + "\n" for change in changes))
     else:
         path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def closed(recorder: Recorder | None, workdir: Path, shown: str) -> Iterator[None]:
+    """Closes the record and draws the curves, however the block ends; nothing where this process keeps none.
+
+    Args:
+      recorder: of the run, or None.
+      workdir: of the run.
+      shown: see `draw_curves`.
+    """
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # what ended the run is to be told, and not that there is no room for its curves
+            _close(recorder, workdir, shown)
+        raise
+    _close(recorder, workdir, shown)
+
+
+def _close(recorder: Recorder | None, workdir: Path, shown: str) -> None:
+    if recorder:
+        recorder.close()
+        draw_curves(workdir, shown)
 
 
 def draw_curves(workdir: Path, shown: str = "") -> Path | None:
@@ -112,7 +139,8 @@ def draw_curves(workdir: Path, shown: str = "") -> Path | None:
         if len(names) > 1:
             axes.legend(fontsize=7)
     path = workdir / "curves.png"
-    figure.savefig(path, dpi=110)
+    with places.room_told(path):
+        figure.savefig(path, dpi=110)
     return path
 
 

@@ -14,7 +14,7 @@ import numpy as np
 GRACE_SECONDS = 30.0  # after SIGTERM a process has so long to save and end, as on a machine that is taken away
 NOTICE_SECONDS = 300.0  # within which a run notices that its disk is full
 SAVED = 143  # exit code of a run that SIGTERM ended, once it has saved
-FILLER = "filler of tools/soak.py"
+FILLER = "filler of the soak"
 STEP_BYTES = 2**20
 
 
