@@ -60,5 +60,6 @@ def restarted(
 
 def _kept(process: subprocess.Popen, last: list[str]) -> None:
     assert process.stdout is not None
-    for line in process.stdout:
-        last[:] = [*last[-9:], line]
+    with process.stdout:
+        for line in process.stdout:
+            last[:] = [*last[-9:], line]
