@@ -108,7 +108,7 @@ def soak(
         late += [done.late] if done.late is not None else []
         moment = _moment(done.text)
         kinds[f"{done.kind} {moment}"] += 1
-        say(f"{number}/{count}: {done.kind} {moment}; the newest save before it: {saved}")
+        say(f"{number}/{count}: {done.wrong or done.kind} {moment}; the newest save before it: {saved}")
     here = address.joined(workdir, str(run))
     finish(command, here)
     found += [f"run {run}: {difference}" for difference in differences(undisturbed, here)]

@@ -44,9 +44,9 @@ def test_a_parameter_changed_by_hand_a_row_that_is_missing_and_another_loss_are_
 @pytest.mark.slow
 def test_a_run_killed_three_times_ends_as_one_that_was_left_alone(tmp_path):
     command = [str(ROOT / "experiments" / "pretrain.py"), f"--config={ROOT / 'experiments' / 'configs' / 'soak.py'}"]
-    small = ["--config.train.steps=60", "--config.data.synthetic.locations=16"]
+    small = ["--config.train.steps=40", "--config.data.synthetic.locations=16"]
     said = []
-    outcome = lives.soak([*command, *small], tmp_path / "alone", str(tmp_path / "killed"), 3, 1, said.append, longest=14.0)
+    outcome = lives.soak([*command, *small], tmp_path / "alone", str(tmp_path / "killed"), 3, 28, said.append, longest=12.0)
     assert outcome.survived, outcome.text()
     assert sum(outcome.strikes.values()) == 3
     assert "against a run that was left alone: the same to the bit" in outcome.text()
