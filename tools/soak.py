@@ -9,6 +9,8 @@ uv run python tools/soak.py --full_disk=20 --workdir=/tmp/soak --at=/mnt/small/s
 import contextlib
 import shlex
 import shutil
+import signal
+import sys
 from pathlib import Path
 
 from absl import flags
@@ -41,6 +43,7 @@ def job(overrides: list[str]) -> int:
     from spectral_jax.measure.soak import server, strikes
     from spectral_jax.measure.soak.lives import soak
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # in order, so that no process of ours goes on
     folder = Path(WORKDIR.value)
     at = AT.value or str(folder / "struck")
     if FULL.value:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from spectral_jax import places
 from spectral_jax.addresses.address import last
@@ -40,14 +41,47 @@ class Recorder:
         with places.room_told(self._path), self._path.open("a") as file:
             file.write(json.dumps(row) + "\n")
         if self._events is not None:
-            for name, value in row.items():
-                if name != "step" and isinstance(value, int | float):
-                    self._events.add_scalar(name, value, row["step"])
+            self._events.write(row)
 
     def close(self) -> None:
-        """Flushes the event file."""
-        if self._events is not None:
-            self._events.close()
+        """Closes the event file; nothing the second time."""
+        events, self._events = self._events, None
+        if events is not None:
+            events.close()
+
+
+class _Events:
+    """Scalars for TensorBoard, one event a row.
+
+    Not by `SummaryWriter`: its thread ends where the disk is full, and the run then waits for ever to hand it the next row.
+    """
+
+    def __init__(self, folder: Path, start: int):
+        with needs("tensorboardX", "tensorboard", "writing TensorBoard events"):
+            from tensorboardX.event_file_writer import EventsWriter
+            from tensorboardX.proto.event_pb2 import Event, SessionLog
+            from tensorboardX.summary import Summary, scalar
+
+        self._event, self._summary, self._scalar, self._folder = Event, Summary, scalar, folder
+        with places.room_told(folder / "events"):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._writer = EventsWriter(str(folder / "events"))
+        if start:  # what an earlier life wrote from here on is dropped
+            self._put(step=start + 1, session_log=SessionLog(status=SessionLog.START))
+
+    def write(self, row: dict[str, float]) -> None:
+        numbers = {name: value for name, value in row.items() if name != "step" and isinstance(value, int | float)}
+        values = [value for name, number in numbers.items() for value in self._scalar(name, number).value]
+        self._put(step=int(row["step"]), summary=self._summary(value=values))
+
+    def close(self) -> None:
+        with places.room_told(self._folder / "events"):
+            self._writer.close()
+
+    def _put(self, **fields: Any) -> None:
+        with places.room_told(self._folder / "events"):
+            self._writer.write_event(self._event(wall_time=time.time(), **fields))
+            self._writer.flush()
 
 
 def read_metrics(workdir: Path) -> list[dict]:
@@ -174,11 +208,9 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
 
-def _event_writer(folder: Path, start: int):
+def _event_writer(folder: Path, start: int) -> _Events | None:
     try:
-        with needs("tensorboardX", "tensorboard", "writing TensorBoard events"):
-            from tensorboardX import SummaryWriter
+        return _Events(folder, start)
     except ImportError as error:
         print(error)
         return None
-    return SummaryWriter(str(folder), purge_step=start + 1 if start else None)

@@ -91,11 +91,14 @@ def soak(
         here = address.joined(workdir, str(run))
         saved = _newer(saved, place.newest(address.joined(here, "checkpoints")))
         process = start(command, here)
-        _live(process, rng.uniform(0.0, life))
-        if process.returncode:
-            text, _ = process.communicate()
-            raise RuntimeError(f"after {number} strikes a run ended by itself with {process.returncode}:\n{text[-2000:]}")
-        done = strike(process, here, rng)
+        try:
+            _live(process, rng.uniform(0.0, life))
+            if process.returncode:
+                text, _ = process.communicate()
+                raise RuntimeError(f"after {number} strikes a run ended by itself with {process.returncode}:\n{text[-2000:]}")
+            done = strike(process, here, rng)
+        finally:
+            process.kill()  # nothing where it has ended; a soak that is ended itself leaves no process behind
         _release(here)
         lost += _lost(f"run {run}, after {number} strikes", saved, done.text)
         if process.returncode == 0:
@@ -132,7 +135,10 @@ def finish(command: Sequence[str], workdir: str) -> float:
     """
     before = os.times()
     process = start(command, workdir)
-    text, _ = process.communicate()
+    try:
+        text, _ = process.communicate()
+    finally:
+        process.kill()
     if process.returncode:
         raise RuntimeError(f"a run that was left alone ended with {process.returncode}:\n{text[-2000:]}")
     after = os.times()

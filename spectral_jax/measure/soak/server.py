@@ -27,13 +27,16 @@ def restarted(
       A function that tells how often it was killed and started again.
 
     Raises:
+      OSError: there is no such command.
       RuntimeError: it ended by itself; its last lines are in the text.
     """
     rng, over, times, failed = np.random.default_rng(seed), threading.Event(), [0], [""]
 
-    def live() -> None:
-        while not over.is_set():
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    def begin() -> subprocess.Popen:
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def live(process: subprocess.Popen) -> None:
+        while True:
             reader = threading.Thread(target=_kept, args=(process, last := []), daemon=True)
             reader.start()
             over.wait(rng.uniform(*stays))
@@ -44,10 +47,12 @@ def restarted(
             process.kill()
             process.wait()
             reader.join()
-            if not over.wait(rng.uniform(*away)):
-                times[0] += 1
+            if over.wait(rng.uniform(*away)):
+                return
+            process = begin()
+            times[0] += 1
 
-    thread = threading.Thread(target=live, name="spectral_jax server")
+    thread = threading.Thread(target=live, args=(begin(),), name="spectral_jax server")
     thread.start()
     try:
         yield lambda: times[0]

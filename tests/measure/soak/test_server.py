@@ -29,3 +29,8 @@ def _until_it_ended(command):
     with server.restarted(command, 0, stays=(0.2, 0.2), away=(0.0, 0.0)):
         while any(thread.name == "spectral_jax server" for thread in threading.enumerate()):
             time.sleep(0.01)
+
+
+def test_a_command_that_is_not_there_is_told_before_anything_runs():
+    with pytest.raises(FileNotFoundError, match="no-such-server"), server.restarted(["no-such-server"], 0):
+        pytest.fail("the block ran")
