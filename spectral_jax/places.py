@@ -3,8 +3,11 @@
 They are looked at before any work is done, so that a run of hours does not end at its first save.
 """
 
+import contextlib
 import os
+import shutil
 import urllib.parse
+from collections.abc import Iterator
 from pathlib import Path
 
 from spectral_jax.addresses import address, fetched
@@ -88,6 +91,42 @@ def for_file(path: Path, where: str) -> Path:
     if path.exists() and not os.access(path, os.W_OK):
         raise PermissionError(f"{where}: {path} is there and cannot be written; name another file.")
     return _writable(path, path.parent, where)
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Writes a text file that is there whole or as it was before, at whatever moment the process is killed or the disk is full.
+
+    Raises:
+      OSError: see `room_told`.
+    """
+    beside = file.with_name(f"{file.name}.partial")
+    with room_told(file):
+        beside.write_text(text)
+        beside.replace(file)
+
+
+@contextlib.contextmanager
+def room_told(file: Path) -> Iterator[None]:
+    """Words what fails while a file of a run is written.
+
+    Raises:
+      OSError: with the file, the reason, the room on its disk and what to do.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            f"{file} could not be written ({error.strerror or error}); {free(file.parent)}. Make room or mend the folder, then "
+            "run the same command again: a run continues from its newest checkpoint."
+        ) from error
+
+
+def free(folder: Path) -> str:
+    """The room on the disk of a folder, as part of a sentence."""
+    try:
+        return f"{shutil.disk_usage(folder).free / 1e6:.1f} MB are free on its disk"
+    except OSError:
+        return "how much is free on its disk cannot be told"
 
 
 def _writable(path: Path, folder: Path, where: str) -> Path:

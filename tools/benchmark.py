@@ -12,7 +12,7 @@ maps     memory above the model while scenes of three sizes become maps of spect
 memory   resident memory of the process over many batches
 realism  spectral angle between simulated and real EnMAP spectra, per class
 scene    memory above the model while a scene of 4096 x 4096 x 12 goes through TerraMind tiny (random weights) tile by tile
-step     seconds a training step and to compile it, FLOP/s, and its parts; --trace_to=FOLDER writes a profile
+step     seconds a training step and to compile it, memory, FLOP/s, and its parts; --trace_to=FOLDER writes a profile
 """
 
 import contextlib
@@ -53,6 +53,7 @@ STEP_S = flags.DEFINE_float("step_s", 0.5, "Seconds of a step that loader has to
 TILES = flags.DEFINE_integer("tiles", 12, "Simulated tiles of 256 x 256 x 224 for build; each has 16 patches.")
 KILLS = flags.DEFINE_integer("kills", 0, "How often a process of build is killed.")
 KILL_BUILDER = flags.DEFINE_bool("kill_builder", False, "In build, kill the process that was started instead of a worker.")
+PARTS = flags.DEFINE_bool("parts", True, "Whether step times the parts of a step too.")
 TRACE_TO = launch.DEFINE_place("trace_to", None, "Folder for a profile of two steps, for step.", "folder")
 
 
@@ -222,7 +223,7 @@ def step(overrides):
     from spectral_jax.measure import step_time
 
     cfg, path = _config_and_store(overrides)
-    result = step_time.step(cfg, Loader(cfg, path).batch(0), BATCHES.value or 10, TRACE_TO.value)
+    result = step_time.step(cfg, Loader(cfg, path).batch(0), BATCHES.value or 10, TRACE_TO.value, PARTS.value)
     print("  " + step_time.text(result).replace("\n", "\n  "))
 
 

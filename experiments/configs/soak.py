@@ -18,5 +18,5 @@ def config() -> Config:
         views=Views(global_sensors=1, local_views=1),
         jepa=Jepa(directions=16),
         probe=Probe(enabled=False),
-        train=Train(steps=4000, log_every=20, save_every=20, keep=2),
+        train=Train(steps=1000, log_every=20, save_every=20, keep=2),
     )

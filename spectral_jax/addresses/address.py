@@ -14,6 +14,7 @@ from spectral_jax.sentences import closest
 _FORM = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):(/{1,2})")
 READ = ("gs", "s3", "https", "http")
 WRITTEN = ("gs", "s3")
+SILENT_SECONDS = 30  # a request that got no byte for so long is given up, and made again
 
 
 def is_address(text: str | os.PathLike) -> bool:
@@ -61,6 +62,15 @@ def checked(text: str | os.PathLike, where: str, written: bool = False) -> str:
 def joined(address: str, *names: str) -> str:
     """The address of something below an address."""
     return "/".join([address.rstrip("/"), *names])
+
+
+def limit_silence() -> None:
+    """Makes TensorStore give up a request whose server is silent, before its first one; it would wait for ever.
+
+    What the user has set stays. It holds for arrays of stores, and for checkpoints that Orbax reads and writes at addresses.
+    """
+    os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_TIME_SECONDS", str(SILENT_SECONDS))
+    os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_LIMIT_BYTES", "1")
 
 
 def last(address: str) -> str:

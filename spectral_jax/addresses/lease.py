@@ -55,9 +55,10 @@ def on_folder(folder: Path, words: tuple[str, str] = RUN) -> Iterator[None]:
             # A file system without locks, as some network mounts are: nothing can be held there.
             yield
             return
-        file.truncate(0)
-        file.write(json.dumps(_about()))
-        file.flush()
+        with contextlib.suppress(OSError):  # the lock holds on a full disk too, and what fails next says that it is full
+            file.truncate(0)
+            file.write(json.dumps(_about()))
+            file.flush()
         try:
             yield
         finally:

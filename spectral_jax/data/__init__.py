@@ -9,7 +9,7 @@ In the order in which they may import one another:
   store_write: checks, and the order of writes that never leaves a half-written patch valid
   store_group: one group: locations that have the same sensors
   store: co-located patches of several sensors in Zarr
-  store_complete: whether flags, times and what is known of locations are whole
+  store_complete: whether flags, times, what is known of locations and shards of pixels are there
   schedule: which locations batch i has, and its random numbers, by random access
   loader_checks: whether a group holds what a config expects
   loader: batch i as a pure function of (config, seed, i, process)

@@ -78,6 +78,7 @@ class Loader:
                 f"they hold {', '.join(sorted({k for name in empty for k in self.store.groups[name].sensors}))}."
             )
         self._read_flags()
+        store_complete.check_pixels(self.store, self.bands)
         rows = {name: self._usable(name) for name, bands in self.bands.items() if bands}
         self.left_out = {name: self.store.groups[name].locations - len(x) for name, x in rows.items()}
         self.schedule = Schedule(rows, cfg.data.batch_size, cfg.data.seed)

@@ -1,10 +1,11 @@
-"""Whether the small arrays of a store are whole: flags, times and what is known of locations.
+"""Whether a store is whole: flags, times and what is known of locations, and the shards of pixels that the flags promise.
 
 Zarr reads a chunk that is not there as the fill value, so a chunk lost in copying would be thousands of locations without a
 date. What our own writers always write must therefore be there. Archives of others may leave out chunks of fill values.
 """
 
 import math
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from spectral_jax.data import store_format
@@ -52,6 +53,27 @@ def check(store: Store) -> None:
                 begun |= _begun(group, key, begun, rows)
             _refuse(store, group, f"{key}_mask", begun - flags, rows)
             _refuse(store, group, f"{key}_time", begun - times, rows)
+
+
+def check_pixels(store: Store, used: Mapping[str, Iterable[str]]) -> None:
+    """Looks whether there is a shard of pixels for every location that the flags call valid, where shards can be listed.
+
+    So that a store of which some files have not arrived is refused at the start, and not by the first batch that needs one.
+
+    Args:
+      store: with its flags, which are read.
+      used: keys of the sensors that are used, by group.
+
+    Raises:
+      ValueError: a shard is missing; the sentence names array, locations and file.
+    """
+    pairs = [(store.groups[name], key) for name, keys in used.items() for key in keys]
+    listed = [(group, key) for group, key in pairs if group.chunked and group.listed]
+    with ThreadPoolExecutor(TOGETHER) as threads:
+        found = list(threads.map(lambda pair: pair[0].chunks(pair[1]), listed))
+    for (group, key), held in zip(listed, found, strict=True):
+        each = group.shard_locations(key)
+        _refuse(store, group, key, set((group.rows_with([key]) // each).tolist()) - held, each)
 
 
 def _begun(group, key: str, known: set[int], rows: int) -> set[int]:

@@ -30,6 +30,10 @@ ZSTD_LEVEL = 1
 # What a killed writer leaves: of `Arrays.put`, and of TensorStore, which writes over its own without cutting it first (0.1.86):
 # a shorter file would end in bytes of the longer one before it.
 PARTIAL, LOCK = ".partial-", ".__lock"
+SERVERS = ("gcs", "s3", "http")
+# A request that failed is made again after 1, 2, 4, 8 and then 16 s: for two minutes where nothing answers, and for seven where
+# each is silent until `address.SILENT_SECONDS` are over.
+RETRIES = {"max_retries": 10, "initial_delay": "1s", "max_delay": "16s"}
 REQUESTS = 128  # to an object store at once: at 20 ms each, 6400 a second; a batch of 64 locations of six sensors needs 400
 
 
@@ -142,8 +146,11 @@ class Arrays:
         self._forget()
 
     def _forget(self):
-        several = {f"{kind}_request_concurrency": {"limit": REQUESTS} for kind in ("gcs", "s3", "http")}
-        self._context = ts.Context({"cache_pool": {"total_bytes_limit": self.cache_bytes}} | several)
+        remote: dict = {f"{kind}_request_concurrency": {"limit": REQUESTS} for kind in SERVERS}
+        remote |= {f"{kind}_request_retries": RETRIES for kind in SERVERS}
+        if address.is_address(self.path):
+            address.limit_silence()
+        self._context = ts.Context({"cache_pool": {"total_bytes_limit": self.cache_bytes}} | remote)
         self._open: dict[tuple, ts.TensorStore] = {}
 
     def open(self, name: str, driver: str = "zarr3", complete: bool = False) -> ts.TensorStore:
@@ -167,6 +174,7 @@ class Arrays:
             try:
                 self._open[name, complete] = ts.open(spec, open=True, context=self._context).result()
             except ValueError as error:
+                expect_answer(self.path, f"the array {name}", error)
                 raise ValueError(
                     f"store {self.path}: expected the array {name}, and it cannot be opened ({reason(error)}); the store is "
                     "truncated: copy or build it again."
@@ -192,6 +200,7 @@ class Arrays:
         try:
             results = {name: future.result() for name, future in futures.items()}
         except ValueError as error:
+            expect_answer(self.path, "its metadata", error)
             raise OSError(f"store {self.path}: its metadata cannot be read ({reason(error)}).") from error
         return {name: bytes(r.value) if r.state == "value" else None for name, r in results.items()}
 
@@ -281,6 +290,24 @@ def _put(file: Path, data: bytes):
 def reason(error: Exception) -> str:
     """The first clause of a TensorStore message, without its dump of the spec."""
     return str(error).split(" [", 1)[0].split("\n", 1)[0]
+
+
+def expect_answer(path: str, what: str, error: Exception) -> None:
+    """Tells a server that did not answer, or failed again and again, from bytes that are wrong.
+
+    Args:
+      path: of the store.
+      what: was read.
+      error: TensorStore's.
+
+    Raises:
+      OSError: `error` says that all requests failed.
+    """
+    if "retry attempts failed" in str(error):
+        raise OSError(
+            f"store {path}: {what} could not be read, because its server did not answer or failed {RETRIES['max_retries'] + 1} "
+            f"times ({reason(error)}); see that it runs and can be reached, then run the same command again."
+        ) from error
 
 
 def write_failure(path: str, what: str, needed: int, error: Exception) -> str:

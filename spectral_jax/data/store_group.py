@@ -155,8 +155,9 @@ class Group:
             raise self.corrupt(key, [location], error) from error
 
     def corrupt(self, key: str, locations: Sequence[int], error: Exception) -> ValueError:
-        """The sentence for a read of array `key` that failed at one of `locations`."""
+        """The sentence for a read of array `key` that failed at one of `locations`; raises OSError where no server answered."""
         rows = ", ".join(str(int(x)) for x in sorted(set(locations)))
+        store_format.expect_answer(self._arrays.path, f"{self.name}/{key} at location {rows}", error)
         where = f"location {rows}" if len(set(locations)) == 1 else f"one of the locations {rows}"
         file = f", file {self.shard_file(key, locations[0])}" if len(set(locations)) == 1 else ""
         return ValueError(
@@ -287,6 +288,7 @@ class Group:
         try:
             return read()
         except ValueError as error:
+            store_format.expect_answer(self._arrays.path, f"{self.name}/{name}", error)
             raise ValueError(
                 f"store {self._arrays.path}: group {self.name}, array {name} is corrupt ({store_format.reason(error)}); copy "
                 "it again."

@@ -15,7 +15,7 @@ In the order in which they may import one another:
   scene_realism: spectral angles of simulated to real EnMAP pixels, by land cover
   water_realism: spectral angles of simulated water to PACE OCI's match-ups
   release: a finished run as a model of the package
-  soak: a run killed at random moments, against one never killed
+  soak: a run killed at random moments, or on a full disk, against one that was left alone
   worth: whether an encoder is worth keeping: places no run has seen, rivals, few labels
   ablation: configs trained at equal CPU time and judged by the same criterion
   pod: what a pod of TPUs would make of a run, compiled without one

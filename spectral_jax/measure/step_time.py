@@ -16,7 +16,7 @@ from jax.profiler import trace
 
 from spectral_jax.batch import Batch, decode
 from spectral_jax.config import Config
-from spectral_jax.measure import flops
+from spectral_jax.measure import flops, machine
 from spectral_jax.model.encoder import branch, projector
 from spectral_jax.model.encoder.fuse import Fuse
 from spectral_jax.model.encoder.hiera import Stage
@@ -24,7 +24,7 @@ from spectral_jax.train import partition, state
 from spectral_jax.train.step import update
 
 
-def step(cfg: Config, batch: Batch, steps: int = 10, trace_to: str | None = None) -> dict[str, Any]:
+def step(cfg: Config, batch: Batch, steps: int = 10, trace_to: str | None = None, parts: bool = True) -> dict[str, Any]:
     """Times steps on one batch, the first of which is not counted.
 
     Args:
@@ -32,9 +32,12 @@ def step(cfg: Config, batch: Batch, steps: int = 10, trace_to: str | None = None
       batch: of B locations.
       steps: 2 or more.
       trace_to: folder for a trace of two steps more, in the profiler's format; None: none is written.
+      parts: whether parts are timed too.
 
     Returns:
-      JSON-ready: `devices`, `compile_s`, `seconds` of each counted step, `batch`, `flops` a step and `parts`, of `time_parts`.
+      JSON-ready: `devices`, `compile_s`, `seconds` of each counted step, `batch`, `flops` a step and `parts`, of `time_parts`;
+      `temporary_mib`, what the compiler lays out beside arguments and results, None where it does not say; and `peak_mib`,
+      the most that the process had resident while it made the steps.
 
     Raises:
       ValueError: fewer than 2 steps.
@@ -47,6 +50,9 @@ def step(cfg: Config, batch: Batch, steps: int = 10, trace_to: str | None = None
     began = time.perf_counter()
     run = partition.place_step(cfg, mesh).lower(now, batch, key).compile()
     out = {"devices": f"{mesh.devices.size} x {jax.devices()[0].device_kind}", "compile_s": time.perf_counter() - began}
+    memory = run.memory_analysis()
+    temporary = None if memory is None else memory.temp_size_in_bytes / 2**20
+    machine.reset_peak()  # compiling took more than the steps do
     seconds = []
     for number in range(steps + (2 if trace_to else 0)):
         with trace(trace_to) if trace_to and number == steps else contextlib.nullcontext():
@@ -55,8 +61,9 @@ def step(cfg: Config, batch: Batch, steps: int = 10, trace_to: str | None = None
             jax.block_until_ready(metrics)
             seconds.append(time.perf_counter() - began)
     sample = flops.training_sample(cfg, tuple(batch.sensors)).total
-    parts = time_parts(cfg, now, batch)
-    return out | {"seconds": seconds[1:steps], "batch": batch.size, "flops": sample * batch.size, "parts": parts}
+    out |= {"temporary_mib": temporary, "peak_mib": machine.memory()["peak_mib"]}
+    timed = time_parts(cfg, now, batch) if parts else {}
+    return out | {"seconds": seconds[1:steps], "batch": batch.size, "flops": sample * batch.size, "parts": timed}
 
 
 def time_parts(cfg: Config, now: state.State, batch: Batch, repeats: int = 3) -> dict[str, dict[str, float]]:
@@ -89,8 +96,11 @@ def text(result: Mapping[str, Any]) -> str:
         f"step: min {ordered[0]:.3f} s, median {median:.3f} s, max {ordered[-1]:.3f} s; "
         f"{result['batch'] / median:.1f} samples/s at batch {result['batch']}",
         f"model FLOPs: {result['flops'] / 1e9:.2f} GFLOP a step, {result['flops'] / median / 1e9:.1f} GFLOP/s",
-        "parts of one global view, forward and backward, each timed alone; their sum is not the time of a step:",
+        f"memory: {result['peak_mib']:.0f} MiB resident at most while steps ran; temporaries of a step, as compiled: "
+        + ("not told" if result["temporary_mib"] is None else f"{result['temporary_mib']:.0f} MiB"),
     ]
+    if result["parts"]:
+        lines.append("parts of one global view, forward and backward, each timed alone; their sum is not the time of a step:")
     for name, part in result["parts"].items():
         rate = (
             f"{part['flops'] / 1e9:10.2f} GFLOP {part['flops'] / part['seconds'] / 1e9:8.1f} GFLOP/s" if part["flops"] else ""

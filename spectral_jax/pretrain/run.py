@@ -86,7 +86,7 @@ def _check_same_run(cfg: Config, work: Work) -> None:
 
 def _keep_config(cfg: Config, work: Work) -> None:
     if jax.process_index() == 0:
-        (work.path / "config.json").write_text(configure.to_json(cfg))
+        places.write_whole(work.path / "config.json", configure.to_json(cfg))
         work.flush()  # a run in a bucket is known by it, so it is there before the first checkpoint
 
 

@@ -9,6 +9,7 @@ In the order in which they may import one another:
   programs: the step compiled once for every form of batch
   checkpoint_files: where checkpoints are, and whether they are as they were saved
   peers: several processes find one another, or one of them is gone
+  pulse: signs of life between them, and the last words of one that is ended
   checkpoint: state, config, data position and versions in one composite
   warm_start: parameters of another run's checkpoint, at step 0
   alarms: batches in which nothing is valid, and a loss that does not move

@@ -19,7 +19,7 @@ import numpy as np
 import optax
 from orbax.checkpoint import v1 as ocp
 
-from spectral_jax import configure
+from spectral_jax import configure, places
 from spectral_jax.config import Config
 from spectral_jax.train import partition, peers
 from spectral_jax.train.checkpoint_files import checksums, place
@@ -173,8 +173,9 @@ class Checkpoints:
             self._failed = True
             finished = place.newest(self._place.shown)
             intact = "No checkpoint is finished" if finished is None else f"The checkpoint of step {finished} is intact"
+            room = f" ({places.free(self._folder)})" if place.is_here(self._folder) else ""
             raise CheckpointError(
-                f"saving step {step} to {self._place.shown} failed: {_reason(error)}. {intact}; free space or mend the "
+                f"saving step {step} to {self._place.shown} failed: {_reason(error)}{room}. {intact}; free space or mend the "
                 "folder, then run the same command again to continue."
             ) from error
 

@@ -24,7 +24,7 @@ from spectral_jax.train import partition, warm_start
 from spectral_jax.train.alarms import Alarms
 from spectral_jax.train.checkpoint import Checkpoints
 from spectral_jax.train.programs import Programs
-from spectral_jax.train.record import Progress, Recorder, draw_curves, write_changes
+from spectral_jax.train.record import Progress, Recorder, closed, write_changes
 from spectral_jax.train.state import State
 
 
@@ -173,15 +173,11 @@ def train(cfg: Config, loader: Loader, work: Work, begun: Callable[[], None] = l
 
         with Feed(loader.batches(start, cfg.train.steps, cfg.data.workers), mesh, ahead=cfg.data.prefetch) as feed:
             batches = meter.timed(feed, start, cfg.train.steps)
-            try:
+            with closed(recorder, work.path, work.shown):
                 state = drive(
                     step_function, state, batches, key, start=start, names=loader.names_later, settled=settled, watched=watched,
                     after=after,
                 )  # fmt: skip
-            finally:
-                if recorder:
-                    recorder.close()
-                    draw_curves(work.path, work.shown)
     return Summary(state, start, rows[0], rows[-1])
 
 

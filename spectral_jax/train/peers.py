@@ -16,7 +16,7 @@ SIGNS = (
 # What JAX puts before such an error's text; outside a compiled program it reaches Python as a `ValueError`.
 STATUS = ("ABORTED: ", "DEADLINE_EXCEEDED: ", "INTERNAL: ", "UNAVAILABLE: ", "UNKNOWN: ")
 
-HEARTBEAT_SECONDS = 60  # a process that is silent so long counts as gone
+HEARTBEAT_SECONDS = 120  # after so long JAX aborts without a word of ours; `pulse` is to find a silent process before
 
 
 def check_numbers(coordinator: str | None, processes: int | None, process: int | None, batch_size: int | None = None) -> None:

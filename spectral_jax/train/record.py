@@ -1,12 +1,16 @@
 """What a run leaves to look at: metrics.jsonl, TensorBoard events, curves.png, and the line that moves while it runs."""
 
+import contextlib
 import json
 import math
 import re
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from spectral_jax import places
 from spectral_jax.addresses.address import last
 from spectral_jax.sentences import needs
 
@@ -29,22 +33,55 @@ class Recorder:
     def __init__(self, workdir: Path, start: int):
         self._path = workdir / "metrics.jsonl"
         earlier = [row for row in read_metrics(workdir) if row["step"] <= start]
-        self._path.write_text("".join(json.dumps(row) + "\n" for row in earlier))
+        places.write_whole(self._path, "".join(json.dumps(row) + "\n" for row in earlier))
         self._events = _event_writer(workdir / "tensorboard", start)
 
     def write(self, row: dict[str, float]) -> None:
         """Appends a row; `row["step"]` is the number of updates made."""
-        with self._path.open("a") as file:
+        with places.room_told(self._path), self._path.open("a") as file:
             file.write(json.dumps(row) + "\n")
         if self._events is not None:
-            for name, value in row.items():
-                if name != "step" and isinstance(value, int | float):
-                    self._events.add_scalar(name, value, row["step"])
+            self._events.write(row)
 
     def close(self) -> None:
-        """Flushes the event file."""
-        if self._events is not None:
-            self._events.close()
+        """Closes the event file; nothing the second time."""
+        events, self._events = self._events, None
+        if events is not None:
+            events.close()
+
+
+class _Events:
+    """Scalars for TensorBoard, one event a row.
+
+    Not by `SummaryWriter`: its thread ends where the disk is full, and the run then waits for ever to hand it the next row.
+    """
+
+    def __init__(self, folder: Path, start: int):
+        with needs("tensorboardX", "tensorboard", "writing TensorBoard events"):
+            from tensorboardX.event_file_writer import EventsWriter
+            from tensorboardX.proto.event_pb2 import Event, SessionLog
+            from tensorboardX.summary import Summary, scalar
+
+        self._event, self._summary, self._scalar, self._folder = Event, Summary, scalar, folder
+        with places.room_told(folder / "events"):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._writer = EventsWriter(str(folder / "events"))
+        if start:  # what an earlier life wrote from here on is dropped
+            self._put(step=start + 1, session_log=SessionLog(status=SessionLog.START))
+
+    def write(self, row: dict[str, float]) -> None:
+        numbers = {name: value for name, value in row.items() if name != "step" and isinstance(value, int | float)}
+        values = [value for name, number in numbers.items() for value in self._scalar(name, number).value]
+        self._put(step=int(row["step"]), summary=self._summary(value=values))
+
+    def close(self) -> None:
+        with places.room_told(self._folder / "events"):
+            self._writer.close()
+
+    def _put(self, **fields: Any) -> None:
+        with places.room_told(self._folder / "events"):
+            self._writer.write_event(self._event(wall_time=time.time(), **fields))
+            self._writer.flush()
 
 
 def read_metrics(workdir: Path) -> list[dict]:
@@ -73,9 +110,33 @@ def write_changes(workdir: Path, changes: list[dict]) -> None:
     """
     path = workdir / "changes.jsonl"
     if changes:
-        path.write_text("".join(json.dumps(change) + "\n" for change in changes))
+        places.write_whole(path, "".join(json.dumps(change) + "\n" for change in changes))
     else:
         path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def closed(recorder: Recorder | None, workdir: Path, shown: str) -> Iterator[None]:
+    """Closes the record and draws the curves, however the block ends; nothing where this process keeps none.
+
+    Args:
+      recorder: of the run, or None.
+      workdir: of the run.
+      shown: see `draw_curves`.
+    """
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # what ended the run is to be told, and not that there is no room for its curves
+            _close(recorder, workdir, shown)
+        raise
+    _close(recorder, workdir, shown)
+
+
+def _close(recorder: Recorder | None, workdir: Path, shown: str) -> None:
+    if recorder:
+        recorder.close()
+        draw_curves(workdir, shown)
 
 
 def draw_curves(workdir: Path, shown: str = "") -> Path | None:
@@ -112,7 +173,8 @@ def draw_curves(workdir: Path, shown: str = "") -> Path | None:
         if len(names) > 1:
             axes.legend(fontsize=7)
     path = workdir / "curves.png"
-    figure.savefig(path, dpi=110)
+    with places.room_told(path):
+        figure.savefig(path, dpi=110)
     return path
 
 
@@ -146,11 +208,9 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
 
-def _event_writer(folder: Path, start: int):
+def _event_writer(folder: Path, start: int) -> _Events | None:
     try:
-        with needs("tensorboardX", "tensorboard", "writing TensorBoard events"):
-            from tensorboardX import SummaryWriter
+        return _Events(folder, start)
     except ImportError as error:
         print(error)
         return None
-    return SummaryWriter(str(folder), purge_step=start + 1 if start else None)

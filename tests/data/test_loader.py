@@ -315,11 +315,12 @@ def test_a_corrupt_shard_is_named_in_this_process(tmp_path, workers):
         list(loader.batches(0, 3, workers))
 
 
-def test_a_lost_shard_is_an_error_and_not_nodata(tmp_path):
+def test_a_shard_lost_while_a_run_goes_on_is_an_error_and_not_nodata(tmp_path):
     build(tmp_path / "s", {"g": 6}, keys={"g": ("HY",)}, valid_share=1.0)
+    loader = Loader(config(("HY",)), tmp_path / "s")
     os.remove(tmp_path / "s/g/HY/c/0/0/0/0/0")
     with pytest.raises(ValueError, match="the stored bytes are missing or corrupt"):
-        Loader(config(("HY",)), tmp_path / "s").batch(0)
+        loader.batch(0)
 
 
 @pytest.mark.multiprocess

@@ -9,14 +9,18 @@ from spectral_jax.measure import flops, step_time
 def test_the_text_tells_time_flops_and_that_parts_are_no_sum():
     parts = {"tokenizer": {"seconds": 0.5, "flops": 10e9}, "optimiser and teacher": {"seconds": 0.25, "flops": 0.0}}
     result = {"devices": "1 x cpu", "compile_s": 12.0, "seconds": [4.0, 2.0, 1.0], "batch": 8, "flops": 60e9, "parts": parts}
+    result |= {"peak_mib": 900.4, "temporary_mib": 123.4}
     assert step_time.text(result).splitlines() == [
         "devices: 1 x cpu; compile 12.0 s",
         "step: min 1.000 s, median 2.000 s, max 4.000 s; 4.0 samples/s at batch 8",
         "model FLOPs: 60.00 GFLOP a step, 30.0 GFLOP/s",
+        "memory: 900 MiB resident at most while steps ran; temporaries of a step, as compiled: 123 MiB",
         "parts of one global view, forward and backward, each timed alone; their sum is not the time of a step:",
         "  tokenizer                0.5000 s     10.00 GFLOP     20.0 GFLOP/s",
         "  optimiser and teacher    0.2500 s",
     ]
+    alone = step_time.text(result | {"parts": {}, "temporary_mib": None}).splitlines()
+    assert alone[3:] == ["memory: 900 MiB resident at most while steps ran; temporaries of a step, as compiled: not told"]
 
 
 def test_one_step_is_refused_for_the_first_is_not_counted():
@@ -32,6 +36,7 @@ def test_a_step_is_timed_with_its_parts_and_leaves_a_trace(rng, tmp_path):
     assert result["devices"] == f"8 x {jax.devices()[0].device_kind}"
     assert len(result["seconds"]) == 2
     assert min(result["seconds"]) > 0
+    assert 0 < result["temporary_mib"] < result["peak_mib"]
     assert result["flops"] == 8 * flops.training_sample(cfg, ("HSI", "MSI", "SAR")).total
     view = flops.view(cfg, ("HSI", "MSI", "SAR"))
     counted = {name: part["flops"] / (3 * 8) for name, part in result["parts"].items()}

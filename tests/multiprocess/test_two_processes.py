@@ -89,6 +89,8 @@ def test_two_processes_stop_together_continue_and_make_the_steps_of_one(tmp_path
     assert "gain" in texts[0]
     assert "What to do next" in texts[0]
     assert "What to do next" not in texts[1]  # one process speaks, not both
+    assert "ends:" not in texts[0] + texts[1]  # nor does any accuse another that ended in order
+    assert "was ended by JAX" not in texts[0] + texts[1]
     rows = record.read_metrics(workdir)
     assert [r["step"] for r in rows] == [r["step"] for r in expected] == list(range(1, STEPS + 1))
     for name in ("loss", "invariance", "sigreg", "grad_norm", "embedding_rank"):

@@ -61,7 +61,7 @@ def opened(folder: str | os.PathLike) -> Place:
         return Place(Path(folder).resolve())
     where = address.checked(folder, "checkpoints", written=True)
     if _known_to_orbax(where):
-        return Place(epath.Path(where))
+        return Place(_orbax_path(where))
     if jax.process_count() > 1:
         raise CheckpointError(
             f"{where}: runs of several processes save to a folder that all of them see, or to gs://, where each writes its own "
@@ -131,7 +131,12 @@ def _here(folder: Path) -> dict[int, Path]:
 
 def _step(where: str, number: int) -> Path:
     step = address.joined(where, str(number))
-    return epath.Path(step) if _known_to_orbax(where) else fetched.copy(step)
+    return _orbax_path(step) if _known_to_orbax(where) else fetched.copy(step)
+
+
+def _orbax_path(where: str) -> Path:
+    address.limit_silence()  # Orbax reads and writes arrays through TensorStore
+    return epath.Path(where)
 
 
 def _finished(where: str) -> list[int]:
