@@ -8,6 +8,9 @@ The ground is cut into fixed squares of UTM zones. A location is a square wholly
 at least one more sensor, near it in time, that hold data and are clear there. The plan is written first: my.plan.csv and
 my.plan.html, a page with a map. Run the same command again to continue after an interruption. Needs the extras
 spectral-jax[products,plot].
+
+--workers=4 builds with four processes of this machine, --scheduler=tcp://HOST:8786 with the workers of a Dask cluster (extra
+spectral-jax[dask]); this process makes the plan.
 """
 
 import dataclasses
@@ -19,12 +22,15 @@ from spectral_jax import launch
 from spectral_jax.ingest.colocated import wanted
 from spectral_jax.ingest.colocated.build import build
 from spectral_jax.ingest.colocated.wanted import Wanted
+from spectral_jax.ingest.patches.build import Help
 
 FLAGS = flags.FLAGS
 DEFAULT = {field.name: field.default for field in dataclasses.fields(Wanted)}
 flags.DEFINE_multi_string("folder", [], "Folder with products at any depth; may be given several times.")
 launch.DEFINE_place("out", None, "Folder of the store, on this machine.", "work", required=True)
 flags.DEFINE_bool("plan_only", False, "Stop after the plan.")
+flags.DEFINE_integer("workers", 0, "Processes of this machine that build; 0: this one alone, without Dask.")
+flags.DEFINE_string("scheduler", "", "Address of a Dask scheduler; its workers must see products and store at the same paths.")
 flags.DEFINE_float("footprint_m", DEFAULT["footprint_m"], "Side of a square, metres; a whole number of every sensor's pixels.")
 flags.DEFINE_list("anchors", list(DEFAULT["anchors"]), "Sensors around whose products locations are made.")
 flags.DEFINE_list("sensors", list(DEFAULT["sensors"]), "Sensors that the store may hold.")
@@ -62,12 +68,17 @@ def main(argv: list[str]):
         raise app.UsageError(f"unexpected argument {argv[1]!r}; every input has a flag (--help lists them).")
     logging.set_verbosity(logging.WARNING)  # GDAL's notes on a damaged file come before our sentence otherwise
     try:
-        done = build(asked(), FLAGS.out, plan_only=FLAGS.plan_only, report=lambda line: print(line, flush=True))
+        done = build(
+            asked(), FLAGS.out, FLAGS.plan_only, lambda line: print(line, flush=True),
+            help=Help(FLAGS.workers, FLAGS.scheduler),
+        )  # fmt: skip
     except KeyboardInterrupt:
         sys.exit("colocate: interrupted; run the same command again to continue.")
     except (ValueError, OSError, ImportError) as error:
         sys.exit(f"colocate: {error}")
     print(done.text())
+    if done.failures:
+        sys.exit("\n".join(f"colocate: {failure}" for failure in done.failures))
 
 
 if __name__ == "__main__":

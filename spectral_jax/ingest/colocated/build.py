@@ -1,6 +1,5 @@
 """A plan written, as a table and a page, and the stores after it: one for training and one for what is held out."""
 
-import collections
 import contextlib
 import dataclasses
 import shutil
@@ -14,9 +13,10 @@ from spectral_jax.ingest.colocated.patch import Openings
 from spectral_jax.ingest.colocated.plan import Plan
 from spectral_jax.ingest.colocated.wanted import Wanted
 from spectral_jax.ingest.patches import write
+from spectral_jax.ingest.patches.build import Help, held
 from spectral_jax.ingest.patches.plan import GroupPlan
 
-TABLE, PAGE, UNREAD = "plan.csv", "plan.html", "unread.csv"
+TABLE, PAGE = "plan.csv", "plan.html"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,14 +28,15 @@ class Colocated:
       table: the plan as CSV.
       page: the plan as HTML.
       built: split -> what was written; empty where a plan alone was asked for.
-      unread: lines of patches that could not be read: cell, sensor, product, sentence.
+      failures: a text for each store of which patches are missing, as products are damaged that the plan took; all others are
+        there.
     """
 
     plan: Plan
     table: Path
     page: Path
     built: dict[str, write.BuildSummary]
-    unread: tuple[tuple[str, ...], ...] = ()
+    failures: tuple[str, ...] = ()
 
     def text(self) -> str:
         """What was done, what was left out and why, in lines."""
@@ -47,10 +48,6 @@ class Colocated:
             lines += [f"  {what}, {reason}: {count}" for (what, reason), count in counts.items()]
         damaged = [one for one in self.plan.left_out if one.reason == plan.DAMAGED]
         lines += [f"  {one.name}: {one.sentence}" for one in damaged]
-        torn = collections.Counter((sensor, name) for _, sensor, name, _ in self.unread)
-        lines += [f"  {name} ({key}): {count} patches could not be read and are missing" for (key, name), count in torn.items()]
-        if torn:
-            lines.append(f"  the first: {self.unread[0][3]}")
         return "\n".join([*lines, f"The plan: {self.page}, and row by row {self.table}."])
 
 
@@ -61,7 +58,7 @@ def path_of(out: Path, split: str) -> Path:
 
 def build(
     wanted: Wanted, out: str | Path, plan_only: bool = False, report: Callable[[str], None] = print,
-    shard_bytes: int = 64 * 2**20,
+    shard_bytes: int = 64 * 2**20, help: Help | None = None,
 ) -> Colocated:  # fmt: skip
     """Plans, writes the plan beside the store, and builds the store, or continues it.
 
@@ -71,13 +68,14 @@ def build(
       plan_only: whether to stop after the plan.
       report: takes one line of progress.
       shard_bytes: uncompressed size of a shard.
+      help: who builds beside this process; None: nobody.
 
     Raises:
       FileNotFoundError: a folder is missing, or none holds a product.
       FileExistsError: `out` holds something else, or a store of another command or of other products.
       ImportError: a library is missing that a product needs.
       ValueError: no location is left; the sentence says why.
-      OSError: something cannot be written, or a product is gone.
+      OSError: something cannot be written, another process is building it, or no worker can be reached.
     """
     out = places.here(out, "--out")
     for split in ("train", "holdout"):
@@ -96,18 +94,22 @@ def build(
             f"no cell of {wanted.footprint_m:g} m lies wholly inside products of two sensors that pass, so there is nothing to "
             f"store ({why or 'no product of an anchor'}); look at {web}."
         )
-    built, torn = {}, []
-    with contextlib.closing(Openings()) as openings:
-        for split in made.splits():
-            place = path_of(out, split)
-            unread = place / UNREAD
-            plans = made.groups(split, openings, unread)
+    built, failures = {}, []
+    for split in made.splits():
+        place = path_of(out, split)
+        with contextlib.ExitStack() as stack:
+            plans = made.groups(split, stack.enter_context(contextlib.closing(Openings())))
             store = _begun(made, plans, split, earlier[split], place, shard_bytes)
+            stack.enter_context(held(place))
             for written in (table, web):
                 shutil.copyfile(written, place / written.name.removeprefix(f"{out.stem}."))
-            built[split] = write.write(store, plans, report)
-            torn += [tuple(line) for line in rows.unread(unread)]
-    return Colocated(made, table, web, built, tuple(torn))
+            gathered = help if help and write.is_unfinished(store, plans) else Help()
+            workers = stack.enter_context(gathered.gathered(store.path, list(wanted.folders), report))
+            try:
+                built[split] = write.write(store, plans, report, workers)
+            except ValueError as error:  # what is held out is built all the same
+                failures.append(str(error))
+    return Colocated(made, table, web, built, tuple(failures))
 
 
 def _begun(made: Plan, plans: list[GroupPlan], split: str, earlier: Store | None, out: Path, shard_bytes: int) -> Store:

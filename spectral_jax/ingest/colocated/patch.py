@@ -1,9 +1,7 @@
 """A cell of a product that reads itself: it holds no open file, so that any process can read it."""
 
 import collections
-import csv
 import dataclasses
-import io
 from pathlib import Path
 
 import numpy as np
@@ -56,36 +54,19 @@ class CellPatch:
       cell: wholly inside it.
       keep: whether pixels that the product calls unclear are kept; else they are missing.
       openings: shared by all patches of a plan.
-      unread: a CSV that gets a line (cell, sensor, product, sentence) when the patch cannot be read.
     """
 
     chip: Sighting
     cell: Cell
     keep: bool
     openings: Openings = dataclasses.field(compare=False, repr=False)
-    unread: Path = dataclasses.field(compare=False, repr=False)
 
     def stored(self) -> Stored:
-        """Its numbers as the store holds them; all missing, and told in `unread`, where the product is damaged.
-
-        So one damaged product leaves a hole, and the rest is built. What another try may mend, a missing file or a disk that
-        does not answer, is raised.
+        """Its numbers as the store holds them.
 
         Raises:
-          OSError: the product is not there.
+          FileNotFoundError, ValueError: the product is gone, or damaged.
         """
-        try:
-            return self._read()
-        except ValueError as error:
-            line = io.StringIO()
-            csv.writer(line).writerow([self.cell.name, self.chip.key, self.chip.name, str(error)])
-            with open(self.unread, "ab", buffering=0) as file:  # a whole line at once, whoever else writes
-                file.write(line.getvalue().encode())
-            spec = self.chip.spec
-            side = round(self.cell.side_m / spec.gsd_m)
-            return Stored(np.full((len(spec.bands), side, side), spec.nodata or 0, spec.dtype), 0)
-
-    def _read(self) -> Stored:
         product = self.openings.of(self.chip)
         seen = warp.onto(product, self.chip.footprint, self.cell, trusting=self.keep)
         found = seen.product.stored(*seen.window)

@@ -68,13 +68,12 @@ class Plan:
         """The splits that hold a location."""
         return [split for split in ("train", "holdout") if any(c.split == split and c.choice.places for c in self.cells)]
 
-    def groups(self, split: str, openings: Openings, unread: Path) -> list[GroupPlan]:
+    def groups(self, split: str, openings: Openings) -> list[GroupPlan]:
         """The groups of the store of a split.
 
         Args:
           split: one of `splits`.
           openings: shared by all patches.
-          unread: a CSV for what cannot be read.
         """
         of_keys: dict[tuple[str, ...], list[PlannedLocation]] = collections.defaultdict(list)
         for planned in self.cells:
@@ -84,7 +83,7 @@ class Plan:
             for name, place in planned.named():
                 # `write` asks a patch what it is and for its numbers, whatever it was cut from.
                 patches: dict[str, Any] = {
-                    key: tuple(CellPatch(x.sighting, cell, self.wanted.unclear == "keep", openings, unread) for x in several)
+                    key: tuple(CellPatch(x.sighting, cell, self.wanted.unclear == "keep", openings) for x in several)
                     for key, several in place.taken.items()
                 }
                 of_keys[tuple(place.taken)].append(PlannedLocation(name, crs, cell.left, cell.top, patches))

@@ -109,11 +109,3 @@ def refused(plan: Plan) -> dict[tuple[str, str], int]:
             counts["cells", collections.Counter(reasons).most_common(1)[0][0]] += 1
         counts.update(("products at cells", reason) for reason in reasons)
     return dict(sorted(counts.items(), key=lambda x: (x[0][0], -x[1], x[0][1])))
-
-
-def unread(path: Path) -> list[list[str]]:
-    """Lines of the CSV of patches that could not be read: cell, sensor, product, sentence; none where it is not there."""
-    if not path.is_file():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        return [line for line in csv.reader(file) if len(line) == 4]

@@ -101,13 +101,18 @@ def build(
             wanted.append(source.read())
             stack.callback(wanted[-1].close)
         store, plans = _planned(inputs, sources, wanted, earlier, out, report, shard_bytes)
-        stack.enter_context(_held(out))
+        stack.enter_context(held(out))
         gathered = help if write.is_unfinished(store, plans) else Help()
         workers = stack.enter_context(gathered.gathered(store.path, [source.folder for source in sources], report))
         return write.write(store, plans, report, workers)
 
 
-def _held(out: Path | str) -> contextlib.AbstractContextManager[None]:
+def held(out: Path | str) -> contextlib.AbstractContextManager[None]:
+    """Keeps other builds from a store while a block runs.
+
+    Raises:
+      OSError: another process is building it; the sentence says which.
+    """
     words = "a store that is being built", "Two builds would undo each other's flags: wait for it, or end it first."
     return lease.on_folder(out, words) if isinstance(out, Path) else lease.on_address(out, words)
 

@@ -10,6 +10,7 @@ from made import delivered, delivered_hdf5, region
 from spectral_jax.data.store import open_store
 from spectral_jax.ingest.colocated import build
 from spectral_jax.ingest.colocated.wanted import Wanted
+from spectral_jax.ingest.patches.build import Help
 
 FILL = -32768
 
@@ -160,15 +161,34 @@ def test_a_damaged_product_among_good_ones_does_not_stop_the_build(tmp_path):
     raw = middle.read_bytes()
     middle.write_bytes(raw[: len(raw) * 9 // 10])  # neither of the first band nor of the last, so that the survey misses it
     done = built(folder, tmp_path / "my.zarr")
-    group = done.built["train"].store.groups["enmap_s2_lt_s1"]
+    group = open_store(tmp_path / "my.zarr").groups["enmap_s2_lt_s1"]
     assert group.locations == 9
     assert [(one.name, one.reason) for one in done.plan.left_out] == [(torn.name, "cannot be read")]
     whole = {group.ids()[i]: bool((group.read("S2", i, 0) != FILL).any()) for i in range(9)}
-    assert {cell for cell, good in whole.items() if not good} == {line[0] for line in done.unread}
-    assert 0 < len(done.unread) < 9
-    text = done.text()
-    assert f"  {torn.name}: " in text
-    assert f"{hidden.stem} (S2): {len(done.unread)} patches could not be read and are missing" in text
+    missing = sum(not good for good in whole.values())
+    assert 0 < missing <= 9
+    assert all(group.valid(key)[:, 0].all() for key in ("ENMAP", "S1"))
+    assert f"  {torn.name}: " in done.text()
+    (failure,) = done.failures
+    assert f"{missing} of 36 patches are missing, and all others are there. What failed:" in failure
+    assert str(hidden) in failure
+    middle.write_bytes(raw)
+    again = built(folder, tmp_path / "my.zarr")
+    assert (again.failures, again.built["train"].written) == ((), missing)
+    assert all((group.read("S2", i, 0) != FILL).any() for i in range(9))
+
+
+@pytest.mark.slow
+def test_workers_build_what_one_process_builds(downloads, done, tmp_path):
+    pytest.importorskip("distributed")
+    asked = Wanted((str(downloads),), footprint_m=240.0)
+    other = build.build(asked, tmp_path / "my.zarr", report=lambda line: None, help=Help(workers=2))
+    assert not other.failures
+    for name, group in done.built["train"].store.groups.items():
+        again = open_store(tmp_path / "my.zarr").groups[name]
+        assert again.ids() == group.ids()
+        for key in group.sensors:
+            np.testing.assert_array_equal(again.pixels(key).read().result(), group.pixels(key).read().result())
 
 
 def nothing(tmp_path, folder, **more):
