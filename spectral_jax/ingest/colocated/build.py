@@ -100,7 +100,7 @@ def build(
     with contextlib.closing(Openings()) as openings:
         for split in made.splits():
             place = path_of(out, split)
-            unread = place / UNREAD
+            unread = place.absolute() / UNREAD
             plans = made.groups(split, openings, unread)
             store = _begun(made, plans, split, earlier[split], place, shard_bytes)
             for written in (table, web):
