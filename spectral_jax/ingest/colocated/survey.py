@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from spectral_jax import places
 from spectral_jax.ingest.colocated import footprints
 from spectral_jax.ingest.colocated.footprints import Footprint
 from spectral_jax.ingest.colocated.wanted import ALIKE, SENSORS, Wanted
@@ -89,10 +90,12 @@ def survey(wanted: Wanted, report: Callable[[str], None]) -> tuple[list[Sighting
     Raises:
       FileNotFoundError: a folder is missing, or none holds a product.
       ImportError: a library is missing that a product needs.
+      ValueError: a folder is at an address.
     """
     seen: list[Sighting] = []
     out: list[LeftOut] = []
-    paths = folders.products(wanted.folders, "folder")
+    # Patches are read wherever they are sent, from whatever working folder.
+    paths = folders.products([places.here(folder, "--folder").absolute() for folder in wanted.folders], "folder")
     for path in paths:
         for sensor in _asked(path, wanted):
             try:

@@ -80,6 +80,15 @@ def test_what_cannot_be_read_is_left_out_with_its_sentence_and_the_rest_is_kept(
     assert "UTM zones end at 84 N and 80 S" in told[polar.name].sentence
 
 
+def test_paths_hold_from_any_working_folder_and_addresses_are_refused(tmp_path, monkeypatch):
+    product = region.radar(tmp_path / "d", **SMALL)
+    monkeypatch.chdir(tmp_path)
+    seen, _, _ = surveyed("d")
+    assert [one.path for one in seen] == [product]
+    with pytest.raises(ValueError, match="--folder: .*gs://bucket/products"):
+        surveyed("gs://bucket/products")
+
+
 def test_sensors_that_are_not_asked_for_are_left_out(tmp_path):
     region.landsat(tmp_path, **SMALL)
     region.radar(tmp_path, **SMALL)
