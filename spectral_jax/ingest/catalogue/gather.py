@@ -56,7 +56,11 @@ def gather(query: search.Query, cache: str | Path, say: Callable[[str], None] = 
     new = 0
     for number, (scene, wanted) in enumerate(chosen, 1):
         place = cache / wanted.room / wanted.name
-        if not place.exists():
+        newer = [folder for folder, newness in _others(place, scene, wanted) if newness > wanted.newness[:-1]]
+        if newer and not place.exists():
+            place = newer[0]
+            say(f"{wanted.name} left out: {place.name} is in the cache, the same scene, processed later.")
+        elif not place.exists():
             try:
                 size = _fetch(scene, wanted, cache)
             except (OSError, ValueError) as error:
@@ -119,8 +123,8 @@ def _fetch(scene: Item, wanted: layout.Product, cache: Path) -> int:
         raise ValueError(f"item {scene.name}: what was fetched cannot be read: {error}") from error
     place = cache / wanted.room / wanted.name
     place.parent.mkdir(parents=True, exist_ok=True)
-    for other in _others(place, scene, wanted):
-        shutil.rmtree(other)
+    for older, _ in _others(place, scene, wanted):
+        shutil.rmtree(older)
     beside.rename(place)
     return sum(file.stat().st_size for file in place.iterdir())
 
@@ -134,15 +138,16 @@ def _is_of_disk(error: BaseException | None) -> bool:
     return False
 
 
-def _others(place: Path, scene: Item, wanted: layout.Product) -> list[Path]:
-    """Products of the same scene that an earlier run fetched, when they were the newest."""
+def _others(place: Path, scene: Item, wanted: layout.Product) -> list[tuple[Path, tuple[str, ...]]]:
+    """Other products of the same scene that an earlier run fetched, and how new their names say that they are."""
     found = []
-    for folder in place.parent.iterdir():
+    for folder in place.parent.iterdir() if place.parent.is_dir() else ():
         try:
-            same = layout.product(dataclasses.replace(scene, name=folder.name, properties={}, assets={})).same
+            other = layout.product(dataclasses.replace(scene, name=folder.name, properties={}, assets={}))
         except ValueError:
             continue
-        found += [folder] if same == wanted.same else []
+        if other.same == wanted.same and folder != place:
+            found.append((folder, other.newness[:-1]))
     return found
 
 

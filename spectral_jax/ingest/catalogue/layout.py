@@ -67,15 +67,16 @@ def product(scene: Item) -> Product:
     said = scene.properties
     texts = [str(said.get("s2:product_uri", "")), str(said.get("landsat:product_id", "")), scene.name]
     texts += [part for link in scene.assets.values() for part in reversed(PurePosixPath(_path(link)).parts)]
-    found = next(((r, match) for text in texts for r in recognise.READERS if (match := r.NAME.match(text))), None)
+    readers = [reader for reader in recognise.READERS if _kind(reader) in _PARTS]
+    found = next(((r, match) for text in texts for r in readers if (match := r.NAME.match(text))), None)
     if found is None:
-        kinds = ", ".join(reader.KIND for reader in recognise.READERS)
+        kinds = ", ".join(reader.KIND for reader in readers)
         raise ValueError(
             f"item {scene.name} of {scene.collection or 'the catalogue'}: neither it nor its files have the name of a product "
             f"that is read here ({kinds}); take another --collection."
         )
     reader, match = found
-    kind, name = reader.__name__.rpartition(".")[2], match[0]
+    kind, name = _kind(reader), match[0]
     if kind == "sentinel2" and said.get("earthsearch:boa_offset_applied"):
         raise ValueError(
             f"item {scene.name}, property earthsearch:boa_offset_applied: 1000 is said to be taken off its numbers already, "
@@ -109,6 +110,10 @@ def files(scene: Item, wanted: Product) -> dict[str, str]:
                 f"{', '.join(sorted(names)[:12]) or 'none'}."
             )
     return out
+
+
+def _kind(reader) -> str:
+    return reader.__name__.rpartition(".")[2]
 
 
 def _path(link: str) -> str:

@@ -220,6 +220,9 @@ def test_bands_that_a_catalogue_renamed_get_their_names_back_and_the_newest_base
     with open_product(cache / "sentinel2b" / S2) as product, open_product(safes[0]) as safe:
         window = slice(0, 12), slice(0, 12)
         assert (product.stored(*window).pixels == safe.stored(*window).pixels).all()
+    again, lines = run(catalogues.write(folder, old), cache)
+    assert [p.name for p in again.folders[0].iterdir()] == [S2]
+    assert f"{older} left out: {S2} is in the cache, the same scene, processed later." in lines
     lacking = earth_search(safes[0], folder, "S2B_32UQD_2_L2A", leave_out=("nir08",))
     left_out, _ = run(catalogues.write(folder, lacking), tmp_path / "third")
     assert left_out.failures[0].startswith("item S2B_32UQD_2_L2A has no asset B8A, without which the product cannot")
