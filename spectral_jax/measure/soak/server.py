@@ -37,7 +37,8 @@ def restarted(
 
     def live(process: subprocess.Popen) -> None:
         while True:
-            reader = threading.Thread(target=_kept, args=(process, last := []), daemon=True)
+            last: list[str] = []
+            reader = threading.Thread(target=_kept, args=(process, last), daemon=True)
             reader.start()
             over.wait(rng.uniform(*stays))
             if process.poll() is not None:
