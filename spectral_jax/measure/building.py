@@ -119,14 +119,13 @@ def killed(folder: Path, tiles: int, kills: int, seed: int, builder: bool, say: 
 
     Args:
       folder: for tiles and stores.
-      tiles: how many; the build must outlast its kills.
-      kills: how many.
+      tiles: how many; with too few the build ends before its kills.
+      kills: at most.
       seed: of the moments and of the worker.
       builder: whether the process that the user started is killed, and started again, instead of a worker.
       say: gets a line a kill.
 
     Raises:
-      ValueError: the build ended before it was killed so often; take more tiles.
       RuntimeError: a build ended by itself with an error; its last lines are in the text.
     """
     write_tiles(folder / "tiles", tiles)
@@ -136,12 +135,12 @@ def killed(folder: Path, tiles: int, kills: int, seed: int, builder: bool, say: 
     rng, moments, runs = np.random.default_rng(seed), list[int](), 1
     process = _start(folder, out)
     while len(moments) < kills:
-        victim = _after(process, rng.uniform(0.0, 30.0 if builder else 12.0), folder / LOG, builder, rng)
+        victim = _after(process, rng.uniform(0.0, 15.0 if builder else 12.0), folder / LOG, builder, rng)
         if victim is None:
             text = (folder / LOG).read_text()
             if process.returncode:
                 raise RuntimeError(f"after {len(moments)} kills the build ended with {process.returncode}:\n{text[-2000:]}")
-            raise ValueError(f"the build ended after {len(moments)} kills; take more tiles.")
+            break
         os.kill(victim, signal.SIGKILL)
         shards = len(list((out / "enmap" / "ENMAP").glob("c/*/0/0/0/0")))
         moments.append(min(shards * group.shard_locations("ENMAP"), group.locations))

@@ -161,7 +161,7 @@ def test_what_a_worker_cannot_read_is_told_at_the_end_and_all_others_are_there(s
 def test_a_disk_that_is_full_for_a_worker_ends_the_build(sites, tmp_path, together, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(shard.Group, "write_shard", functools.partialmethod(_full))
-        with pytest.raises(OSError, match=r"s2_s1/S2/c/0.* could not be written \(no room"):
+        with pytest.raises(OSError, match=r"s2_s1/S[12]/c/\d+ could not be written \(no room"):
             together(tmp_path / "out.zarr", *sites)
     assert together(tmp_path / "out.zarr", *sites).written == 32
 
@@ -181,7 +181,7 @@ def test_a_passing_failure_is_tried_again_and_a_lasting_one_leaves_the_rest_done
 
     with monkeypatch.context() as patch:
         patch.setattr(shard, "fill", failing)
-        with pytest.raises(ValueError, match="16 of 32 patches are missing.*\n  s2_s1 S1 0: no memory"):
+        with pytest.raises(ValueError, match=r"16 of 32 patches are missing.*\n  s2_s1 S1 \d+: no memory"):
             together(tmp_path / "out.zarr", *sites)
     assert open_store(tmp_path / "out.zarr").groups["s2_s1"].valid("S2").all()
 
