@@ -26,7 +26,8 @@ ZSTD_LEVEL = 1
 SERVERS = ("gcs", "s3", "http")
 # A request that failed is made again after 1, 2, 4, 8 and then 16 s: for two minutes where nothing answers, and for seven where
 # each is silent until `address.SILENT_SECONDS` are over.
-RETRIES = {"max_retries": 10, "initial_delay": "1s", "max_delay": "16s"}
+MORE_TIMES = 10
+RETRIES = {"max_retries": MORE_TIMES, "initial_delay": "1s", "max_delay": "16s"}
 REQUESTS = 128  # to an object store at once: at 20 ms each, 6400 a second; a batch of 64 locations of six sensors needs 400
 
 
@@ -259,7 +260,7 @@ def expect_answer(path: str, what: str, error: Exception) -> None:
     """
     if "retry attempts failed" in str(error):
         raise OSError(
-            f"store {path}: {what} could not be read, because its server did not answer or failed {RETRIES['max_retries'] + 1} "
+            f"store {path}: {what} could not be read, because its server did not answer or failed {MORE_TIMES + 1} "
             f"times ({reason(error)}); see that it runs and can be reached, then run the same command again."
         ) from error
 
