@@ -45,20 +45,19 @@ def on_folder(folder: Path, words: tuple[str, str] = RUN) -> Iterator[None]:
     """
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / NAME).open("a+") as file:
+    with (folder / NAME).open("a+b", buffering=0) as file:  # what a full disk refused must not be tried again when it is closed
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
-            raise Held(_sentence(str(folder), file.read(), words)) from error
+            raise Held(_sentence(str(folder), file.read().decode(), words)) from error
         except OSError:
             # A file system without locks, as some network mounts are: nothing can be held there.
             yield
             return
         with contextlib.suppress(OSError):  # the lock holds on a full disk too, and what fails next says that it is full
             file.truncate(0)
-            file.write(json.dumps(_about()))
-            file.flush()
+            file.write(json.dumps(_about()).encode())
         try:
             yield
         finally:

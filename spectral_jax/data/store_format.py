@@ -33,7 +33,8 @@ PARTIAL, LOCK = ".partial-", ".__lock"
 SERVERS = ("gcs", "s3", "http")
 # A request that failed is made again after 1, 2, 4, 8 and then 16 s: for two minutes where nothing answers, and for seven where
 # each is silent until `address.SILENT_SECONDS` are over.
-RETRIES = {"max_retries": 10, "initial_delay": "1s", "max_delay": "16s"}
+MORE_TIMES = 10
+RETRIES = {"max_retries": MORE_TIMES, "initial_delay": "1s", "max_delay": "16s"}
 REQUESTS = 128  # to an object store at once: at 20 ms each, 6400 a second; a batch of 64 locations of six sensors needs 400
 
 
@@ -305,7 +306,7 @@ def expect_answer(path: str, what: str, error: Exception) -> None:
     """
     if "retry attempts failed" in str(error):
         raise OSError(
-            f"store {path}: {what} could not be read, because its server did not answer or failed {RETRIES['max_retries'] + 1} "
+            f"store {path}: {what} could not be read, because its server did not answer or failed {MORE_TIMES + 1} "
             f"times ({reason(error)}); see that it runs and can be reached, then run the same command again."
         ) from error
 

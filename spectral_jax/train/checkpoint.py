@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import importlib.metadata
 import json
+import logging
 import os
 from pathlib import Path
 
@@ -54,6 +55,7 @@ class Checkpoints:
         self.changes: list[dict] = []
         self.started_from: dict | None = None
         self.position: dict | None = None
+        logging.getLogger("absl").addFilter(_not_told_by_us)
         context = ocp.Context()
         # Orbax calls this when all is written and the folder still has its temporary name. A function of its own, since the
         # context is copied with all that hangs on it.
@@ -277,6 +279,11 @@ def _refuse(step_folder: Path, damage: str | None) -> None:
         "--workdir."
     )
     raise CheckpointError(f"{step_folder} is damaged: {damage}. {remedy}")
+
+
+def _not_told_by_us(record: logging.LogRecord) -> bool:
+    """Whether a line of the log says more than `Checkpoints` does: not Orbax's traces of an error that it raises too."""
+    return not (record.exc_info and "orbax" in record.pathname)
 
 
 def _reason(error: BaseException) -> str:

@@ -53,3 +53,10 @@ def test_the_mark_of_a_run_that_is_dead_is_taken_over_whatever_its_clock_said(bu
         assert json.loads(bucket.read(f"{where}/{lease.NAME}"))["token"] != "t"
     assert "is marked as held by process 1 of u on h, since 2099-01-01" in capsys.readouterr().out
     assert bucket.sizes(where) == {}
+
+
+def test_a_full_disk_does_not_keep_a_run_from_holding_its_folder_nor_hide_why_it_ended(tmp_path):
+    """The device that is always full stands for the file."""
+    (tmp_path / lease.NAME).symlink_to("/dev/full")
+    with pytest.raises(ValueError, match="this ended it"), lease.on_folder(tmp_path):
+        raise ValueError("this ended it")

@@ -17,6 +17,7 @@ import sys
 from spectral_jax.addresses import address
 from spectral_jax.data import store_format
 address.SILENT_SECONDS = 1
+store_format.MORE_TIMES = 1
 store_format.RETRIES = {"max_retries": 1, "initial_delay": "100ms", "max_delay": "100ms"}
 from spectral_jax.data.store import open_store
 for ask in (lambda: open_store(sys.argv[1]), lambda: open_store(sys.argv[2]).group("g").read("HY", 0, 0)):

@@ -261,6 +261,8 @@ def test_a_full_disk_is_a_sentence_and_keeps_the_checkpoint_before(saved, cfg, m
     assert re.search("saving step 6 to .* failed: .*File too large.* The checkpoint of step 3 is intact", sentence), (
         found.stderr
     )
+    assert "MB are free on its disk)" in sentence
+    assert "Traceback" not in found.stderr  # Orbax logs one, of the error that the sentence is about
     restored, step = resume(saved, cfg, mesh)
     assert step == 3
     assert equal(restored, state)
