@@ -27,7 +27,7 @@ def programs_stay(monkeypatch):
 
 def test_an_unknown_measure_is_told_with_those_there_are(benchmark, capsys):
     assert benchmark["main"](["benchmark", "compere"]) == 1
-    known = "archive, compare, loader, maps, memory, realism, scene, step"
+    known = "archive, build, compare, loader, maps, memory, realism, scene, step"
     assert f"expected one of {known}, got compere." in capsys.readouterr().out
 
 
