@@ -191,7 +191,7 @@ def _chosen(candidates: Sequence[Candidate], split: str, wanted: Wanted) -> Choi
 
 
 def _day(place: Place) -> str:
-    return str(geotiff.EPOCH.astype("datetime64[D]") + int(place.days // 1)).replace("-", "")
+    return str(geotiff.EPOCH.astype("datetime64[D]") + np.timedelta64(int(place.days // 1), "D")).replace("-", "")
 
 
 def digest(plans: Sequence[GroupPlan]) -> str:
