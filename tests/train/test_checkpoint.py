@@ -262,7 +262,8 @@ def test_a_full_disk_is_a_sentence_and_keeps_the_checkpoint_before(saved, cfg, m
         found.stderr
     )
     assert "MB are free on its disk)" in sentence
-    assert "Traceback" not in found.stderr  # Orbax logs one, of the error that the sentence is about
+    # Orbax logs a trace of the error that the sentence is about; at the process's end asyncio may print one of its closed loop.
+    assert "File too large" not in found.stderr
     restored, step = resume(saved, cfg, mesh)
     assert step == 3
     assert equal(restored, state)
