@@ -29,10 +29,10 @@ class Block(nn.Module):
         """Maps x [B P N T D], valid [B P N T] or None, to [B P N T width]; N/4 tokens when pooling."""
         h = LayerNorm(self.dtype, self.eps, name="norm1")(x)
         if self.pool:
-            mean = mean_tokens(x, valid) if self.carry else None
-            x = pool_tokens(Dense(self.width, self.dtype, name="skip")(h), valid)
-            if mean is not None:
-                x = x + Dense(self.width, self.dtype, kernel_init=fan_in, name="carry")(mean)
+            pooled = pool_tokens(Dense(self.width, self.dtype, name="skip")(h), valid)
+            if self.carry:
+                pooled = pooled + Dense(self.width, self.dtype, kernel_init=fan_in, name="carry")(mean_tokens(x, valid))
+            x = pooled
         x = x + Attention(self.width, self.heads, self.dtype, self.pool, name="attend")(h, valid)
         h = LayerNorm(self.dtype, self.eps, name="norm2")(x)
         return x + Mlp(self.mlp_ratio, self.dtype, name="mlp")(h)

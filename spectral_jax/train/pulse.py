@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 
 import jax
 
-SILENT_SECONDS = 40
 BEAT_SECONDS = 5.0
 ENDED = "ended"  # in place of the number: this process left its run in order, and is not waited for
 _KEYS = "spectral_jax/pulse/"

@@ -69,3 +69,11 @@ def build_into(out, *products, footprint_m=120.0, lines=None, shard_bytes=64 * 2
 
 def pixels_of(store, group, key, location=0, date=0):
     return store.groups[group].pixels(key)[location, date].read().result()
+
+
+def four_sites(folder):
+    """Four chips of Sentinel-2 and of radar, of four patches each, as --product names their folders."""
+    for i in range(4):
+        write_s2(folder / "s2" / f"{i}.tif", side=24, seed=i, left=500000.0 + 10000 * i)
+        write_s1(folder / "rtc" / f"{i}.tif", side=24, seed=9 + i, left=500000.0 + 10000 * i)
+    return f"sentinel2:{folder / 's2'}", f"sentinel1:{folder / 'rtc'}"

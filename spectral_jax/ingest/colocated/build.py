@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from spectral_jax import places
-from spectral_jax.data.store import GroupLayout, Store, create, open_store
+from spectral_jax.data.store import Store
 from spectral_jax.ingest.colocated import page, plan, rows
 from spectral_jax.ingest.colocated.patch import Openings
 from spectral_jax.ingest.colocated.plan import Plan
 from spectral_jax.ingest.colocated.wanted import Wanted
-from spectral_jax.ingest.patches import write
-from spectral_jax.ingest.patches.build import Help, held
+from spectral_jax.ingest.patches import begun, write
+from spectral_jax.ingest.patches.build import ALONE, Help, held
 from spectral_jax.ingest.patches.plan import GroupPlan
 
 TABLE, PAGE = "plan.csv", "plan.html"
@@ -58,7 +58,7 @@ def path_of(out: Path, split: str) -> Path:
 
 def build(
     wanted: Wanted, out: str | Path, plan_only: bool = False, report: Callable[[str], None] = print,
-    shard_bytes: int = 64 * 2**20, help: Help | None = None,
+    shard_bytes: int = 64 * 2**20, help: Help = ALONE,
 ) -> Colocated:  # fmt: skip
     """Plans, writes the plan beside the store, and builds the store, or continues it.
 
@@ -68,7 +68,7 @@ def build(
       plan_only: whether to stop after the plan.
       report: takes one line of progress.
       shard_bytes: uncompressed size of a shard.
-      help: who builds beside this process; None: nobody.
+      help: who builds beside this process.
 
     Raises:
       FileNotFoundError: a folder is missing, or none holds a product.
@@ -103,10 +103,8 @@ def build(
             stack.enter_context(held(place))
             for written in (table, web):
                 shutil.copyfile(written, place / written.name.removeprefix(f"{out.stem}."))
-            gathered = help if help and write.is_unfinished(store, plans) else Help()
-            workers = stack.enter_context(gathered.gathered(store.path, list(wanted.folders), report))
             try:
-                built[split] = write.write(store, plans, report, workers)
+                built[split] = help.fill(store, plans, list(wanted.folders), report)
             except ValueError as error:  # what is held out is built all the same
                 failures.append(str(error))
     return Colocated(made, table, web, built, tuple(failures))
@@ -122,28 +120,14 @@ def _begun(made: Plan, plans: list[GroupPlan], split: str, earlier: Store | None
         "sources": [dict(one.provenance) | {"sensor": one.key, "time": one.date} for one in made.sightings],
         "refused": [[what, reason, count] for (what, reason), count in rows.refused(made).items()],
     }
-    if earlier is None:
-        layouts = [GroupLayout(p.name, {k: x.spec for k, x in p.products.items()}, len(p.locations), p.dates) for p in plans]
-        side = made.wanted.footprint_m
-        return create(out, layouts, footprint_m=side, simulated=False, provenance=provenance, shard_bytes=shard_bytes)
-    if earlier.provenance["plan"] != provenance["plan"]:
-        raise FileExistsError(
-            f"--out: {out} was begun from other products than the folders hold now; build into another folder, or delete this "
-            "one."
-        )
-    return earlier
+    return begun.store(earlier, out, plans, made.wanted.footprint_m, provenance, shard_bytes, "products")
 
 
 def _earlier(wanted: Wanted, out: Path) -> Store | None:
     """The store that an earlier run began; None where there is nothing."""
-    if not out.exists() or not any(out.iterdir()):
+    store, now = begun.earlier(out), wanted.command()
+    if store is None:
         return None
-    if not (out / "zarr.json").is_file():
-        raise FileExistsError(
-            f"--out: {out} holds something that is not a store ({next(out.iterdir()).name}); name another folder, or delete it "
-            "if a build left it that was stopped in its first moments."
-        )
-    store, now = open_store(out), wanted.command()
     before = store.provenance.get("command", {})
     for key in now:
         if before.get(key) != now[key]:

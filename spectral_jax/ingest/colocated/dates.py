@@ -29,6 +29,11 @@ class Candidate:
         return self.sighting.key
 
     @property
+    def which(self) -> tuple[str, str]:
+        """Product and sensor key, under which a choice speaks of it."""
+        return self.sighting.name, self.key
+
+    @property
     def days(self) -> float:
         """Days since 2000-01-01 UTC."""
         return self.sighting.time_days
@@ -71,7 +76,7 @@ def choose(candidates: Sequence[Candidate], wanted: Wanted) -> Choice:
     why: dict[tuple[str, str], tuple[str, str]] = {}
 
     def refuse(one: Candidate, reason: str, told: str) -> None:
-        why[one.sighting.name, one.key] = reason, told
+        why[one.which] = reason, told
 
     passing = _of_one_pass([one for one in candidates if _passes(one, wanted, refuse)], refuse)
     left = [one for one in passing if one.key in wanted.anchors]
@@ -83,18 +88,18 @@ def choose(candidates: Sequence[Candidate], wanted: Wanted) -> Choice:
     while left:
         anchor = max(left, key=lambda one: _worth(one, passing, wanted))
         # An anchor of an earlier location is not stored twice.
-        free = [one for one in passing if one.key not in wanted.anchors or (one.sighting.name, one.key) not in used]
+        free = [one for one in passing if one.key not in wanted.anchors or one.which not in used]
         taken = _around(anchor, free, wanted)
         near = [one for one in left if abs(one.days - anchor.days) <= wanted.days]
         if len(taken) > 1:
             places.append(Place(anchor.days, taken))
-            used |= {(one.sighting.name, one.key) for several in taken.values() for one in several}
+            used |= {one.which for several in taken.values() for one in several}
         else:
             refuse(anchor, "no second sensor", f"no other sensor passes within {wanted.most_days:g} days of it")
             near = [anchor]
-        left = [one for one in left if one not in near and (one.sighting.name, one.key) not in used]
+        left = [one for one in left if one not in near and one.which not in used]
     for one in passing:
-        if (one.sighting.name, one.key) not in used | why.keys():
+        if one.which not in used | why.keys():
             refuse(one, *_why_not(one, places, wanted))
     return Choice(tuple(places), {at: told for at, told in why.items() if at not in used})
 

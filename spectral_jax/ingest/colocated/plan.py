@@ -87,7 +87,7 @@ class Plan:
                     for key, several in place.taken.items()
                 }
                 of_keys[tuple(place.taken)].append(PlannedLocation(name, crs, cell.left, cell.top, patches))
-        products = {x.key: Product(x.key, x.spec, by_wavelength=True, scale=x.spec.scale) for x in self.sightings}
+        products = {x.key: _product(x) for x in self.sightings}
         plans = [
             GroupPlan("_".join(keys).lower(), {key: products[key] for key in keys}, tuple(places))
             for keys, places in of_keys.items()
@@ -109,9 +109,7 @@ def planned(wanted: Wanted, report: Callable[[str], None] = print) -> Plan:
     """
     seen, left_out = survey.survey(wanted, report)
     specs = {one.key: one for one in seen}
-    check_footprint(
-        [Product(x.key, x.spec, by_wavelength=True, scale=x.spec.scale) for x in specs.values()], wanted.footprint_m
-    )
+    check_footprint([_product(x) for x in specs.values()], wanted.footprint_m)
     covering = _covering(seen, wanted)
     openings = Openings()
     try:
@@ -187,7 +185,11 @@ def _chosen(candidates: Sequence[Candidate], split: str, wanted: Wanted) -> Choi
         told = "between train and holdout", "the cell lies in blocks of both (--block_deg)"
     else:
         return dates.choose(candidates, wanted)
-    return Choice((), {(one.sighting.name, one.key): told for one in candidates})
+    return Choice((), {one.which: told for one in candidates})
+
+
+def _product(one: Sighting) -> Product:
+    return Product(one.key, one.spec, by_wavelength=True, scale=one.spec.scale)
 
 
 def _day(place: Place) -> str:

@@ -68,7 +68,7 @@ def _of_cell(planned: PlannedCell) -> Iterator[Row]:
                 off = f"{one.days - place.days:.3f}"
                 yield Row(cell=name, group=group, gap_days=off, chosen="yes", **place_of, **_of_product(one))
     for one in planned.candidates:
-        told = planned.choice.why.get((one.sighting.name, one.key))
+        told = planned.choice.why.get(one.which)
         if told:
             gap = f"{dates.gap(one, places):.3f}" if places else ""
             yield Row(cell=cell.name, gap_days=gap, why=": ".join(told), **place_of, **_of_product(one))

@@ -21,6 +21,8 @@ from spectral_jax.sensors import SensorSpec
 
 # The sensor to ask a Landsat product for, once more, beside that of its name.
 THERMAL = "landsat_st"
+# Flags of the products that say that a pixel holds no data.
+BLANK = ("outside", "background", "no_data", "fill")
 # Two products of one sensor are one observation processed twice where their times and middles differ by no more. Times of one
 # granule are equal to a second; neighbours in a swath are 30 km and more apart.
 SAME_SECONDS, SAME_METRES = 1.0, 2_000.0
@@ -122,12 +124,12 @@ def _asked(path: Path, wanted: Wanted) -> tuple[str | None, ...]:
 
 
 def _sighting(product: DownloadedProduct, path: Path) -> Sighting:
-    days = float(np.subtract(product.time, geotiff.EPOCH) / np.timedelta64(1, "ns")) / 86400e9
+    days = geotiff.days_of(product.time)
     said = product.provenance
     version = str(said.get("baseline") or said.get("version") or ""), product.name
     return Sighting(
         path, product.name, KEYS[product.spec.name], product.spec, days, footprints.of(product), version, said,
-        any(flag not in ("outside", "background", "no_data", "fill") for flag in product.dropped),
+        any(flag not in BLANK for flag in product.dropped),
     )  # fmt: skip
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from spectral_jax import places
-from spectral_jax.addresses import address, bucket, lease
-from spectral_jax.data.store import GroupLayout, Store, create, open_store
-from spectral_jax.ingest.patches import cluster, crew, plan, write
+from spectral_jax.addresses import address, lease
+from spectral_jax.data.store import Store
+from spectral_jax.ingest.patches import begun, cluster, crew, plan, write
 from spectral_jax.ingest.patches.products import table
 from spectral_jax.ingest.patches.products.product import Chip, Product, look
 from spectral_jax.ingest.raster import geotiff
@@ -66,9 +66,20 @@ class Help:
             return cluster.on_this_machine(self.workers, store, folders, report)
         return contextlib.nullcontext(crew.Alone())
 
+    def fill(
+        self, store: Store, plans: list[plan.GroupPlan], folders: list[str], report: Callable[[str], None]
+    ) -> write.BuildSummary:
+        """Writes what is missing; who helps is called where something is. Errors as `gathered` and `write.write`."""
+        who = self if write.is_unfinished(store, plans) else ALONE
+        with who.gathered(store.path, folders, report) as workers:
+            return write.write(store, plans, report, workers)
+
+
+ALONE = Help()
+
 
 def build(
-    inputs: Inputs, out: str | Path, report: Callable[[str], None] = print, shard_bytes: int = 64 * 2**20, help: Help = Help()
+    inputs: Inputs, out: str | Path, report: Callable[[str], None] = print, shard_bytes: int = 64 * 2**20, help: Help = ALONE
 ) -> write.BuildSummary:
     """Builds the store at `out`, or continues it, whoever began it.
 
@@ -102,9 +113,7 @@ def build(
             stack.callback(wanted[-1].close)
         store, plans = _planned(inputs, sources, wanted, earlier, out, report, shard_bytes)
         stack.enter_context(held(out))
-        gathered = help if write.is_unfinished(store, plans) else Help()
-        workers = stack.enter_context(gathered.gathered(store.path, [source.folder for source in sources], report))
-        return write.write(store, plans, report, workers)
+        return help.fill(store, plans, [source.folder for source in sources], report)
 
 
 def held(out: Path | str) -> contextlib.AbstractContextManager[None]:
@@ -150,19 +159,7 @@ def _planned(
         **offsets,
         "time_unknown": {key: sum(chip.time_days is None for chip in of_sensor) for key, of_sensor in chips.items()},
     }
-    if earlier is None:
-        layouts = [GroupLayout(p.name, {k: x.spec for k, x in p.products.items()}, len(p.locations), p.dates) for p in plans]
-        store = create(
-            out, layouts, footprint_m=inputs.footprint_m, simulated=False, provenance=provenance, shard_bytes=shard_bytes
-        )
-    else:
-        if earlier.provenance["plan"] != provenance["plan"]:
-            raise FileExistsError(
-                f"--out: {out} was begun from other files than the folders hold now; build into another folder, or delete this "
-                "one."
-            )
-        store = earlier
-    return store, plans
+    return begun.store(earlier, out, plans, inputs.footprint_m, provenance, shard_bytes, "files"), plans
 
 
 def _check_one_spec(sources: list[table.ProductFolder], wanted: list[Product]):
@@ -202,18 +199,9 @@ def _offsets_of(source: table.ProductFolder) -> str:
 
 def _earlier(inputs: Inputs, out: Path | str) -> Store | None:
     """The store that an earlier run began at `out`; None where there is nothing."""
-    if isinstance(out, Path):
-        names = [file.name for file in out.iterdir()] if out.exists() else []
-    else:
-        names = bucket.names(out)
-    if not names:
+    store = begun.earlier(out)
+    if store is None:
         return None
-    if "zarr.json" not in names:
-        raise FileExistsError(
-            f"--out: {out} holds something that is not a store ({names[0]}); name another folder, or delete "
-            "it if a build left it that was stopped in its first moments."
-        )
-    store = open_store(out)
     before = store.provenance.get("command")
     if before is None:
         raise FileExistsError(f"--out: {out} is a store that tools/build_store.py did not write; name another folder.")

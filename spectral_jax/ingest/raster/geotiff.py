@@ -179,11 +179,11 @@ def time_days(dataset, path: Path) -> float | None:
     tags = {k.lower(): v for k, v in dataset.tags().items()}
     for tag in TIME_TAGS:
         if tag in tags:
-            return _days(moment(tags[tag], str(path), f"tag {tag}"))
+            return days_of(moment(tags[tag], str(path), f"tag {tag}"))
     stamp = re.search(r"(20\d\d)(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)", path.stem)
     if stamp:
         year, month, day, hour, minute, second = stamp.groups()
-        return _days(moment(f"{year}-{month}-{day}T{hour}:{minute}:{second}", str(path), "name"))
+        return days_of(moment(f"{year}-{month}-{day}T{hour}:{minute}:{second}", str(path), "name"))
     return None
 
 
@@ -208,7 +208,8 @@ def moment(text: str, where: str, what: str) -> np.datetime64:
     return np.datetime64(read, "ns")
 
 
-def _days(moment: np.datetime64) -> float:
+def days_of(moment: np.datetime64) -> float:
+    """A moment as days since 2000-01-01 UTC."""
     return float(np.subtract(moment, EPOCH) / np.timedelta64(1, "ns")) / 86400e9
 
 

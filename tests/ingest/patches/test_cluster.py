@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from made.tiny_geotiffs import build_into, write_s1, write_s2
+from made.tiny_geotiffs import build_into, four_sites
 
 from spectral_jax.data.store import open_store
 from spectral_jax.ingest.patches import build, cluster, needed, shard
@@ -36,10 +36,7 @@ def client():
 
 @pytest.fixture
 def sites(tmp_path):
-    for i in range(4):
-        write_s2(tmp_path / "s2" / f"{i}.tif", side=24, seed=i, left=500000.0 + 10000 * i)
-        write_s1(tmp_path / "rtc" / f"{i}.tif", side=24, seed=9 + i, left=500000.0 + 10000 * i)
-    return f"sentinel2:{tmp_path / 's2'}", f"sentinel1:{tmp_path / 'rtc'}"
+    return four_sites(tmp_path)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from made.tiny_geotiffs import build_into, pixels_of, write_s1, write_s2
+from made.tiny_geotiffs import build_into, four_sites, pixels_of
 
 from spectral_jax.addresses import lease
 from spectral_jax.data.store import open_store
@@ -16,11 +16,7 @@ from spectral_jax.ingest.raster import geotiff
 
 @pytest.fixture
 def sites(tmp_path):
-    """Four chips of Sentinel-2 and of radar, of four patches each."""
-    for i in range(4):
-        write_s2(tmp_path / "s2" / f"{i}.tif", side=24, seed=i, left=500000.0 + 10000 * i)
-        write_s1(tmp_path / "rtc" / f"{i}.tif", side=24, seed=9 + i, left=500000.0 + 10000 * i)
-    return f"sentinel2:{tmp_path / 's2'}", f"sentinel1:{tmp_path / 'rtc'}"
+    return four_sites(tmp_path)
 
 
 def files(store):

@@ -199,7 +199,7 @@ def _look_at_delivery(product: Product, path: Path, deliveries: Deliveries) -> C
     height, width = found.shape
     off = [abs(a.centre_nm - b.centre_nm) for a, b in zip(found.bands, spec.bands, strict=True) if a.centre_nm and b.centre_nm]
     one = found.packings[0]
-    days = float(np.subtract(found.time, geotiff.EPOCH) / np.timedelta64(1, "ns")) / 86400e9
+    days = geotiff.days_of(found.time)
     return Chip(
         product, path, geotiff.Grid(found.crs, left, top, across, width, height), days, tuple(range(1, len(spec.bands) + 1)),
         one.scale, one.offset, one.missing, found.packings, "by the product's metadata", max(off, default=0.0), None,
