@@ -7,7 +7,8 @@ build    seconds to build a store of --tiles simulated EnMAP tiles with one work
          store is the same as one never disturbed
 compare  our training step against the same one in PyTorch, eager and compiled, in turn on the same core
 loader   bytes/s of the loader and of bare TensorStore reads of the same patches, and their ratio; with --latency_ms whether
-         the loader feeds steps of --step_s through a local server, requests a location, and bytes read per byte used
+         the loader feeds steps of --step_s through a local server, requests a location, and bytes read per byte used; with
+         --data_loader against zarr-python and PyTorch's DataLoader
 maps     memory above the model while scenes of three sizes become maps of spectral-mini, --level, and pixels a second
 memory   resident memory of the process over many batches
 realism  spectral angle between simulated and real EnMAP spectra, per class
@@ -36,6 +37,11 @@ BATCHES = flags.DEFINE_integer("batches", None, "Batches a repeat (loader: 32, m
 REPEATS = flags.DEFINE_integer("repeats", 5, "Interleaved repeats of loader and compare.")
 REAL_DATA = flags.DEFINE_string(
     "real_data", os.environ.get("SPECTRAL_JAX_REAL_DATA"), "Folder with enmap_potsdam, for realism; SPECTRAL_JAX_REAL_DATA too."
+)
+DATA_LOADER = flags.DEFINE_bool(
+    "data_loader",
+    False,
+    "In loader, read the same patches by zarr-python and PyTorch's DataLoader too; needs the extra compare.",
 )
 SIZES = flags.DEFINE_list("sizes", ["tiny", "small"], "Model sizes that compare takes.")
 THREADS = flags.DEFINE_integer("threads", 1, "Cores that each side of compare has; they are the same cores.")
@@ -146,6 +152,7 @@ def loader(overrides):
     """Loader against bare reads, at the package's batch size unless another is given; small batches cost more a location."""
     from spectral_jax.config import Data
     from spectral_jax.measure import throughput
+    from spectral_jax.measure.peer import loaders
     from spectral_jax.measure.reading import steps
 
     if not any(text.startswith("--config.data.batch_size=") for text in overrides):
@@ -154,6 +161,8 @@ def loader(overrides):
     print(f"  batch size: {cfg.data.batch_size}")
     if LATENCY_MS.value is None:
         _show(throughput.loader(cfg, path, batches=BATCHES.value or 32, repeats=REPEATS.value))
+        if DATA_LOADER.value:
+            _show(loaders.compare(cfg, path, BATCHES.value or 32, REPEATS.value))
     else:
         _show(steps.feed(cfg, path, BATCHES.value or 24, STEP_S.value, LATENCY_MS.value, MB_PER_S.value))
 

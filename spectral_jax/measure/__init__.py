@@ -8,7 +8,7 @@ In the order in which they may import one another:
   throughput: the loader against TensorStore reading the same patches
   reading: a store as large as the published archive, and one behind a network
   step_time: a training step: compiling, seconds, FLOP/s, its parts
-  peer: the training step against the same one in PyTorch, on the same core
+  peer: the training step and the loader against PyTorch, on the same cores
   building: a store built by one worker and by two, and one whose processes are killed
   made_scene: a made scene of any size: random numbers as GeoTIFF
   scene_memory: memory of tiled inference, and how visible the tiles are

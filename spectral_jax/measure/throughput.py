@@ -37,12 +37,12 @@ def loader(cfg: Config, path: str, batches: int = 32, repeats: int = 5) -> dict:
             f"throughput: expected a store of the config's footprint {cfg.model.footprint_m:g} m, got "
             f"{reference.store.footprint_m:g} m; the bare reads would read more than the loader."
         )
-    wanted = [_patches(reference, i) for i in range(batches)]
+    wanted = [patches(reference, i) for i in range(batches)]
     total = sum(pixels for batch in wanted for *_, pixels in batch)
     speeds: dict[str, list[float]] = {"loader": [], "bare": []}
     for repeat in range(repeats + 1):
         for name, seconds in (
-            ("loader", _time_loader(cfg, path, batches)),
+            ("loader", time_loader(cfg, path, batches)),
             ("bare", _time_bare(cfg, path, wanted)),
         ):
             if repeat:
@@ -101,7 +101,7 @@ def resident_bytes() -> int:
     return int(line.split()[1]) * 1024
 
 
-def _patches(made: Loader, i: int) -> list[tuple[str, str, int, int, int]]:
+def patches(made: Loader, i: int) -> list[tuple[str, str, int, int, int]]:
     """Group, key, location, date and stored bytes of every patch that batch `i` takes."""
     name = made.group_name(i)
     group = made.store.groups[name]
@@ -117,7 +117,8 @@ def _patches(made: Loader, i: int) -> list[tuple[str, str, int, int, int]]:
     return out
 
 
-def _time_loader(cfg: Config, path: str, batches: int) -> float:
+def time_loader(cfg: Config, path: str, batches: int) -> float:
+    """Seconds in which a new loader, whose cache is empty, gives so many batches."""
     made = Loader(cfg, path)
     started = time.perf_counter()
     for _ in made.batches(0, batches, workers=0):

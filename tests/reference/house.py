@@ -19,9 +19,34 @@ def parsed(path: Path) -> ast.Module:
     return _parsed(path, path.stat().st_mtime_ns, path.stat().st_size)
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=2048)
 def _parsed(path: Path, changed_ns: int, size: int) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(path: Path) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    """Every import in a file, anywhere in it."""
+    return _walked(path, path.stat().st_mtime_ns, path.stat().st_size)[0]
+
+
+def names_used(path: Path) -> tuple[str, ...]:
+    """Dotted names that a file imports, anywhere in it, or reaches through a module it imported."""
+    return _walked(path, path.stat().st_mtime_ns, path.stat().st_size)[1]
+
+
+@functools.lru_cache(maxsize=2048)
+def _walked(path: Path, changed_ns: int, size: int) -> tuple[tuple[ast.Import | ast.ImportFrom, ...], tuple[str, ...]]:
+    found, names = [], []
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names += [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Attribute):
+            names.append(ast.unparse(node))
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found.append(node)
+    return tuple(found), tuple(names)
 
 
 def folders(package: Path) -> list[Path]:
@@ -61,24 +86,12 @@ def faults_of_contents(package: Path, folder: Path, most: dict[str, int]) -> lis
     return faults
 
 
-def names_used(path: Path) -> Iterator[str]:
-    """Dotted names that a file imports, anywhere in it, or reaches through a module it imported."""
-    for node in ast.walk(parsed(path)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Attribute):
-            yield ast.unparse(node)
-
-
 def project_imports(package: Path, path: Path) -> Iterator[tuple[tuple[str, ...], str]]:
     """Modules of the package that a file imports, as parts of their path, and what each is called in the file."""
-    for node in ast.walk(parsed(path)):
+    for node in imports(path):
         if isinstance(node, ast.Import):
             named = [(tuple(a.name.split(".")), a.asname or "") for a in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif node.module:
             # What `from` brings is a module where there is one of that name, and else a name in the module before it.
             pairs = [(tuple(node.module.split(".")), a) for a in node.names]
             named = [((*m, a.name), a.asname or a.name) if _exists(package, (*m, a.name)) else (m, "") for m, a in pairs]

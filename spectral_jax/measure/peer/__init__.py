@@ -1,4 +1,4 @@
-"""Our training step against the same step in PyTorch: the same parameters, views and cores, step by step in turn.
+"""Our training step and our loader against PyTorch: the same parameters, views, patches and cores, in turn.
 
 In the order in which they may import one another:
 
@@ -11,4 +11,6 @@ In the order in which they may import one another:
   torch_step: the PyTorch step as a contestant, eager or compiled
   figures: medians, ranges and ratios of what was measured, and their table
   compare: starts the contestants, refuses to time unequal ones, and times equal ones in turn
+  torch_loader: a store's patches by zarr-python and PyTorch's DataLoader, in a process of its own
+  loaders: our loader against that one on the same patches
 """
