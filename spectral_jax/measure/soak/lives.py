@@ -9,8 +9,10 @@ import contextlib
 import dataclasses
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -77,14 +79,15 @@ def soak(
       seed: of the moments and the signals.
       say: gets a line a strike and a line an end.
       longest: seconds of processor time within which a process is struck, which are the same on a busy machine; measured where
-        it is not given, as twice what a process with nothing left to do takes.
+        it is not given, as twice what a process takes that continues from the last save but one: half of the strikes then fall
+        into starting, and half into steps and saves.
       strike: what is done to a process.
 
     Raises:
       RuntimeError: a process that was not struck ended with an error; its last lines are in the text.
     """
     finish(command, str(undisturbed))
-    life = longest or 2.0 * finish(command, str(undisturbed))
+    life = longest or 2.0 * _to_the_end(command, undisturbed)
     rng, kinds, wrong, lost, late, found = np.random.default_rng(seed), Counter[str](), [], [], [], []
     run, number, saved = 1, 0, None
     while number < count:
@@ -143,6 +146,14 @@ def finish(command: Sequence[str], workdir: str) -> float:
         raise RuntimeError(f"a run that was left alone ended with {process.returncode}:\n{text[-2000:]}")
     after = os.times()
     return after.children_user + after.children_system - before.children_user - before.children_system
+
+
+def _to_the_end(command: Sequence[str], finished: Path) -> float:
+    """Seconds of processor time of a process that finds a copy of a finished run without its last save."""
+    with tempfile.TemporaryDirectory(prefix="spectral_jax_soak_") as folder:
+        again = shutil.copytree(finished, Path(folder) / "again")
+        shutil.rmtree(again / "checkpoints" / str(place.newest(str(again / "checkpoints"))))
+        return finish(command, str(again))
 
 
 def _live(process: subprocess.Popen, seconds: float) -> None:

@@ -46,6 +46,13 @@ def compared(monkeypatch):
     return pairs
 
 
+def test_half_of_a_measured_life_is_steps(tmp_path):
+    """A process takes some 0.02 s to start, and 0.2 s for the steps after the last save but one, of which there is none."""
+    outcome, _ = soak(tmp_path, 100, 6, longest=None)
+    assert saved(tmp_path / "alone") == [100]  # it is a copy that was continued
+    assert sum(count for kind, count in outcome.strikes.items() if kind.endswith("while it ran")) >= 3
+
+
 def test_a_run_that_continues_where_it_was_killed_survives(tmp_path, compared):
     outcome, said = soak(tmp_path, 200, 4)
     assert outcome.survived
