@@ -54,7 +54,7 @@ def take(
       weights: of encoders that have some.
       size: how large.
       said: gets a line for each score.
-      kept: gets what is returned after each task, as far as it is.
+      kept: gets what is returned after each score, as far as it is.
       before: what an earlier call kept; its cells of the same task, size and weights are taken from there.
 
     Returns:
@@ -92,10 +92,14 @@ def take(
             rows[name][at] = scores
             values = " ".join(f"{score['value']:8.3f}" for score in scores)
             said(f"{task.heading:<60s} {name:<36s} {values}  {time.monotonic() - started:6.0f} s")
-        record["rows"] = [{"name": name, "scores": cells} for name, cells in rows.items() if any(cells)]
-        record["seconds"] = time.monotonic() - started
-        kept(record)
-    return record
+            kept(_so_far(record, rows, started))
+    return _so_far(record, rows, started)
+
+
+def _so_far(record: dict, rows: dict[str, list], started: float) -> dict:
+    """The record with the rows that have a score."""
+    have = [{"name": name, "scores": list(cells)} for name, cells in rows.items() if any(cells)]
+    return record | {"rows": have, "seconds": time.monotonic() - started}
 
 
 def _tasks(folders: dict[str, str], weights: WeightFolders, size: Size, seeds: range) -> Iterator[Task]:

@@ -30,8 +30,9 @@ def record(monkeypatch):
     monkeypatch.setattr(take, "_tasks", lambda *_: iter([made("first"), made("second")]))
     kept, said = [], []
     size = Size(seeds=2, encoders=("presto", "spectf"))
-    found = take.take({}, FOLDERS, size, said.append, lambda one: kept.append(len(one["rows"][0]["scores"])))
-    assert kept == [2, 2]
+    found = take.take({}, FOLDERS, size, said.append, lambda one: kept.append([row["scores"] for row in one["rows"]]))
+    # After each score, so that a command which is ended loses none.
+    assert [sum(cell is not None for row in rows for cell in row) for rows in kept] == [1, 2, 3, 4, 5, 6]
     assert len(said) == 2 * 3
     return found
 
