@@ -34,9 +34,8 @@ def config() -> Config:
         recipe,
         name="spectral-mini",
         sensors=tuple(dataclasses.replace(s, local_views=s.key in SPECTROMETERS) for s in sensors),
-        # One block a stage: with a second one in stage 3 the file would be larger than 8 MB. The model in the package was
-        # trained before anything was carried.
-        model=dataclasses.replace(recipe.model, depths=(1, 1, 1), carry=False),
+        # One block a stage: with a second one in stage 3 the file would be larger than 8 MB.
+        model=dataclasses.replace(recipe.model, depths=(1, 1, 1)),
         data=dataclasses.replace(recipe.data, synthetic=Synthetic(locations=4096, dates=4)),
         optim=dataclasses.replace(recipe.optim, warmup_steps=100),
         train=dataclasses.replace(recipe.train, steps=2500, save_every=250),
