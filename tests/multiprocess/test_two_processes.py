@@ -17,7 +17,7 @@ from spectral_jax.train import record
 
 pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = 60  # enough for a signal to arrive before the last
+STEPS = 30  # enough for a signal to arrive before the last
 # One sensor, which compiles fast; simulated scenes and the probe, so that everything which only one process may do is done.
 CONFIG = f"""
 import dataclasses, sys
