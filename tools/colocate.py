@@ -42,6 +42,15 @@ flags.DEFINE_float("valid", DEFAULT["valid"], "Least share of a square that hold
 flags.DEFINE_float("holdout", DEFAULT["holdout"], "Share of the blocks whose squares are held out, in a store of their own.")
 flags.DEFINE_float("block_deg", DEFAULT["block_deg"], "Side of a block, degrees.")
 flags.DEFINE_enum("unclear", DEFAULT["unclear"], wanted.UNCLEAR, "What becomes of unclear pixels of a square that passes.")
+flags.DEFINE_list(
+    "clouds", list(DEFAULT["clouds"]),
+    "What tells cloud: product, each product's own layers; spectf (EnMAP, EMIT, PRISMA), omnicloudmask (Sentinel-2, Landsat; "
+    "extra spectral-jax[clouds]) or both, joined with these layers; none. SpecTf looks at some 350 pixels a second on two "
+    "cores, and only at those of squares of two sensors that are clear by their own layers; its weights know reflectance at "
+    "the top of the atmosphere, and surface reflectance is out of their domain.",
+)  # fmt: skip
+launch.DEFINE_place("cloud_weights", None, "Folder of SpecTf's weights, of tools/convert_weights.py.")
+flags.DEFINE_float("cloud_threshold", None, "Probability of cloud from which on a pixel is unclear; as published if not given.")
 flags.DEFINE_enum(
     "satellites", DEFAULT["satellites"], wanted.SATELLITES,
     "Of satellites of one sensor, such as Sentinel-2A and B, take the one with most products, or all alike.",
@@ -57,6 +66,7 @@ def asked() -> Wanted:
     if not FLAGS.folder:
         raise ValueError("--folder: expected at least one folder of products, such as --folder=downloads, and got none.")
     given = {name: FLAGS[name].value for name in DEFAULT if name != "folders"}
+    given["cloud_weights"] = given["cloud_weights"] or ""
     return Wanted(
         tuple(FLAGS.folder), **{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
     )

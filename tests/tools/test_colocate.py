@@ -22,7 +22,7 @@ def asked(load_command):
         try:
             return command["asked"]()
         finally:
-            for name in ("folder", "anchors", "days", "sensors", "holdout"):
+            for name in ("folder", "anchors", "days", "sensors", "holdout", "clouds", "cloud_weights", "cloud_threshold"):
                 flags.FLAGS[name].unparse()
 
     return parse
@@ -32,6 +32,8 @@ def test_the_flags_say_what_is_wanted(asked):
     assert asked("--folder=a", "--folder=b") == Wanted(("a", "b"))
     given = asked("--folder=a", "--anchors=EMIT", "--sensors=EMIT,S2", "--days=3", "--holdout=0.2")
     assert given == Wanted(("a",), anchors=("EMIT",), sensors=("EMIT", "S2"), days=3.0, holdout=0.2)
+    given = asked("--folder=a", "--clouds=spectf", "--cloud_weights=/w", "--cloud_threshold=0.4")
+    assert given == Wanted(("a",), clouds=("spectf",), cloud_weights="/w", cloud_threshold=0.4)
 
 
 def test_without_a_folder_nothing_is_asked(asked):
