@@ -19,8 +19,9 @@ AT_ONCE = 8
 # What the facts are called on the page, in its order; the others are left to the tags.
 NAMES = {
     "SOURCE_FILE": "scene", "SOURCE_TIME": "seen", "SENSOR": "sensor", "SOURCE_BANDS": "bands found", "ENCODER": "encoder",
-    "ENCODER_SHA256": "its numbers (SHA-256, first digits)", "MODEL": "model", "TASK": "task", "PROTOCOL": "protocol",
-    "LEVEL": "level", "WINDOWS": "windows", "COMPONENTS": "components", "VALID_SHARE": "share of cells with data",
+    "ENCODER_SHA256": "its numbers (SHA-256, first digits)", "ADAPTATION": "what is done to bands",
+    "STATISTICS": "standardised by", "MODEL": "model", "TASK": "task", "PROTOCOL": "protocol", "LEVEL": "level",
+    "WINDOWS": "windows", "COMPONENTS": "components", "VALID_SHARE": "share of cells with data",
     "SEAM_RATIO": "seams: steps between cells there, over those elsewhere", "INTERVAL": "interval", "SECONDS": "seconds",
     "PIXELS_PER_SECOND": "pixels of the scene a second", "SOFTWARE": "software",
 }  # fmt: skip
