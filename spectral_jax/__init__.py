@@ -2,7 +2,7 @@
 
 In the order in which they may import one another:
 
-  sentences: an unknown name with the closest ones, a missing library with its command
+  sentences: a number of things, an unknown name with the closest ones, a missing library with its command
   shapes: the one table of dimension letters, and the check that names them
   spec_files: the text files of data_specs: where they lie, and which there are
   addresses: buckets and servers, wherever a command takes a path

@@ -16,7 +16,7 @@ from spectral_jax.maps import components, embedder, foreign, observed, page, pro
 from spectral_jax.maps.components import Components
 from spectral_jax.maps.embedder import Embedder
 from spectral_jax.maps.observed import Observed
-from spectral_jax.maps.thumbnail import Thumbnail
+from spectral_jax.maps.page import Thumbnail
 from spectral_jax.maps.windows import Seams, Windows
 
 # Components of a picture.
