@@ -30,6 +30,8 @@ from spectral_jax.sentences import unknown
 TARGET = "sentinel2a_l2a"
 # Side of a window of encoders that take any side: tokens, or pixels where a token is one, or where there are strides. Choice.
 TOKENS, PIXELS, UNPATCHED_PX = 8, 16, 64
+# Pixels along a cell of the coarsest stage of a ResNet.
+STRIDE_PX = 32
 # Windows of one call: attention of large encoders over so many of 200 tokens takes some 100 MB.
 MOST_WINDOWS = 16
 # Side of the windows of which the statistics of a scene are taken, pixels.
@@ -142,9 +144,9 @@ def _read(asked: Named, source: SensorSpec) -> tuple[str, ReadEncoder]:
         try:
             return way, read_encoder(asked.encoder, way, source, target, "leave_out", asked.folder, Size())
         except ValueError as error:
-            refused = error
+            refused = refused or error
     assert refused is not None  # every encoder takes something
-    raise refused
+    raise ValueError(f"--encoder={asked.encoder.name}: it cannot map these bands: {refused}") from refused
 
 
 def _alone(config: Any) -> bool:
@@ -157,7 +159,9 @@ def _window_px(encoder: Encoder, config: Any, seen: Observed) -> int:
     side, patch = encoder.side(config), getattr(config, "patch", None)
     if side is None:
         strided = patch is None and hasattr(config, "depths")
-        return TOKENS * patch if patch else UNPATCHED_PX if strided else PIXELS
+        if strided:
+            return min(UNPATCHED_PX, min(seen.shape) // STRIDE_PX * STRIDE_PX or UNPATCHED_PX)
+        return TOKENS * patch if patch else PIXELS
     tokens = side // patch if patch else side
     if min(seen.shape) >= side or min(seen.shape) < tokens:
         return side

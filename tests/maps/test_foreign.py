@@ -152,6 +152,10 @@ def test_what_an_encoder_does_not_take_is_told(toy, tmp_path):
         mapped(tmp_path, "presto/none", toy[0])
     with pytest.raises(ValueError, match=r"weights.spectf: .*toy holds a ToyConfig, expected weights of spectf"):
         mapped(tmp_path, "spectf", toy[0])
+    radar = SensorSpec.load("sentinel1_rtc")
+    tiny_geotiffs.write_tif(tmp_path / "vv.tif", np.full((2, 8, 8), -12.0, np.float32), 10.0, descriptions=["VV", "VH"])
+    with pytest.raises(ValueError, match="--encoder=dofa: it cannot map these bands: dofa: expected bands with wavelengths"):
+        embedding.embed_scene(tmp_path / "vv.tif", "dofa", tmp_path / "map.tif", Choices(weights=toy[0], sensor=radar.name))
     with pytest.raises(FileNotFoundError, match="config.json does not exist; expected a folder that tools/convert_weights.py"):
         mapped(tmp_path, "dofa", str(tmp_path / "gone"))
     with pytest.raises(ValueError, match="--sensor: no sensor is called 'sentinel2'; the names are, closest first: sentinel2"):
