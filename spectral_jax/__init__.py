@@ -2,7 +2,7 @@
 
 In the order in which they may import one another:
 
-  sentences: an unknown name with the closest ones, a missing library with its command
+  sentences: a number of things, an unknown name with the closest ones, a missing library with its command
   shapes: the one table of dimension letters, and the check that names them
   spec_files: the text files of data_specs: where they lie, and which there are
   addresses: buckets and servers, wherever a command takes a path
@@ -19,17 +19,17 @@ In the order in which they may import one another:
   matchup_fields: fields of a file of match-ups as numbers, flags, times and names
   matchups: spectra beside the water samples of the same place, in one checked file
   spectral: what the bands of a spectrum say, by wavelength
+  model: the encoders and their heads
+  interop: foreign weights in, and out again
+  clouds: which pixels of a scene are cloud
   data: from files to device arrays
   pages: how every page looks
   ingest: observations in
   tasks: labelled downstream tasks
   simulate: worlds of known truth
-  model: the encoders and their heads
   objective: what an encoder is trained for
   train: state, step, partition, checkpoint, loop
-  interop: foreign weights in, and out again
   released: the models that are kept in the package
-  clouds: which pixels of a scene are cloud
   api: the three pure functions other JAX code calls
   pretrain: an encoder from unlabelled patches
   microcystin: the toxin of Lake Erie from PACE, this week and 8 days ahead

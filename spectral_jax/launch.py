@@ -8,6 +8,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl import app, flags, logging
 
@@ -15,7 +16,13 @@ from spectral_jax import configure, places
 from spectral_jax.addresses import address, fetched, mirror
 from spectral_jax.sentences import unknown
 
+if TYPE_CHECKING:
+    from spectral_jax.ingest.catalogue.gather import Gathered
+
 TRACE = flags.DEFINE_bool("trace", False, "Show where an expected error was raised, before its sentence.")
+
+# Flags of commands that take products of a STAC catalogue: its first document, and what of it is wanted.
+CATALOGUE = ("stac", "collection", "bbox", "from", "to", "most_items", "cache")
 
 
 class _Place(flags.ArgumentParser):
@@ -58,6 +65,41 @@ def DEFINE_place(  # named as absl's own
       required: whether it must be given.
     """
     return flags.DEFINE(_Place(name, use), name, default, about, required=required)
+
+
+def DEFINE_catalogue() -> None:  # named as absl's own
+    """The flags of a command that takes products of a STAC catalogue, `CATALOGUE`; other commands use some of their names."""
+    about = "First document of a STAC catalogue, or address of a STAC API; needs --cache."
+    DEFINE_place("stac", None, about, "store")
+    flags.DEFINE_list("collection", [], "With --stac: collections, with commas between; all where not given.")
+    flags.DEFINE_string("bbox", None, "With --stac: west,south,east,north in degrees; items that touch it are taken.")
+    flags.DEFINE_string("from", None, "With --stac: the first day, such as 2024-01-31, UTC.")
+    flags.DEFINE_string("to", None, "With --stac: the last day, which is taken too.")
+    flags.DEFINE_integer("most_items", 0, "With --stac: items at most; 0: all.", lower_bound=0)
+    flags.DEFINE_string("cache", None, "With --stac: folder for the products, where what was fetched stays.")
+
+
+def of_catalogue() -> "Gathered | None":
+    """The products that the catalogue gave, a `catalogue.gather.Gathered`; None without --stac.
+
+    Raises:
+      ValueError, OSError, ImportError: the catalogue cannot be read, or a flag is missing.
+    """
+    from spectral_jax.ingest.catalogue import gather, search
+
+    given = flags.FLAGS
+    if not given.stac:
+        alone = next((name for name in CATALOGUE[1:] if given[name].value), None)
+        if alone is not None:
+            raise ValueError(f"--{alone}: expected --stac=CATALOGUE beside it, and it is not given; give both, or none.")
+        return None
+    if not given.cache:
+        raise ValueError("--stac: expected --cache=FOLDER beside it, for the products; what is in it is not fetched again.")
+    days = {name: str(given[name].value or "") for name in ("from", "to")}
+    first, last = (search.day(text, name) if text else None for name, text in days.items())
+    box = search.box(given.bbox) if given.bbox else None
+    query = search.Query(given.stac, tuple(given.collection), box, first, last, given.most_items)
+    return gather.gather(query, places.here(given.cache, "--cache"), lambda line: print(line, flush=True))
 
 
 @contextlib.contextmanager

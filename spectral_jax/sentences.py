@@ -1,8 +1,13 @@
-"""Sentences that many places say: an unknown name with the closest ones, and a missing library with its command."""
+"""Sentences that many places say: a number of things, an unknown name with the closest, a missing library with its command."""
 
 import contextlib
 import difflib
 from collections.abc import Iterable, Iterator
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """`1 location`, `2 locations`; `many` where an s is not enough."""
+    return f"{count} {one if count == 1 else many or f'{one}s'}"
 
 
 def closest(name: object, names: Iterable[str], most: int | None = None) -> str:

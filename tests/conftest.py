@@ -79,10 +79,14 @@ def rng():
 @pytest.fixture(scope="module")
 def load_command():
     """Runs a command's file and gives its names; its flags are forgotten after the test file: commands share their names."""
+    from spectral_jax import launch
+
     defined = []
 
     def load(path: Path) -> dict:
-        defined.extend(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', path.read_text()))
+        text = path.read_text()
+        defined.extend(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', text))
+        defined.extend(launch.CATALOGUE if "launch.DEFINE_catalogue()" in text else ())
         return runpy.run_path(str(path))
 
     yield load

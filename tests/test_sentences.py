@@ -2,7 +2,12 @@
 
 import pytest
 
-from spectral_jax.sentences import closest, needs, unknown
+from spectral_jax.sentences import closest, counted, needs, unknown
+
+
+def test_a_number_of_things_is_told_as_people_tell_it():
+    assert [counted(n, "group") for n in (0, 1, 2)] == ["0 groups", "1 group", "2 groups"]
+    assert [counted(n, "cell lies", "cells lie") for n in (1, 3)] == ["1 cell lies", "3 cells lie"]
 
 
 def test_the_most_similar_name_stands_first():

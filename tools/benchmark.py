@@ -9,7 +9,8 @@ compare  our training step against the same one in PyTorch, eager and compiled, 
 loader   bytes/s of the loader and of bare TensorStore reads of the same patches, and their ratio; with --latency_ms whether
          the loader feeds steps of --step_s through a local server, requests a location, and bytes read per byte used; with
          --data_loader against zarr-python and PyTorch's DataLoader
-maps     memory above the model while scenes of three sizes become maps of spectral-mini, --level, and pixels a second
+maps     memory above the model while scenes of three sizes become maps of spectral-mini, --level, and pixels a second; with
+         --torch the encoder alone on windows in memory, in turn with the same one in PyTorch, --repeats times
 memory   resident memory of the process over many batches
 realism  spectral angle between simulated and real EnMAP spectra, per class
 scene    memory above the model while a scene of 4096 x 4096 x 12 goes through TerraMind tiny (random weights) tile by tile
@@ -27,6 +28,7 @@ from pathlib import Path
 from absl import flags, logging
 
 from spectral_jax import configure, launch
+from spectral_jax.sentences import needs
 
 CONFIG = launch.DEFINE_place("config", "experiments/configs/real_mini.py", "Config of the run to measure.")
 STORE = launch.DEFINE_place(
@@ -49,6 +51,7 @@ SAME_FLOPS = flags.DEFINE_bool(
     "same_flops", False, "In compare, let PyTorch too fold keys and values into the learned queries."
 )
 SIDES = flags.DEFINE_list("sides", ["1024", "2048", "4096"], "Sides of the scenes of maps, pixels.")
+TORCH = flags.DEFINE_bool("torch", False, "In maps, time the encoder alone beside the same one in PyTorch; no map is written.")
 LEVEL = flags.DEFINE_string("level", "pixels", "Level of the encoder for maps.")
 OUT = launch.DEFINE_place("out", None, "Folder for compare.json.", "folder")
 PROCESS = flags.DEFINE_integer("process", 0, "Which process archive measures.")
@@ -215,6 +218,13 @@ def scene(_):
 
 def maps(_):
     """Memory and time of `spectral-jax embed` on scenes of three sizes."""
+    if TORCH.value:
+        with needs("PyTorch", "compare", "maps --torch"):
+            import torch  # noqa: F401
+        from spectral_jax.measure.peer import torch_stem
+
+        _show(torch_stem.compared(REPEATS.value))
+        return
     from spectral_jax.measure import scene_memory
 
     sides = [int(side) for side in SIDES.value]

@@ -20,11 +20,10 @@ import sys
 
 from absl import app, flags, logging
 
-from spectral_jax import launch, places
-from spectral_jax.ingest.catalogue import search
-from spectral_jax.ingest.catalogue.gather import gather
+from spectral_jax import launch
 from spectral_jax.ingest.patches.build import Help, Inputs, build
 from spectral_jax.ingest.patches.products import table
+from spectral_jax.sentences import counted
 
 FLAGS = flags.FLAGS
 flags.DEFINE_multi_string(
@@ -35,14 +34,9 @@ launch.DEFINE_place("out", None, "Folder of the store, or an address such as gs:
 flags.DEFINE_integer("workers", 0, "Processes of this machine that build; 0: this one alone, without Dask.")
 flags.DEFINE_string("scheduler", "", "Address of a Dask scheduler; its workers must see inputs and store at the same paths.")
 flags.DEFINE_float("shard_mb", 64.0, "Uncompressed size of a shard, MiB; 100 to 1000 for a bucket.", lower_bound=0.001)
-launch.DEFINE_place("stac", None, "First document of a STAC catalogue, or address of a STAC API; needs --cache.", "store")
-flags.DEFINE_list("collection", [], "With --stac: collections, with commas between; all where not given.")
-flags.DEFINE_string("bbox", None, "With --stac: west,south,east,north in degrees; items that touch it are taken.")
-flags.DEFINE_string("from", None, "With --stac: the first day, such as 2024-01-31, UTC.")
-flags.DEFINE_string("to", None, "With --stac: the last day, which is taken too.")
-flags.DEFINE_integer("most_items", 0, "With --stac: items at most; 0: all.", lower_bound=0)
-flags.DEFINE_string("cache", None, "With --stac: folder for the products, where what was fetched stays.")
 flags.DEFINE_string("delivered", "", "With --stac: options of these products, such as unclear=keep or sensor=landsat_st.")
+launch.DEFINE_catalogue()
+flags.adopt_module_key_flags(launch)
 # Product -> option -> the flag that gives it beside the short form.
 SHORT: dict[str, dict[str, str]] = {
     "enmap": {},
@@ -76,21 +70,15 @@ def sources() -> tuple[table.ProductFolder, ...]:
     return tuple(given)
 
 
-def gathered() -> tuple[tuple[table.ProductFolder, ...], tuple[str, ...]]:
+def of_catalogue() -> tuple[tuple[table.ProductFolder, ...], tuple[str, ...]]:
     """Folders of the products that a catalogue gave, and a sentence for each that it did not; none without --stac.
 
     Raises:
       ValueError, OSError, ImportError: the catalogue cannot be read, or a flag is missing.
     """
-    if not FLAGS.stac:
+    found = launch.of_catalogue()
+    if found is None:
         return (), ()
-    if not FLAGS.cache:
-        raise ValueError("--stac: expected --cache=FOLDER beside it, for the products; what is in it is not fetched again.")
-    query = search.Query(
-        FLAGS.stac, tuple(FLAGS.collection), search.box(FLAGS.bbox) if FLAGS.bbox else None,
-        *(search.day(FLAGS[flag].value, flag) if FLAGS[flag].value else None for flag in ("from", "to")), FLAGS.most_items,
-    )  # fmt: skip
-    found = gather(query, places.here(FLAGS.cache, "--cache"), lambda line: print(line, flush=True))
     options = f",{FLAGS.delivered}" if FLAGS.delivered else ""
     return tuple(table.parsed(f"delivered:{folder}{options}") for folder in found.folders), found.failures
 
@@ -101,11 +89,11 @@ def main(argv: list[str]):
         raise app.UsageError(f"unexpected argument {argv[1]!r}; every input has a flag (--help lists them).")
     logging.set_verbosity(logging.WARNING)  # GDAL's notes on a damaged file come before our sentence otherwise
     try:
-        of_catalogue, left_out = gathered()
-        if left_out and not (of_catalogue or sources()):
+        folders, left_out = of_catalogue()
+        if left_out and not (folders or sources()):
             raise ValueError("\n".join(["nothing was fetched, so there is nothing to build:", *left_out]))
         done = build(
-            Inputs(FLAGS.footprint_m, (*sources(), *of_catalogue)), FLAGS.out, lambda line: print(line, flush=True),
+            Inputs(FLAGS.footprint_m, (*sources(), *folders)), FLAGS.out, lambda line: print(line, flush=True),
             int(FLAGS.shard_mb * 2**20), Help(FLAGS.workers, FLAGS.scheduler),
         )  # fmt: skip
     except KeyboardInterrupt:
@@ -114,7 +102,7 @@ def main(argv: list[str]):
         sys.exit(f"build_store: {error}")
     print(done.text())
     if left_out:
-        sys.exit("\n  ".join([f"build_store: the store lacks {len(left_out)} items of the catalogue:", *left_out]))
+        sys.exit("\n  ".join([f"build_store: the store lacks {counted(len(left_out), 'item')} of the catalogue:", *left_out]))
 
 
 if __name__ == "__main__":

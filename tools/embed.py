@@ -2,6 +2,7 @@
 
 python tools/embed.py scene.tif --encoder=spectral-mini --out=map.tif                    # a map, a picture and a page
 python tools/embed.py scene.tif --encoder=RUN --level=stage2 --components=3 --int8 --out=map.tif
+python tools/embed.py scene.tif --encoder=presto --weights=FOLDER --out=map.tif            # an encoder of others
 python tools/embed.py --encoder=RUN --store=my.zarr --out=embeddings.npz
 python tools/embed.py --encoder=RUN --image=tile.tif --sensor=ENMAP --out=embeddings.npz
 python tools/embed.py --encoder=spectral-mini --image=prisma.tif --sensor=prisma_l2d --level=pixels --out=embeddings.npz
@@ -17,8 +18,10 @@ from spectral_jax import launch
 
 MAP = (".tif", ".tiff")
 ENCODER = launch.DEFINE_place(
-    "encoder", None, "A model's name (spectral-mini), or the work folder or a checkpoint of a pretraining run.", "checkpoint"
-)
+    "encoder", None, "A model's name (spectral-mini), or the work folder or a checkpoint of a pretraining run; for maps with "
+    "--weights an encoder of others, as adapt's rows name it: presto, or presto/srf with what is done to bands.", "checkpoint"
+)  # fmt: skip
+WEIGHTS = launch.DEFINE_place("weights", None, "Map: folder of an encoder's weights, of tools/convert_weights.py.")
 CHECKPOINT = launch.DEFINE_place("checkpoint", None, "Another name of --encoder.", "checkpoint")
 STORE = launch.DEFINE_place("store", None, "Store whose locations are embedded.", "store")
 IMAGE = launch.DEFINE_place("image", None, "GeoTIFF whose patches are embedded, with --sensor; or the scene of a map.")
@@ -74,14 +77,16 @@ def _map(scenes: list[str], encoder: str, out: Path) -> None:
     from spectral_jax import places
     from spectral_jax.maps.embedding import Choices, embed_scene
 
-    choices = Choices(LEVEL.value, COMPONENTS.value, INT8.value, OVERLAP.value, SENSOR.value, OFFSET.value, PAGE.value)
+    choices = Choices(
+        LEVEL.value, COMPONENTS.value, INT8.value, OVERLAP.value, SENSOR.value, OFFSET.value, PAGE.value, WEIGHTS.value
+    )
     command = shlex.join(["spectral-jax", "embed", *sys.argv[1:]])
     print(embed_scene(places.local(scenes[0], "SCENE"), encoder, out, choices, command), flush=True)
 
 
 def _refuse(scenes: list[str]) -> None:
     """What the files of embeddings do not take."""
-    of_maps = {"components": COMPONENTS.value, "int8": INT8.value or None, "overlap": OVERLAP.value}
+    of_maps = {"components": COMPONENTS.value, "int8": INT8.value or None, "overlap": OVERLAP.value, "weights": WEIGHTS.value}
     given = next((name for name, value in of_maps.items() if value is not None), None)
     if scenes or given:
         what = f"--{given}" if given else f"the scene {scenes[0]}"

@@ -138,6 +138,10 @@ TRIALS = {
     "stac": (
         Trial('python -c "import pystac_client, planetary_computer; print(pystac_client.__name__)"', says="pystac_client"),
     ),
+    # Some gigabytes, as of compare; its weights are fetched with the first scene, which is not tried.
+    "clouds": (
+        Trial('python -c "import omnicloudmask; print(omnicloudmask.predict_from_array.__name__)"', says="predict_from"),
+    ),
     "xarray": (Trial(XARRAY, says="('y', 'x', 'embedding')"),),
     # Some gigabytes: of PyTorch the registry has CUDA's libraries too. The smallest comparison, most of it compiling.
     "compare": (Trial("spectral-jax benchmark compare --sizes=tiny --repeats=1 --out=c", leaves="c/compare.json"),),

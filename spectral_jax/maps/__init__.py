@@ -6,10 +6,10 @@ In the order in which they may import one another:
   observed: a scene as maps take it: place, sensor, windows of physical numbers
   windows: a scene through overlapping windows, cell by cell, in memory that its size does not change
   embedder: an encoder's level as a function of windows
+  foreign: an encoder of others as a function of windows
   components: principal components of a sample, for eyes
   provenance: what the tags of a map say of where it is from
-  thumbnail: a small picture of a scene, kept while it is read for something else
-  page: the picture and the page beside a map
+  page: the picture and the page beside a map, and a small picture of its scene
   embedding: from a scene to a map of embeddings
   predictor: a fitted model as a function of windows
   prediction: from a scene to a map of what a fitted model says

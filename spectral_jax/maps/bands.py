@@ -112,6 +112,44 @@ def of_wavelengths(cfg: Config, params: dict, told: Wavelengths, pixel_m: float,
         raise ValueError(f"{path}: there are {has}, and the encoder cannot take them: {error}") from error
 
 
+def sensor_of(dataset, path, name: str | None = None) -> SensorSpec:
+    """The sensor of a scene for an encoder that has none of its own: of data_specs/sensors, else of the file's wavelengths.
+
+    Args:
+      dataset: an open `rasterio` dataset.
+      path: for the sentences.
+      name: of data_specs/sensors, which a user gave; None: it is found.
+
+    Returns:
+      The sensor, at the pixel size of the file.
+
+    Raises:
+      ValueError: there is no such sensor, or the file says nothing of its bands.
+    """
+    pixel_m = abs(dataset.transform.a)
+    if name:
+        if name not in spec_files.names("sensors"):
+            raise unknown("--sensor", "sensor", name, spec_files.names("sensors"))
+        return dataclasses.replace(SensorSpec.load(name), gsd_m=pixel_m)
+    specs = [SensorSpec.load(known) for known in spec_files.names("sensors")]
+    specs = [spec for spec in specs if spec.quantity == "surface reflectance" or spec.kind == "radar"]
+    # Names such as B02 are of several sensors: one with as many bands as the file comes first.
+    for spec in sorted(specs, key=lambda spec: abs(len(spec.bands) - dataset.count)):
+        try:
+            bands.find(dataset, spec, path, only_used=True)
+        except ValueError:
+            continue
+        return dataclasses.replace(spec, gsd_m=pixel_m)
+    told = wavelengths.of_dataset(dataset, path)
+    if told is None:
+        raise ValueError(
+            f"{path}: expected bands with wavelengths (tag wavelength), or the names of all bands of a sensor, and the file "
+            f"has {dataset.count} bands without; write the tags, or give --sensor=NAME, such as sentinel2a_l2a, if the bands "
+            "are in that sensor's order."
+        )
+    return _own(told, pixel_m)
+
+
 def by_wavelength(told: Wavelengths, spec: SensorSpec, path) -> tuple[int, ...]:
     """Positions, from 0, of the bands that are those of a sensor.
 

@@ -1,7 +1,8 @@
 """An encoder's level as a function of windows: pixels in, a vector for every cell out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import NamedTuple
 
 import jax
@@ -11,6 +12,7 @@ import numpy as np
 from spectral_jax import api, places
 from spectral_jax.batch import Batch, SensorData
 from spectral_jax.config import Config
+from spectral_jax.maps import windows
 from spectral_jax.maps.bands import Known
 from spectral_jax.model.encoder import encode, readout
 from spectral_jax.model.encoder.readout import POOLED, Level
@@ -32,6 +34,8 @@ class Embedder(NamedTuple):
       cell_px: side of a cell, pixels; S / tile.
       width: D.
       alone: whether a cell's vector is made of its own pixels alone.
+      most_windows: of one call at most.
+      tags: what a map says of it beside its level.
     """
 
     level: str
@@ -40,6 +44,8 @@ class Embedder(NamedTuple):
     cell_px: int
     width: int
     alone: bool = False
+    most_windows: int = windows.MOST_WINDOWS
+    tags: Mapping[str, str] = MappingProxyType({})
 
 
 def loaded(name: str) -> tuple[Config, dict]:

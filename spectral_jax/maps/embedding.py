@@ -1,19 +1,22 @@
 """From a scene to a map of embeddings: a cloud-optimised GeoTIFF, a quick-look and a page."""
 
+import contextlib
 import dataclasses
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from spectral_jax import places
 from spectral_jax.ingest.raster import cog
 from spectral_jax.ingest.raster.cog import Band, Layout
-from spectral_jax.maps import components, embedder, observed, page, provenance, windows
+from spectral_jax.maps import components, embedder, foreign, observed, page, provenance, windows
 from spectral_jax.maps.components import Components
 from spectral_jax.maps.embedder import Embedder
 from spectral_jax.maps.observed import Observed
-from spectral_jax.maps.thumbnail import Thumbnail
+from spectral_jax.maps.page import Thumbnail
 from spectral_jax.maps.windows import Seams, Windows
 
 # Components of a picture.
@@ -32,6 +35,7 @@ class Choices:
       sensor: key in the encoder's config, or a name of data_specs/sensors; None: found by the bands.
       offset: of Sentinel-2, see `observed.opened`.
       page: whether a quick-look and a page are written beside the map.
+      weights: folder of an encoder of others, which `encoder` then names as a row of a comparison does: `presto`, `presto/srf`.
     """
 
     level: str | None = None
@@ -41,6 +45,7 @@ class Choices:
     sensor: str | None = None
     offset: str | None = None
     page: bool = True
+    weights: str | None = None
 
 
 def embed_scene(scene: Path, encoder: str, out: Path, choices: Choices, command: str = "") -> str:
@@ -48,7 +53,7 @@ def embed_scene(scene: Path, encoder: str, out: Path, choices: Choices, command:
 
     Args:
       scene: a GeoTIFF with all bands of a sensor that the encoder takes.
-      encoder: a model of the package by name, or a run's folder.
+      encoder: a model of the package by name, a run's folder, or with weights an encoder of others, see `foreign.named`.
       out: the map; the picture and the page beside it have its name with .png and .html.
       choices: see `Choices`.
       command: how to make it again, for the page.
@@ -63,16 +68,16 @@ def embed_scene(scene: Path, encoder: str, out: Path, choices: Choices, command:
       OSError: `out` cannot be written, or the disk is full.
     """
     out = places.for_file(out, "--out")
-    cfg, params = embedder.loaded(encoder)
-    started = time.monotonic()
-    with observed.opened(scene, cfg, params, choices.sensor, choices.offset) as (whole, known):
+    opened = _of_others(scene, encoder, choices) if choices.weights else _ours(scene, encoder, choices)
+    with opened as (whole, key, name, make):
+        started = time.monotonic()
         small = Thumbnail(whole)
         seen = small.observed
-        made = embedder.of_level(known, choices.level)
-        cut = windows.planned(seen, made.cell_px, made.window_px, choices.overlap, made.alone)
+        made, params = make(seen)
+        cut = windows.planned(seen, made.cell_px, made.window_px, choices.overlap, made.alone, made.most_windows)
         found = windows.sample(seen, cut, made.function) if choices.components else None
         axes = None if found is None else _fitted(found, choices.components or RGB, seen)
-        tags = provenance.tags(seen, encoder, known.params["encoder"]) | _tags(made, cut, axes)
+        tags = provenance.tags(seen, name, params) | dict(made.tags) | _tags(made, cut, axes)
         layout = Layout(
             cut.shape,
             seen.crs,
@@ -103,8 +108,34 @@ def embed_scene(scene: Path, encoder: str, out: Path, choices: Choices, command:
     return (
         f"{simulated}{scene.name} mapped in {seconds:.1f} s: {cut.shape[0]} x {cut.shape[1]} cells of {made.cell_px} x "
         f"{made.cell_px} pixels, {kind} of {made.level} each, {float(rows.tags['VALID_SHARE']):.1%} of the cells with data; "
-        f"sensor {known.key}, bands {seen.told}: {out}"
+        f"sensor {key}, bands {seen.told}: {out}"
     )
+
+
+class _Opened(NamedTuple):
+    """An open scene, its sensor's key, the encoder's name, and what makes a level of the encoder and its parameters of it."""
+
+    whole: Observed
+    key: str
+    name: str
+    make: Callable[[Observed], tuple[Embedder, dict]]
+
+
+@contextlib.contextmanager
+def _ours(scene: Path, encoder: str, choices: Choices) -> Iterator[_Opened]:
+    cfg, params = embedder.loaded(encoder)
+    with observed.opened(scene, cfg, params, choices.sensor, choices.offset) as (whole, known):
+        make = lambda _: (embedder.of_level(known, choices.level), known.params["encoder"])  # noqa: E731
+        yield _Opened(whole, known.key, encoder, make)
+
+
+@contextlib.contextmanager
+def _of_others(scene: Path, encoder: str, choices: Choices) -> Iterator[_Opened]:
+    asked = foreign.named(encoder, choices.weights or "")
+    if choices.level is not None:
+        raise ValueError(f"--level: {asked.encoder.name} is mapped at its finest map alone, and {choices.level} is asked for.")
+    with foreign.opened(scene, choices.sensor, choices.offset) as whole:
+        yield _Opened(whole, whole.spec.name, asked.encoder.name, lambda seen: foreign.made(asked, seen))
 
 
 def _fitted(found: np.ndarray, count: int, seen: Observed) -> Components:

@@ -67,13 +67,22 @@ def opened(
       ValueError: the encoder does not know the scene's bands, pixels are not square and north-up in metres, or numbers cannot
         be the sensor's.
     """
+    expect_file(path)
+    with geotiff.opened(path) as dataset:
+        known = bands.named(cfg, params, sensor) if sensor else bands.of_file(cfg, params, dataset, path)
+        yield of_dataset(dataset, path, known.key, known.spec, offset, by_position=sensor is not None), known
+
+
+def expect_file(path: Path) -> None:
+    """Refuses what is no file.
+
+    Raises:
+      FileNotFoundError, IsADirectoryError: there is none.
+    """
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; expected a scene: a GeoTIFF with all bands of a sensor.")
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; expected a scene: a GeoTIFF with all bands of a sensor.")
-    with geotiff.opened(path) as dataset:
-        known = bands.named(cfg, params, sensor) if sensor else bands.of_file(cfg, params, dataset, path)
-        yield of_dataset(dataset, path, known.key, known.spec, offset, by_position=sensor is not None), known
 
 
 def of_dataset(dataset, path: Path, key: str, spec: SensorSpec, offset: str | None = None, by_position=False) -> Observed:

@@ -1,5 +1,6 @@
-"""The picture and the page beside a map."""
+"""The picture and the page beside a map, and a small picture of its scene, kept while it is read for something else."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,10 +8,12 @@ import numpy as np
 
 from spectral_jax.ingest.raster import cog
 from spectral_jax.maps import components
+from spectral_jax.maps.observed import Observed
 from spectral_jax.pages import html, pictures
 from spectral_jax.pages.html import Words
+from spectral_jax.sensors import nearest_bands
 
-# Side of the picture at most, cells; and of what its components are fitted on. Choice.
+# Side of a picture at most, cells or pixels; and of what its components are fitted on. Choice.
 MOST_PX, FITTED_PX = 768, 128
 # A small map's cells are repeated until the picture is about so wide.
 WIDTH_PX = 480
@@ -19,11 +22,50 @@ AT_ONCE = 8
 # What the facts are called on the page, in its order; the others are left to the tags.
 NAMES = {
     "SOURCE_FILE": "scene", "SOURCE_TIME": "seen", "SENSOR": "sensor", "SOURCE_BANDS": "bands found", "ENCODER": "encoder",
-    "ENCODER_SHA256": "its numbers (SHA-256, first digits)", "MODEL": "model", "TASK": "task", "PROTOCOL": "protocol",
-    "LEVEL": "level", "WINDOWS": "windows", "COMPONENTS": "components", "VALID_SHARE": "share of cells with data",
+    "ENCODER_SHA256": "its numbers (SHA-256, first digits)", "ADAPTATION": "what is done to bands",
+    "STATISTICS": "standardised by", "MODEL": "model", "TASK": "task", "PROTOCOL": "protocol", "LEVEL": "level",
+    "WINDOWS": "windows", "COMPONENTS": "components", "VALID_SHARE": "share of cells with data",
     "SEAM_RATIO": "seams: steps between cells there, over those elsewhere", "INTERVAL": "interval", "SECONDS": "seconds",
     "PIXELS_PER_SECOND": "pixels of the scene a second", "SOFTWARE": "software",
 }  # fmt: skip
+
+
+class Thumbnail:
+    """Every n-th pixel of a scene in the bands of a true-colour picture, or of radar in its first band.
+
+    Attributes:
+      observed: the scene, whose reads are seen here.
+    """
+
+    def __init__(self, observed: Observed):
+        self._read, self._spec = observed.read, observed.spec
+        self._step = max(1, -(-max(observed.shape) // MOST_PX))
+        self._bands = _shown(observed)
+        small = tuple(-(-side // self._step) for side in observed.shape)
+        self._pixels = np.full((*small, len(self._bands)), np.nan, np.float32)
+        self.observed = dataclasses.replace(observed, read=self._seen)
+
+    def picture(self) -> np.ndarray:
+        """Uint8 [h w 3], white where missing or never read."""
+        valid: np.ndarray = np.asarray(np.isfinite(self._pixels).all(axis=-1))
+        if len(self._bands) == len(pictures.RGB_NM):
+            return pictures.true_colour(self._pixels, valid, np.array(pictures.RGB_NM))
+        return pictures.stretched(self._pixels, valid).repeat(3, axis=-1)
+
+    def _seen(self, rows: slice, columns: slice) -> np.ndarray:
+        pixels, step = self._read(rows, columns), self._step
+        top, left = (-(-one.start // step) for one in (rows, columns))  # of the picture
+        some = pixels[top * step - rows.start :: step, left * step - columns.start :: step, self._bands]
+        self._pixels[top : top + some.shape[0], left : left + some.shape[1]] = some
+        return pixels
+
+
+def _shown(observed: Observed) -> list[int]:
+    centre = observed.spec.centre_nm
+    if not np.isfinite(centre).all():
+        return [0]
+    found, _ = nearest_bands(centre, np.array(pictures.RGB_NM))
+    return [int(i) for i in found]
 
 
 def write(

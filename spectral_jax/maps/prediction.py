@@ -13,8 +13,8 @@ from spectral_jax.adapt.kept import COVERAGE
 from spectral_jax.ingest.raster import cog, geotiff, tiled
 from spectral_jax.ingest.raster.cog import Band, Layout
 from spectral_jax.maps import observed, page, predictor, provenance, windows
+from spectral_jax.maps.page import Thumbnail
 from spectral_jax.maps.predictor import Predictor
-from spectral_jax.maps.thumbnail import Thumbnail
 from spectral_jax.maps.windows import Seams
 from spectral_jax.pages import pictures
 

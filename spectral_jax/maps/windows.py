@@ -48,7 +48,10 @@ class Windows:
         )
 
 
-def planned(observed: Observed, cell_px: int, window_px: int, overlap: float | None = None, alone: bool = False) -> Windows:
+def planned(
+    observed: Observed, cell_px: int, window_px: int, overlap: float | None = None, alone: bool = False,
+    most_windows: int = MOST_WINDOWS,
+) -> Windows:  # fmt: skip
     """How a scene is cut for an encoder's level.
 
     Args:
@@ -58,6 +61,7 @@ def planned(observed: Observed, cell_px: int, window_px: int, overlap: float | N
       overlap: share of a window's side that neighbours share, 0 to 0.5; None: a quarter, or one cell where that is less, and
         nothing of a window of one cell.
       alone: whether what a cell gets is made of its own pixels alone, so that nothing need be shared unless asked for.
+      most_windows: of one call at most.
 
     Raises:
       ValueError: the scene is smaller than a window, or there is no such overlap.
@@ -77,7 +81,7 @@ def planned(observed: Observed, cell_px: int, window_px: int, overlap: float | N
     shared = min(shared, tile // 2)
     # A call holds windows of one row, and the last of a row is filled up: calls of about equal size waste least.
     row = len(tiled.plan(shape[1], tile, shared).starts)
-    most = max(1, min(MOST_WINDOWS, CALL_BYTES // (window_px * window_px * len(observed.spec.bands) * 4)))
+    most = max(1, min(most_windows, CALL_BYTES // (window_px * window_px * len(observed.spec.bands) * 4)))
     return Windows(shape, cell_px, tile, shared, -(-row // -(-row // most)))
 
 

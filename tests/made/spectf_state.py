@@ -26,3 +26,15 @@ def random_state(rng, width=16, hidden=12):
         "head.bias": (2,),
     }
     return {name: rng.normal(0, 0.5, size=shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def written(folder, rng, release="v0.1.0"):
+    """Converted weights of random numbers in a folder, and their state dict, of 4 heads."""
+    from spectral_jax import interop
+    from spectral_jax.interop import spectf
+    from spectral_jax.interop.weights_file import Weights
+
+    state = random_state(rng)
+    state |= {name: 0.05 * state[name] for name in ("head.weight", "head.bias")}  # so that no probability is all but 1
+    interop.save(folder, *spectf.read(Weights("a.pt", state), release, 4))
+    return state

@@ -122,6 +122,8 @@ def test_an_unknown_encoder_is_told_with_the_closest(tmp_path):
         (("a.tif",), {"encoder": "x", "out": "map.tif", "store": "s"}, "there are 1 and a store"),
         (("a.tif",), {"encoder": "x"}, "the scene a.tif is for maps, and --out=embeddings.npz is none; let it end in .tif"),
         ((), {"encoder": "x", "int8": True, "store": "s"}, "--int8 is for maps"),
+        ((), {"encoder": "presto", "weights": "w", "store": "s"}, "--weights is for maps"),
+        (("a.tif",), {"encoder": "prest", "weights": "w", "out": "map.tif"}, "no encoder is called 'prest'; the names are"),
     ],
 )
 def test_the_command_says_what_it_lacks(tool, capsys, words, flags, sentence):

@@ -1,13 +1,22 @@
 """From a scene to classes or quantities: what the model says of the pixels, with colours, probabilities and intervals."""
 
+import dataclasses
 import json
 
+import jax
 import numpy as np
 import pytest
 from made import tiny_adapt, tiny_geotiffs, tiny_kept
 
-from spectral_jax.adapt.fit import adapted
+from spectral_jax.adapt import kept
+from spectral_jax.adapt.encoders import table
+from spectral_jax.adapt.encoders.encoder import Size
+from spectral_jax.adapt.fit import adapted, prepared
+from spectral_jax.adapt.fit.adapted import Adapted
+from spectral_jax.adapt.parts.part import Part
+from spectral_jax.adapt.parts.source import source_of
 from spectral_jax.maps import prediction
+from spectral_jax.sensors import SensorSpec
 
 rasterio = tiny_geotiffs.rasterio
 PX = tiny_adapt.PX
@@ -52,6 +61,30 @@ def test_classes_are_the_most_probable_ones_with_their_colours(tmp_path, monkeyp
     assert "SIMULATED DATA" in page
     assert "spectral-jax predict" in page
     assert (tmp_path / "map.png").read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.slow
+def test_a_model_over_an_encoder_of_others_maps_what_it_says_of_the_pixels(tmp_path):
+    # Presto, small and random, on EnMAP by its nearest bands of Sentinel-2, fitted to nothing.
+    part = Part(of := tiny_kept.data(), source := source_of(of), range(len(of)))
+    target = SensorSpec.load("sentinel2a_l2a")
+    record = table.ENCODERS["presto"]
+    read = prepared.read_encoder(record, "nearest", source.sensor, target, "leave_out", "", Size(width=16, depth=1, heads=2))
+    head = adapted.head_of(of.task, dataclasses.replace(tiny_adapt.PROTOCOL, head="linear", head_width=None))
+    model = Adapted(record, read.loaded.config, "nearest", source.sensor, target, read.bands.kept, head, (0,), PX)
+    params = adapted.init(jax.random.key(0), model, read.start, PX)
+    buffers = {"mean": np.full(12, 0.15, np.float32), "std": np.full(12, 0.1, np.float32)}
+    buffers["matrix"] = read.start.matrix.astype(np.float32)
+    about = {"row": "presto/nearest", "protocol": "tiny", "weights": "random initialisation", "simulated": True}
+    kept.save(tmp_path / "m", model, params, buffers, of.task, PX, None, about)
+    path, image = write_scene(tmp_path / "scene.tif", part, rows=PX, columns=PX)
+    prediction.predict_scene(path, tmp_path / "m", tmp_path / "map.tif", with_page=False)
+    shown = (np.rint(image * 1e4) / 1e4).astype(np.float32)[None, None]
+    scores = np.asarray(adapted.predict(params, buffers, shown, np.ones(shown.shape[:-1], bool), model))[0]
+    with rasterio.open(tmp_path / "map.tif") as file:
+        index, tags = file.read(1), file.tags()
+    np.testing.assert_array_equal(index, scores.argmax(axis=-1) + 1)
+    assert (tags["ENCODER"], tags["PROTOCOL"]) == ("presto", "presto/nearest by tiny")
 
 
 def test_quantities_have_their_unit_and_the_ends_of_their_interval(tmp_path, monkeypatch):

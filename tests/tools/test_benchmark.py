@@ -36,6 +36,11 @@ def test_what_a_user_can_mend_is_a_sentence(benchmark, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     assert benchmark["main"](["benchmark", "compare"]) == 1
     assert "benchmark: the comparison of training steps needs PyTorch" in capsys.readouterr().err
+    with flagsaver.flagsaver(torch=True):
+        assert benchmark["main"](["benchmark", "maps"]) == 1
+    assert (
+        "benchmark: maps --torch needs PyTorch, and it is not installed; install the extra compare" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.usefixtures("programs_stay")

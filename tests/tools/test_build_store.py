@@ -90,13 +90,14 @@ def test_products_of_a_catalogue_are_built_and_what_it_lacks_is_told_with_the_ex
     arguments = [f"--stac={first}", f"--cache={tmp_path / 'cache'}", "--footprint_m=120", f"--out={tmp_path / 'out.zarr'}"]
     text = run(*arguments)
     assert text.startswith(
-        "build_store: the store lacks 1 items of the catalogue:\n  item lacking of scenes: neither it nor its"
+        "build_store: the store lacks 1 item of the catalogue:\n  item lacking of scenes: neither it nor its"
     )
     assert f"{tmp_path / 'out.zarr'} is complete: 4 patches of 120 m written." in capsys.readouterr().out
     assert "nothing was fetched, so there is nothing to build:" in run(*arguments, "--from=2030-01-01")
     assert run(arguments[0], *arguments[2:]) == (
         "build_store: --stac: expected --cache=FOLDER beside it, for the products; what is in it is not fetched again."
     )
+    assert run("--bbox=1,2,3,4", *arguments[1:]).startswith("build_store: --bbox: expected --stac=CATALOGUE beside it")
     assert run(*arguments, "--workers=2", "--scheduler=tcp://a:1").startswith("build_store: --workers starts workers on this")
 
 

@@ -159,6 +159,22 @@ def foreign(
     return Encoder(name, takes, fresh, read, model.init, features, model.trainable, model.with_statistics, taps, side, fewest)
 
 
+def centres(name: str, bands: Bands) -> np.ndarray:
+    """Centres of the bands that an encoder sees [K], nm, all of them known.
+
+    Raises:
+      ValueError: a band has none.
+    """
+    sensor = bands.target if bands.kept else bands.source
+    found = sensor.centre_nm[list(bands.kept)] if bands.kept else sensor.centre_nm
+    if not np.isfinite(found).all():
+        raise ValueError(
+            f"{name}: expected bands with wavelengths, and {sensor.name} is {sensor.kind}; take another encoder, or an optical "
+            "sensor."
+        )
+    return found
+
+
 def converted(name: str, model: Published, folder: str) -> tuple[Any, dict]:
     """Config and parameters of a folder that tools/convert_weights.py wrote.
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spectral_jax.adapt.bands import CONVOLUTIONAL, fixed_projection
-from spectral_jax.adapt.encoders.encoder import Bands, Loaded
+from spectral_jax.adapt.encoders.encoder import Bands, Encoder, Loaded, Size
 from spectral_jax.adapt.encoders.table import ENCODERS
 from spectral_jax.adapt.fit.adapted import Adapted, head_of, merging
 from spectral_jax.adapt.lines import Line
@@ -39,6 +39,39 @@ class Prepared(NamedTuple):
     weights: str
 
 
+class ReadEncoder(NamedTuple):
+    """An encoder for the bands of a sensor, before any task.
+
+    Attributes:
+      bands: source, target and what the encoder sees.
+      start: the fixed projection that the adaptation is or starts from; None without one.
+      loaded: config, parameters (None: fresh ones) and statistics.
+    """
+
+    bands: Bands
+    start: Projection | None
+    loaded: Loaded
+
+
+def read_encoder(
+    encoder: Encoder, adaptation: str, source: SensorSpec, target: SensorSpec, uncovered: str, folder: str, size: Size
+) -> ReadEncoder:
+    """An encoder with its adaptation, of a folder of weights or, without one, of a size.
+
+    Raises:
+      ValueError: the encoder does not take the adaptation, or the source's bands do not do for it.
+      FileNotFoundError: a folder of weights without weights.
+    """
+    # An encoder that cannot take the adaptation says so before its weights are read.
+    refusal = encoder.refuses(adaptation, len(source.used))
+    if refusal:
+        raise ValueError(refusal)
+    start = fixed_projection(adaptation, source, target, uncovered)
+    bands = Bands(source, target, () if start is None else start.kept_index)
+    loaded = encoder.read(folder, bands) if folder else Loaded(encoder.fresh(size, bands), None)
+    return ReadEncoder(bands, start, loaded)
+
+
 def prepare(line: Line, cfg: Comparison, task: TaskSpec, source: Source) -> Prepared:
     """The encoder of a line with its adaptation, for a task.
 
@@ -47,15 +80,9 @@ def prepare(line: Line, cfg: Comparison, task: TaskSpec, source: Source) -> Prep
       FileNotFoundError: a folder of weights without weights.
     """
     encoder, adaptation = ENCODERS[line.encoder], line.adaptation
-    # An encoder that cannot take the adaptation says so before its weights are read.
-    refusal = encoder.refuses(adaptation, len(source.sensor.used))
-    if refusal:
-        raise ValueError(refusal)
-    target = SensorSpec.load(cfg.target)
-    start = fixed_projection(adaptation, source.sensor, target, cfg.uncovered)
-    bands = Bands(source.sensor, target, () if start is None else start.kept_index)
-    folder = getattr(cfg.weights, line.encoder)
-    config, params, statistics = encoder.read(folder, bands) if folder else Loaded(encoder.fresh(cfg.size, bands), None)
+    target, folder = SensorSpec.load(cfg.target), getattr(cfg.weights, line.encoder)
+    bands, start, loaded = read_encoder(encoder, adaptation, source.sensor, target, cfg.uncovered, folder, cfg.size)
+    config, params, statistics = loaded
     if adaptation == CONVOLUTIONAL:
         # What it gives is no reflectance: statistics of the encoder's own bands do not belong to it.
         statistics = None

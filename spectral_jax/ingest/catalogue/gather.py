@@ -13,7 +13,7 @@ from spectral_jax.addresses import address, bucket, fetched
 from spectral_jax.ingest.catalogue import item, layout, search
 from spectral_jax.ingest.catalogue.item import Item
 from spectral_jax.ingest.downloaded.recognise import open_product
-from spectral_jax.sentences import needs
+from spectral_jax.sentences import counted, needs
 
 UNFINISHED = ".unfinished"  # folder below the cache with products that are not whole yet
 _COMPUTER = ".blob.core.windows.net"  # where Planetary Computer keeps files, which it gives to whoever asks for a signature
@@ -75,7 +75,8 @@ def gather(query: search.Query, cache: str | Path, say: Callable[[str], None] = 
             say(f"{number} of {len(chosen)}: {wanted.name} ({size / 1e6:.1f} MB)")
         folders[place.parent] = folders.get(place.parent, 0) + 1
     kept = sum(folders.values())
-    say(f"{item.shown(query.catalogue)}: {count} items, {kept} products of them are in {cache}, {new} fetched now.")
+    there = counted(kept, "product of them is", "products of them are")
+    say(f"{item.shown(query.catalogue)}: {counted(count, 'item')}, {there} in {cache}, {new} fetched now.")
     return Gathered(tuple(folders), kept, new, tuple(failures))
 
 

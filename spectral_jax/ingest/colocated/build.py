@@ -12,6 +12,7 @@ from spectral_jax.ingest.colocated import page, plan, rows
 from spectral_jax.ingest.colocated.patch import Openings
 from spectral_jax.ingest.colocated.plan import Plan
 from spectral_jax.ingest.colocated.wanted import Wanted
+from spectral_jax.ingest.masks.finder import CloudFinder
 from spectral_jax.ingest.patches import begun, write
 from spectral_jax.ingest.patches.build import ALONE, Help, held
 from spectral_jax.ingest.patches.plan import GroupPlan
@@ -81,7 +82,8 @@ def build(
     for split in ("train", "holdout"):
         places.for_folder(path_of(out, split), "--out")
     earlier = {split: _earlier(wanted, path_of(out, split)) for split in ("train", "holdout")}
-    made = plan.planned(wanted, report)
+    masked = CloudFinder(wanted.mask)
+    made = plan.planned(wanted, report, masked)
     out.parent.mkdir(parents=True, exist_ok=True)
     table = rows.write(made, out.with_name(f"{out.stem}.{TABLE}"))
     web = out.with_name(f"{out.stem}.{PAGE}")
@@ -98,13 +100,13 @@ def build(
     for split in made.splits():
         place = path_of(out, split)
         with contextlib.ExitStack() as stack:
-            plans = made.groups(split, stack.enter_context(contextlib.closing(Openings())))
+            plans = made.groups(split, stack.enter_context(contextlib.closing(Openings(masked=masked))))
             store = _begun(made, plans, split, earlier[split], place, shard_bytes)
             stack.enter_context(held(place))
             for written in (table, web):
                 shutil.copyfile(written, place / written.name.removeprefix(f"{out.stem}."))
             try:
-                built[split] = help.fill(store, plans, list(wanted.folders), report)
+                built[split] = help.fill(store, plans, [*wanted.folders, *masked.asked.folders], report)
             except ValueError as error:  # what is held out is built all the same
                 failures.append(str(error))
     return Colocated(made, table, web, built, tuple(failures))
@@ -129,10 +131,10 @@ def _earlier(wanted: Wanted, out: Path) -> Store | None:
     if store is None:
         return None
     before = store.provenance.get("command", {})
-    for key in now:
-        if before.get(key) != now[key]:
+    for key in {**now, **before}:
+        if before.get(key) != now.get(key):
             raise FileExistsError(
-                f"--out: {out} was begun with {key} {before.get(key, 'not given')}, and now it is {now[key]}; run the same "
-                "command to continue it, name another folder, or delete this one."
+                f"--out: {out} was begun with {key} {before.get(key, 'not given')}, and now it is {now.get(key, 'not given')}; "
+                "run the same command to continue it, name another folder, or delete this one."
             )
     return store

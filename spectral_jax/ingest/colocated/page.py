@@ -13,6 +13,7 @@ from spectral_jax.ingest.colocated.plan import Plan, PlannedCell
 from spectral_jax.ingest.colocated.wanted import SENSORS, SPECTRA
 from spectral_jax.ingest.raster import geotiff
 from spectral_jax.pages import html, style
+from spectral_jax.sentences import counted
 
 # Cells are drawn as squares up to so many; beyond, or where a square would be a dot, as points.
 _SQUARES, _DOT = 4_000, 1 / 250
@@ -34,10 +35,11 @@ def page(plan: Plan, table_name: str) -> str:
     places = [(c, place) for c in plan.cells for place in c.choice.places if c.split in plan.splits()]
     groups = collections.Counter((_group(place), c.split) for c, place in places)
     used = {(one.sighting.name, one.key) for _, place in places for several in place.taken.values() for one in several}
+    found = len(plan.sightings) + len(plan.left_out)
     text = (
-        f"{len(places)} locations of {plan.wanted.footprint_m:g} m in {len({group for group, _ in groups})} groups, from "
-        f"{len(used)} of {len(plan.sightings) + len(plan.left_out)} products; {len(plan.cells)} cells lie inside a product "
-        f"of {', '.join(plan.wanted.anchors)}."
+        f"{counted(len(places), 'location')} of {plan.wanted.footprint_m:g} m in "
+        f"{counted(len({group for group, _ in groups}), 'group')}, from {len(used)} of {counted(found, 'product')}; "
+        f"{counted(len(plan.cells), 'cell lies', 'cells lie')} inside a product of {', '.join(plan.wanted.anchors)}."
     )
     sections = {
         "Map": html.figure(lambda: _map(plan), "Footprints of the products, and the cells by group", _caption(plan)),
@@ -106,7 +108,9 @@ def _left_out(plan: Plan) -> str:
     out = html.table(("what", "reason", "count"), counts) if counts else html.paragraph("Nothing was left out.")
     if plan.left_out:
         told = [(x.name, x.key or html.NOTHING, html.Words(x.sentence)) for x in plan.left_out[:_SHOWN]]
-        title = f"{len(plan.left_out)} products left out whole" + (f", the first {_SHOWN}" * (len(plan.left_out) > _SHOWN))
+        title = f"{counted(len(plan.left_out), 'product')} left out whole" + (
+            f", the first {_SHOWN}" * (len(plan.left_out) > _SHOWN)
+        )
         out += html.details(title, html.table(("product", "sensor", "why"), told))
     return out
 

@@ -11,15 +11,16 @@ from spectral_jax.ingest.colocated.cells import Cell
 from spectral_jax.ingest.colocated.survey import THERMAL, Sighting
 from spectral_jax.ingest.downloaded.product import DownloadedProduct
 from spectral_jax.ingest.downloaded.recognise import open_product
+from spectral_jax.ingest.masks.finder import CloudFinder
 from spectral_jax.ingest.patches.products.product import Stored
 
 
 class Openings:
     """The products that were opened last; a process opens its own."""
 
-    def __init__(self, most: int = 6):
-        """Keeps at most `most` products open."""
-        self._most = most
+    def __init__(self, most: int = 6, masked: CloudFinder | None = None):
+        """Keeps at most `most` products open, and gives each the flags of `masked`; None: its own alone."""
+        self._most, self._masked = most, masked or CloudFinder()
         self._open: collections.OrderedDict[tuple[Path, str], DownloadedProduct] = collections.OrderedDict()
 
     def __getstate__(self):
@@ -35,7 +36,7 @@ class Openings:
         if at not in self._open:
             while len(self._open) >= self._most:
                 self._open.popitem(last=False)[1].close()
-            self._open[at] = open_product(sighting.path, sensor=THERMAL if sighting.key == "LT" else None)
+            self._open[at] = self._masked(open_product(sighting.path, sensor=THERMAL if sighting.key == "LT" else None))
         self._open.move_to_end(at)
         return dataclasses.replace(self._open[at], spec=sighting.spec)
 

@@ -17,6 +17,7 @@ from spectral_jax.ingest.colocated.dates import Candidate, Choice, Place
 from spectral_jax.ingest.colocated.patch import CellPatch, Openings
 from spectral_jax.ingest.colocated.survey import DAMAGED, LeftOut, Sighting
 from spectral_jax.ingest.colocated.wanted import Wanted
+from spectral_jax.ingest.masks.finder import CloudFinder
 from spectral_jax.ingest.patches.plan import GroupPlan, PlannedLocation, check_footprint
 from spectral_jax.ingest.patches.products.product import Product
 from spectral_jax.ingest.raster import geotiff
@@ -95,23 +96,30 @@ class Plan:
         return sorted(plans, key=lambda plan: plan.name)
 
 
-def planned(wanted: Wanted, report: Callable[[str], None] = print) -> Plan:
-    """Makes a plan: no number of a cube is read but of radar and temperature.
+def planned(wanted: Wanted, report: Callable[[str], None] = print, masked: CloudFinder | None = None) -> Plan:
+    """Makes a plan: no number of a cube is read but of radar and temperature, and what a model that tells cloud looks at.
 
     Args:
       wanted: what is asked for.
       report: takes one line of progress.
+      masked: gives products the flags of models; None: as `wanted` asks for.
 
     Raises:
       FileNotFoundError: a folder is missing, or none holds a product.
       ImportError: a library is missing that a product needs.
       ValueError: a cell is no whole number of a sensor's pixels.
     """
-    seen, left_out = survey.survey(wanted, report)
+    masked = masked or CloudFinder(wanted.mask)
+    masked.check()
+    seen, left_out = survey.survey(wanted, report, masked)
     specs = {one.key: one for one in seen}
+    masked.expect_use([one.spec for one in specs.values()])
+    for key, one in specs.items():
+        if masked.told(one.spec):
+            report(f"{key}: its own layers{masked.told(one.spec)}")
     check_footprint([_product(x) for x in specs.values()], wanted.footprint_m)
     covering = _covering(seen, wanted)
-    openings = Openings()
+    openings = Openings(masked=masked)
     try:
         found, damaged = _measured(seen, covering, wanted, openings, report)
     finally:

@@ -7,8 +7,8 @@ import numpy as np
 from spectral_jax.ingest.colocated import warp
 from spectral_jax.ingest.colocated.cells import Cell
 from spectral_jax.ingest.colocated.footprints import Footprint
-from spectral_jax.ingest.colocated.survey import BLANK
 from spectral_jax.ingest.downloaded.product import DownloadedProduct
+from spectral_jax.ingest.masks.finder import BLANK
 
 # What has no quality layer of its own, or gaps that it does not tell: one band is read.
 _READ = ("radar", "thermal")

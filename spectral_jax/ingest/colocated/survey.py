@@ -15,14 +15,13 @@ from spectral_jax.ingest.colocated.wanted import ALIKE, SENSORS, Wanted
 from spectral_jax.ingest.downloaded import folders, landsat
 from spectral_jax.ingest.downloaded.product import DownloadedProduct
 from spectral_jax.ingest.downloaded.recognise import matches, open_product
+from spectral_jax.ingest.masks.finder import BLANK, FLAG, CloudFinder
 from spectral_jax.ingest.patches.products.delivered import KEYS
 from spectral_jax.ingest.raster import earth, geotiff
 from spectral_jax.sensors import SensorSpec
 
 # The sensor to ask a Landsat product for, once more, beside that of its name.
 THERMAL = "landsat_st"
-# Flags of the products that say that a pixel holds no data.
-BLANK = ("outside", "background", "no_data", "fill")
 # Two products of one sensor are one observation processed twice where their times and middles differ by no more. Times of one
 # granule are equal to a second; neighbours in a swath are 30 km and more apart.
 SAME_SECONDS, SAME_METRES = 1.0, 2_000.0
@@ -41,7 +40,7 @@ class Sighting:
       footprint: where its pixels lie.
       version: processing baseline, then name: greater is newer.
       provenance: what is kept beside the pixels.
-      flags: whether it has quality layers that tell cloud.
+      flags: whether its quality layers, or a model beside them, tell cloud.
     """
 
     path: Path
@@ -79,12 +78,15 @@ class LeftOut(NamedTuple):
 DAMAGED = "cannot be read"
 
 
-def survey(wanted: Wanted, report: Callable[[str], None]) -> tuple[list[Sighting], list[LeftOut]]:
+def survey(
+    wanted: Wanted, report: Callable[[str], None], masked: CloudFinder | None = None
+) -> tuple[list[Sighting], list[LeftOut]]:
     """Opens every product of the folders.
 
     Args:
       wanted: the folders, and the sensors that a store may hold.
       report: takes one line of progress.
+      masked: gives products the flags of models; None: as `wanted` asks for.
 
     Returns:
       Products of use by time, and those that are left out.
@@ -96,6 +98,7 @@ def survey(wanted: Wanted, report: Callable[[str], None]) -> tuple[list[Sighting
     """
     seen: list[Sighting] = []
     out: list[LeftOut] = []
+    masked = masked or CloudFinder(wanted.mask)
     # Patches are read wherever they are sent, from whatever working folder.
     paths = folders.products([places.here(folder, "--folder").absolute() for folder in wanted.folders], "folder")
     for path in paths:
@@ -103,7 +106,7 @@ def survey(wanted: Wanted, report: Callable[[str], None]) -> tuple[list[Sighting
             try:
                 with open_product(path, sensor=sensor) as product:
                     _probe(product)
-                    seen.append(_sighting(product, path))
+                    seen.append(_sighting(masked(product), path))
             except (ValueError, OSError) as error:
                 out.append(LeftOut(path.name, "LT" if sensor else "", DAMAGED, str(error)))
     unwanted = [one for one in seen if one.key not in wanted.sensors]
@@ -127,6 +130,8 @@ def _sighting(product: DownloadedProduct, path: Path) -> Sighting:
     days = geotiff.days_of(product.time)
     said = product.provenance
     version = str(said.get("baseline") or said.get("version") or ""), product.name
+    if FLAG in product.flags:
+        said = dict(said) | {FLAG: product.flags[FLAG]}
     return Sighting(
         path, product.name, KEYS[product.spec.name], product.spec, days, footprints.of(product), version, said,
         any(flag not in BLANK for flag in product.dropped),

@@ -3,6 +3,8 @@
 import dataclasses
 from pathlib import Path
 
+from spectral_jax.ingest.masks import asked
+from spectral_jax.ingest.masks.asked import PRODUCT, Asked
 from spectral_jax.ingest.patches.products.delivered import KEYS
 from spectral_jax.sentences import unknown
 
@@ -34,9 +36,12 @@ class Wanted:
       unclear: `missing` or `keep`, what becomes of pixels that quality layers call unclear.
       satellites: `one`: of satellites under one key, such as Sentinel-2A and B, that with most products is taken; `alike`: all
         are, and stored as that one's bands.
+      clouds: how cloud is told, see `masks.asked.Asked`.
+      cloud_weights: of a model that tells it.
+      cloud_threshold: of that model.
 
     Raises:
-      ValueError: a number out of its range, an unknown sensor, or an anchor that is no sensor of the store.
+      ValueError: a number out of its range, an unknown sensor, an anchor that is no sensor of the store, or as `Asked`.
     """
 
     folders: tuple[str, ...]
@@ -52,6 +57,9 @@ class Wanted:
     block_deg: float = 0.5
     unclear: str = "missing"
     satellites: str = "one"
+    clouds: tuple[str, ...] = (PRODUCT,)
+    cloud_weights: str = ""
+    cloud_threshold: float | None = None
 
     def __post_init__(self):
         for flag, names in (("anchors", self.anchors), ("sensors", self.sensors)):
@@ -75,8 +83,16 @@ class Wanted:
         for flag, value, values in (("unclear", self.unclear, UNCLEAR), ("satellites", self.satellites, SATELLITES)):
             if value not in values:
                 raise ValueError(f"--{flag}: expected {' or '.join(values)}, got {value!r}.")
+        assert self.mask  # what is asked of cloud is looked at here, before anything is read
+
+    @property
+    def mask(self) -> Asked:
+        """How cloud is told."""
+        return asked.of_options(self.clouds, self.cloud_weights, self.cloud_threshold)
 
     def command(self) -> dict:
         """What must be the same when a build is continued, as JSON has it."""
         said = {key: list(value) if isinstance(value, tuple) else value for key, value in dataclasses.asdict(self).items()}
-        return said | {"folders": sorted(str(Path(folder).resolve()) for folder in self.folders)}
+        for name in ("clouds", "cloud_weights", "cloud_threshold"):
+            said.pop(name)
+        return said | self.mask.command() | {"folders": sorted(str(Path(folder).resolve()) for folder in self.folders)}

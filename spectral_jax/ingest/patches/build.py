@@ -113,7 +113,8 @@ def build(
             stack.callback(wanted[-1].close)
         store, plans = _planned(inputs, sources, wanted, earlier, out, report, shard_bytes)
         stack.enter_context(held(out))
-        return help.fill(store, plans, [source.folder for source in sources], report)
+        weights = [str(source.options["cloud_weights"]) for source in sources if source.options.get("cloud_weights")]
+        return help.fill(store, plans, [*(source.folder for source in sources), *weights], report)
 
 
 def held(out: Path | str) -> contextlib.AbstractContextManager[None]:

@@ -9,6 +9,7 @@ In the order in which they may import one another:
   torch_encoder: the encoder and the projector in PyTorch, with our parameters
   torch_objective: the views and the objective in PyTorch
   torch_step: the PyTorch step as a contestant, eager or compiled
+  torch_stem: the stem that maps of pixels are of in PyTorch, timed beside ours
   figures: medians, ranges and ratios of what was measured, and their table
   compare: starts the contestants, refuses to time unequal ones, and times equal ones in turn
   torch_loader: a store's patches by zarr-python and PyTorch's DataLoader, in a process of its own

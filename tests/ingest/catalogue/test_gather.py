@@ -64,7 +64,7 @@ def test_a_product_is_fetched_once_and_opened_by_its_reader(folder, tmp_path):
     with open_product(tmp_path / "cache" / "enmap" / OTHER) as product:
         assert (product.name, product.shape) == (OTHER, (6, 6))
     assert lines[-1].startswith("http://127.0.0.1:")
-    assert lines[-1].endswith(f"1 items, 1 products of them are in {tmp_path / 'cache'}, 1 fetched now.")
+    assert lines[-1].endswith(f"1 item, 1 product of them is in {tmp_path / 'cache'}, 1 fetched now.")
 
 
 def test_a_catalogue_on_disk_is_read_without_a_server(folder, tmp_path):

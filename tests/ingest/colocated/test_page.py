@@ -77,6 +77,13 @@ def test_what_was_left_out_is_counted_and_told_and_no_text_is_markup(html):
     assert "<1>" not in html
 
 
+def test_one_of_a_thing_is_told_as_one(monkeypatch):
+    monkeypatch.setattr(page.html, "figure", lambda draw, alt, caption="": "")
+    html = page.page(planned(1), "my.plan.csv")
+    assert "1 location of 3840 m in 1 group, from 3 of 4 products; 1 cell lies inside a product of ENMAP" in html
+    assert "1 product left out whole" in html
+
+
 def test_a_plan_without_a_location_is_a_page_too(monkeypatch):
     monkeypatch.setattr(page.html, "figure", lambda draw, alt, caption="": "")
     empty = Plan(Wanted(("downloads",)), (), (), ())

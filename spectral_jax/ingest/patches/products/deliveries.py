@@ -6,6 +6,7 @@ import numpy as np
 
 from spectral_jax.ingest.downloaded.product import DownloadedProduct, Stored
 from spectral_jax.ingest.downloaded.recognise import open_product
+from spectral_jax.ingest.masks.finder import CloudFinder
 
 # What a product in a folder can be: folders, and files with these endings.
 _ENDS = (".zip", ".gz", ".tgz", ".tar", ".he5")
@@ -17,19 +18,20 @@ class Deliveries:
     A pickled copy has none open.
     """
 
-    def __init__(self, sensor: str | None, unclear: str):
+    def __init__(self, sensor: str | None, unclear: str, masked: CloudFinder | None = None):
         """Takes no product yet.
 
         Args:
           sensor: the spec whose numbers a store gets; None: the one that a product's name says.
           unclear: `missing` or `keep`, what becomes of pixels that a product's own quality layers call unclear.
+          masked: gives products the flags of models; None: their own alone.
         """
-        self._sensor, self._unclear = sensor, unclear
+        self._sensor, self._unclear, self._masked = sensor, unclear, masked or CloudFinder()
         self._path: Path | None = None
         self._open: DownloadedProduct | None = None
 
     def __reduce__(self):
-        return Deliveries, (self._sensor, self._unclear)
+        return Deliveries, (self._sensor, self._unclear, self._masked)
 
     def files(self, folder: str | Path, flag: str) -> list[Path]:
         """The products of a folder, by name.
@@ -54,7 +56,7 @@ class Deliveries:
         """
         if self._path != path or self._open is None:
             self.close()
-            self._open, self._path = open_product(path, sensor=self._sensor), path
+            self._open, self._path = self._masked(open_product(path, sensor=self._sensor)), path
         return self._open
 
     def stored(self, path: Path, window: tuple[int, int, int]) -> Stored:

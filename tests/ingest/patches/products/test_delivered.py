@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from made import delivered, delivered_landsat, delivered_sentinel1
+from made import delivered, delivered_landsat, delivered_sentinel1, omnicloudmask_stand_in
 from made.tiny_geotiffs import build_into, pixels_of
 
+from spectral_jax.ingest.masks import by_spectf
 from spectral_jax.ingest.patches.products import table
 
 
@@ -60,3 +61,52 @@ def test_a_folder_without_products_is_told(tmp_path):
         table.parsed(f"delivered:{tmp_path}").read()
     with pytest.raises(FileNotFoundError, match=r"--product=delivered: expected a folder of products, and .* is not a folder"):
         table.parsed(f"delivered:{tmp_path / 'nowhere'}").read()
+
+
+def test_what_a_model_calls_cloud_is_missing_too_and_the_option_is_in_the_provenance(tmp_path, monkeypatch):
+    delivered.write_enmap(tmp_path / "downloads")
+    second = lambda product, window, wanted, folder, threshold: wanted & (np.arange(wanted.shape[1]) == 1)  # noqa: E731
+    monkeypatch.setattr(by_spectf, "cloudy", second)
+    monkeypatch.setattr(by_spectf, "loaded", lambda folder: None)
+    lines = []
+    command = f"delivered:{tmp_path / 'downloads'},clouds=spectf,cloud_weights={tmp_path / 'w'}"
+    store = build_into(tmp_path / "out.zarr", command, footprint_m=90.0, lines=lines).store
+    clear = np.ones((3, 3), bool)
+    clear[0], clear[:, 1] = False, False
+    expected = np.where(clear, delivered.enmap_pixels()[:, :3, :3], -32768)
+    np.testing.assert_array_equal(pixels_of(store, "enmap", "ENMAP", 0), expected)
+    assert any("missing; model_cloud: cloud by SpecTf, of surface reflectance" in line for line in lines)
+    (said,) = store.provenance["command"]["products"]
+    assert (said["options"]["clouds"], said["options"]["cloud_weights"]) == ("spectf", str(tmp_path / "w"))
+    with pytest.raises(FileExistsError, match=r"was begun with --product=delivered:.*clouds=spectf.*, and now it is"):
+        build_into(tmp_path / "out.zarr", f"delivered:{tmp_path / 'downloads'}", footprint_m=90.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "sentence"),
+    [
+        ("clouds=spectf", ValueError, "clouds=spectf: expected cloud_weights=FOLDER beside it, and it is not given; convert"),
+        (
+            "clouds=cloudy",
+            ValueError,
+            "option clouds of --product=delivered: expected product or spectf or omnicloudmask or none",
+        ),
+        ("cloud_threshold=0.4", ValueError, "cloud_threshold: 0.4 is of one model's probability, and clouds is product"),
+        (
+            "clouds=spectf,cloud_weights=gone",
+            FileNotFoundError,
+            "gone/config.json does not exist; expected a folder that tools/",
+        ),
+        (
+            "clouds=omnicloudmask",
+            ValueError,
+            "clouds=omnicloudmask: it looks at Sentinel-2 and Landsat, and there is enmap_l2a",
+        ),
+    ],
+)
+def test_a_model_that_cannot_tell_cloud_is_refused_before_a_store_is_made(tmp_path, monkeypatch, options, error, sentence):
+    omnicloudmask_stand_in.installed(monkeypatch)
+    delivered.write_enmap(tmp_path / "downloads")
+    with pytest.raises(error, match=sentence):
+        build_into(tmp_path / "out.zarr", f"delivered:{tmp_path / 'downloads'},{options}", footprint_m=90.0)
+    assert not (tmp_path / "out.zarr").exists()
