@@ -87,8 +87,9 @@ def choose_other(valid: np.ndarray, draws: np.ndarray, dates: np.ndarray) -> np.
 def read_batch(group, rows: np.ndarray, plans: list[SensorRead]) -> dict[str, np.ndarray]:
     """Pixels [b h w C] of each sensor in the stored type; nodata where a sample has no date.
 
-    The reads of a sensor are issued together, and run while those of the next one are prepared. The target of each is a slice
-    of the batch array, seen band first, so TensorStore writes every pixel once, where it stays.
+    All samples of a sensor that are cropped at one place are one read, as asking for patches one by one takes half of the time;
+    the reads run while those of the next sensor are prepared. Their target is the batch array, seen band first, so TensorStore
+    writes every pixel once, where it stays.
 
     Args:
       group: `store.Group`.
@@ -106,25 +107,50 @@ def read_batch(group, rows: np.ndarray, plans: list[SensorRead]) -> dict[str, np
         pixels = np.empty((len(rows), plan.side, plan.side, len(plan.bands)), source.dtype.numpy_dtype)
         pixels[~plan.present] = fill
         out[plan.key] = pixels
-        runs = _runs(plan.bands)
-        for i in np.flatnonzero(plan.present):
-            y, x = (int(v) for v in plan.corners[i])
-            patch = source[int(rows[i]), int(plan.dates[i]), :, y : y + plan.side, x : x + plan.side]
-            for at, start, stop in runs:
-                target = ts.array(pixels[i, :, :, at : at + stop - start].transpose(2, 0, 1))
-                future = target.write(patch[start:stop].translate_to[0, 0, 0], batch=batch)
-                pending.append((plan.key, int(rows[i]), future))
+        runs, target = _runs(plan.bands), ts.array(pixels.transpose(0, 3, 1, 2))
+        for (y, x), samples in _by_corner(plan):
+            chosen = ts.d[0, 1].vindex[rows[samples].astype(np.int64), plan.dates[samples].astype(np.int64)]
+            patches = source[chosen][:, :, y : y + plan.side, x : x + plan.side]
+            places = target if len(samples) == len(rows) else target[samples]
+            futures = [
+                places[:, at : at + stop - start].translate_to[0, 0, 0, 0].write(
+                    patches[:, start:stop].translate_to[0, 0, 0, 0], batch=batch
+                )
+                for at, start, stop in runs
+            ]  # fmt: skip
+            pending.append((plan.key, samples, futures))
         batch.submit()
-    failures = []
-    for key, row, future in pending:  # all are waited for: they write into the batch
-        try:
-            future.result()
-        except ValueError as error:
-            failures.append((key, row, error))
-    if failures:
-        key, row, first = failures[0]
-        raise group.corrupt(key, [row], first) from first
+    failed = []
+    for key, samples, futures in pending:  # all are waited for: they write into the batch
+        for future in futures:
+            try:
+                future.result()
+            except ValueError as error:
+                failed.append((key, samples, error))
+    if failed:
+        key, samples, first = failed[0]
+        plan = next(plan for plan in plans if plan.key == key)
+        raise _told(group, plan, rows[samples], plan.dates[samples], first) from first
     return out
+
+
+def _by_corner(plan: SensorRead) -> list[tuple[tuple[int, int], np.ndarray]]:
+    """Corners, and for each the samples with a date that are cropped there."""
+    there = np.flatnonzero(plan.present)
+    corners, which = np.unique(plan.corners[there], axis=0, return_inverse=True)
+    return [((int(y), int(x)), there[which.reshape(-1) == i]) for i, (y, x) in enumerate(corners)]
+
+
+def _told(group, plan: SensorRead, rows: np.ndarray, dates: np.ndarray, error: ValueError) -> ValueError:
+    """The sentence about the first of the patches of a read that cannot be read by itself; of all where none is left."""
+    together = group.corrupt(plan.key, rows.tolist(), error)  # raises where no server answers: it is not asked again
+    source = group.pixels(plan.key, complete=True)
+    for row, date in zip(rows.tolist(), dates.tolist(), strict=True):
+        try:
+            source[row, date].read().result()
+        except ValueError as alone:
+            return group.corrupt(plan.key, [row], alone)
+    return together
 
 
 class Rows:
