@@ -54,7 +54,7 @@ def job(overrides: list[str]) -> int:
     with restarts as times:
         outcome = soak(
             command, folder / "undisturbed", at, FULL.value or KILLS.value, SEED.value, lambda line: print(line, flush=True),
-            LIFE.value, strikes.disk_filled if FULL.value else strikes.killed,
+            LIFE.value, strikes.disk_filled if FULL.value else strikes.killed, server.CUT if SERVER.value else None,
         )  # fmt: skip
         if times:
             print(f"The server was killed and started again {times()} times.")

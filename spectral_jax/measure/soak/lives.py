@@ -38,6 +38,7 @@ class Outcome:
       late: seconds from each SIGTERM to the process's end.
       ends: how many runs came to their end and were compared.
       differences: in what an end differs from a run that was left alone; empty where none does.
+      gave_up: how often a run ended by itself with a sentence that was allowed.
     """
 
     strikes: Counter
@@ -46,6 +47,7 @@ class Outcome:
     late: tuple[float, ...]
     ends: int
     differences: tuple[str, ...]
+    gave_up: int = 0
 
     @property
     def survived(self) -> bool:
@@ -60,6 +62,7 @@ class Outcome:
             f"{sum(self.strikes.values())} strikes: {kinds or 'none'}.",
             f"Ends that should not be: {'; '.join(self.wrong) or 'none'}.",
             f"From SIGTERM to the end: {late}.",
+            *([f"Ended by themselves with a sentence, and continued: {self.gave_up}."] if self.gave_up else []),
             f"Finished saves that were lost: {'; '.join(self.lost) or 'none'}.",
             f"{self.ends} ends against a run that was left alone: {'; '.join(self.differences) or 'the same to the bit'}.",
         ])  # fmt: skip
@@ -67,7 +70,7 @@ class Outcome:
 
 def soak(
     command: Sequence[str], undisturbed: Path, workdir: str, count: int, seed: int, say: Callable[[str], None],
-    longest: float | None = None, strike: strikes.Striker = strikes.killed,
+    longest: float | None = None, strike: strikes.Striker = strikes.killed, allowed: re.Pattern | None = None,
 ) -> Outcome:  # fmt: skip
     """Runs a command to its end, then again with strikes, and compares; a new run follows each that ended before its next one.
 
@@ -82,14 +85,15 @@ def soak(
         it is not given, as twice what a process takes that continues from the last save but one: half of the strikes then fall
         into starting, and half into steps and saves.
       strike: what is done to a process.
+      allowed: what a process may say that ends by itself with status 1; it is started again. None: none may.
 
     Raises:
-      RuntimeError: a process that was not struck ended with an error; its last lines are in the text.
+      RuntimeError: a process that was not struck ended with another error; its last lines are in the text.
     """
     finish(command, str(undisturbed))
     life = longest or 2.0 * _to_the_end(command, undisturbed)
     rng, kinds, wrong, lost, late, found = np.random.default_rng(seed), Counter[str](), [], [], [], []
-    run, number, saved = 1, 0, None
+    run, number, saved, gave_up = 1, 0, None, 0
     while number < count:
         here = address.joined(workdir, str(run))
         saved = _newer(saved, place.newest(address.joined(here, "checkpoints")))
@@ -98,6 +102,11 @@ def soak(
             _live(process, rng.uniform(0.0, life))
             if process.returncode:
                 text, _ = process.communicate()
+                if process.returncode == 1 and allowed and allowed.search(text):
+                    gave_up += 1
+                    lost += _lost(f"run {run}, after {number} strikes", saved, text)
+                    say(f"run {run} ended by itself: {text.strip().rpartition(chr(10))[2]}")
+                    continue
                 raise RuntimeError(f"after {number} strikes a run ended by itself with {process.returncode}:\n{text[-2000:]}")
             done = strike(process, here, rng)
         finally:
@@ -116,9 +125,18 @@ def soak(
         kinds[f"{done.kind} {moment}"] += 1
         say(f"{number}/{count}: {done.wrong or done.kind} {moment}; the newest save before it: {saved}")
     here = address.joined(workdir, str(run))
-    finish(command, here)
+    while True:
+        try:
+            finish(command, here)
+        except RuntimeError as error:
+            if not (allowed and allowed.search(str(error))):
+                raise
+            gave_up += 1
+            say(f"run {run} ended by itself: {str(error).strip().rpartition(chr(10))[2]}")
+        else:
+            break
     found += [f"run {run}: {difference}" for difference in differences(undisturbed, here)]
-    return Outcome(kinds, tuple(wrong), tuple(lost), tuple(late), run, tuple(found))
+    return Outcome(kinds, tuple(wrong), tuple(lost), tuple(late), run, tuple(found), gave_up)
 
 
 def start(command: Sequence[str], workdir: str) -> subprocess.Popen:

@@ -1,5 +1,6 @@
 """A soak of a program that stands for a run: it saves numbered folders, and says where it continues."""
 
+import re
 import time
 
 import pytest
@@ -18,7 +19,9 @@ for step in range(newest + 1, int(sys.argv[1]) + 1):
         pass
     (saves / str(step)).mkdir()
     print("samples/s", flush=True)
-if "--fail" in sys.argv:
+once = saves.parent / "failed"
+if "--fail" in sys.argv or ("--fail_once" in sys.argv and not once.exists()):
+    once.touch()
     sys.exit("out of paint")
 """
 
@@ -44,6 +47,21 @@ def compared(monkeypatch):
     pairs = []
     monkeypatch.setattr(lives, "differences", lambda a, b: pairs.append((a.name, b.rsplit("/", 1)[-1])) or [])
     return pairs
+
+
+@pytest.mark.parametrize("allowed", ["out of paint", "out of water"])
+def test_a_run_that_may_end_by_itself_is_started_again(tmp_path, allowed):
+    """Every run fails once, when it is at its end."""
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone" / "failed").touch()
+    if allowed == "out of water":
+        with pytest.raises(RuntimeError, match="a run ended by itself with 1:\n(.*\n)*out of paint"):
+            soak(tmp_path, 20, 2, "--fail_once", longest=0.2, allowed=re.compile(allowed))
+        return
+    outcome, said = soak(tmp_path, 20, 2, "--fail_once", longest=0.2, allowed=re.compile(allowed))
+    assert outcome.survived
+    assert outcome.gave_up == sum(line.endswith("ended by itself: out of paint") for line in said) >= 1
+    assert f"Ended by themselves with a sentence, and continued: {outcome.gave_up}." in outcome.text()
 
 
 def test_half_of_a_measured_life_is_steps(tmp_path):
