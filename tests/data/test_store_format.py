@@ -28,6 +28,7 @@ for ask in (lambda: open_store(sys.argv[1]), lambda: open_store(sys.argv[2]).gro
 """
 
 
+@pytest.mark.slow
 def test_a_server_that_accepts_and_never_answers_is_told(tmp_path):
     tiny_store.build(tmp_path / "here.zarr", {"g": 3}, keys={"g": ("HY",)})
     asked, over = [], threading.Event()

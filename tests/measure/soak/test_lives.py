@@ -64,6 +64,7 @@ def test_a_run_that_may_end_by_itself_is_started_again(tmp_path, allowed):
     assert f"Ended by themselves with a sentence, and continued: {outcome.gave_up}." in outcome.text()
 
 
+@pytest.mark.slow
 def test_half_of_a_measured_life_is_steps(tmp_path):
     """A process takes some 0.02 s to start, and 0.2 s for the steps after the last save but one, of which there is none."""
     outcome, _ = soak(tmp_path, 100, 6, longest=None)
