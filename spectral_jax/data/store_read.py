@@ -118,19 +118,18 @@ def read_batch(group, rows: np.ndarray, plans: list[SensorRead]) -> dict[str, np
                 )
                 for at, start, stop in runs
             ]  # fmt: skip
-            pending.append((plan.key, samples, futures))
+            pending.append((plan, samples, futures))
         batch.submit()
     failed = []
-    for key, samples, futures in pending:  # all are waited for: they write into the batch
+    for plan, samples, futures in pending:  # all are waited for: they write into the batch
         for future in futures:
             try:
                 future.result()
             except ValueError as error:
-                failed.append((key, samples, error))
+                failed.append((plan, samples, error))
     if failed:
-        key, samples, first = failed[0]
-        plan = next(plan for plan in plans if plan.key == key)
-        raise _told(group, plan, rows[samples], plan.dates[samples], first) from first
+        plan, samples, first = failed[0]
+        raise _told(group, plan.key, rows[samples], plan.dates[samples], first) from first
     return out
 
 
@@ -141,15 +140,15 @@ def _by_corner(plan: SensorRead) -> list[tuple[tuple[int, int], np.ndarray]]:
     return [((int(y), int(x)), there[which.reshape(-1) == i]) for i, (y, x) in enumerate(corners)]
 
 
-def _told(group, plan: SensorRead, rows: np.ndarray, dates: np.ndarray, error: ValueError) -> ValueError:
+def _told(group, key: str, rows: np.ndarray, dates: np.ndarray, error: ValueError) -> ValueError:
     """The sentence about the first of the patches of a read that cannot be read by itself; of all where none is left."""
-    together = group.corrupt(plan.key, rows.tolist(), error)  # raises where no server answers: it is not asked again
-    source = group.pixels(plan.key, complete=True)
+    together = group.corrupt(key, rows.tolist(), error)  # raises where no server answers: it is not asked again
+    source = group.pixels(key, complete=True)
     for row, date in zip(rows.tolist(), dates.tolist(), strict=True):
         try:
             source[row, date].read().result()
         except ValueError as alone:
-            return group.corrupt(plan.key, [row], alone)
+            return group.corrupt(key, [row], alone)
     return together
 
 

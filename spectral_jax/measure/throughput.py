@@ -130,10 +130,10 @@ def _time_bare(cfg: Config, path: str, wanted: list) -> float:
     opened = store.open_store(path, {s.key: s.spec for s in cfg.sensors}, cfg.data.cache_bytes)
     started = time.perf_counter()
     for batch in wanted:
-        patches = (
+        reads = (
             opened.groups[name].pixels(key, complete=True)[row, date].transpose([1, 2, 0]) for name, key, row, date, _ in batch
         )
-        for future in [patch.read() for patch in patches]:
+        for future in [patch.read() for patch in reads]:
             future.result()
     return time.perf_counter() - started
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from absl import flags
-from made import catalogues, delivered
+from made import catalogues, command_line, delivered
 from made.tiny_geotiffs import write_s1
 
 from spectral_jax.ingest.patches.products import table
@@ -65,19 +65,8 @@ def test_a_short_option_without_its_folder_is_refused(sources):
 def run(command):
     """The exit text of a command line, "" where it ends well."""
 
-    def start(*arguments):
-        flags.FLAGS.unparse_flags()
-        flags.FLAGS(["build_store", *arguments])
-        try:
-            command["main"](["build_store"])
-        except SystemExit as ended:
-            return str(ended.code)
-        finally:
-            for name in ("product", "stac", "cache", "bbox", "from", "to", "collection", "workers", "scheduler", "shard_mb"):
-                flags.FLAGS[name].unparse()
-        return ""
-
-    return start
+    forgotten = ("product", "stac", "cache", "bbox", "from", "to", "collection", "workers", "scheduler", "shard_mb")
+    return lambda *arguments: command_line.exit_text(command["main"], "build_store", arguments, forgotten)
 
 
 def test_products_of_a_catalogue_are_built_and_what_it_lacks_is_told_with_the_exit(run, tmp_path, capsys):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from absl import flags
-from made import catalogues, region
+from made import catalogues, command_line, region
 
 from spectral_jax import launch
 from spectral_jax.data.store import open_store
@@ -53,19 +53,8 @@ def run(command, monkeypatch):
     """The exit text of a command line, "" where it ends well."""
     monkeypatch.setattr(page, "page", lambda plan, table_name: "")
 
-    def start(*arguments):
-        flags.FLAGS.unparse_flags()
-        flags.FLAGS(["colocate", *arguments])
-        try:
-            command["main"](["colocate"])
-        except SystemExit as ended:
-            return str(ended.code)
-        finally:
-            for name in ("folder", "anchors", "plan_only", "footprint_m", *launch.CATALOGUE):
-                flags.FLAGS[name].unparse()
-        return ""
-
-    return start
+    forgotten = ("folder", "anchors", "plan_only", "footprint_m", *launch.CATALOGUE)
+    return lambda *arguments: command_line.exit_text(command["main"], "colocate", arguments, forgotten)
 
 
 def test_products_of_a_catalogue_are_planned_and_built_and_what_it_lacks_is_told(run, tmp_path, capsys):

@@ -5,6 +5,7 @@ plain index, and a DataLoader with worker processes that puts them into batches 
 each the locations, and of a location sensor -> name of the array, row, date and used bands) and "workers".
 """
 
+import itertools
 import json
 import sys
 import time
@@ -54,10 +55,8 @@ def main(argv: list[str]) -> int:
     """Reads all once unmeasured, so that workers run and files are in memory, and once measured; prints seconds and a sum."""
     job = json.loads(Path(argv[1]).read_text())
     locations = [location for batch in job["batches"] for location in batch]
-    ends = [0]
-    for batch in job["batches"]:
-        ends.append(ends[-1] + len(batch))
-    order = [list(range(a, b)) for a, b in zip(ends, ends[1:], strict=False)]
+    numbers = itertools.count()
+    order = [[next(numbers) for _ in batch] for batch in job["batches"]]
     reader = DataLoader(
         Locations(job["store"], locations), batch_sampler=order, num_workers=job["workers"], collate_fn=joined,
         persistent_workers=job["workers"] > 0,

@@ -105,7 +105,7 @@ def soak(
                 if process.returncode == 1 and allowed and allowed.search(text):
                     gave_up += 1
                     lost += _lost(f"run {run}, after {number} strikes", saved, text)
-                    say(f"run {run} ended by itself: {text.strip().rpartition(chr(10))[2]}")
+                    say(f"run {run} ended by itself: {strikes.last_line(text)}")
                     continue
                 raise RuntimeError(f"after {number} strikes a run ended by itself with {process.returncode}:\n{text[-2000:]}")
             done = strike(process, here, rng)
@@ -132,7 +132,7 @@ def soak(
             if not (allowed and allowed.search(str(error))):
                 raise
             gave_up += 1
-            say(f"run {run} ended by itself: {str(error).strip().rpartition(chr(10))[2]}")
+            say(f"run {run} ended by itself: {strikes.last_line(str(error))}")
         else:
             break
     found += [f"run {run}: {difference}" for difference in differences(undisturbed, here)]

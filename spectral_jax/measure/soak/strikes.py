@@ -48,7 +48,7 @@ def killed(process: subprocess.Popen, workdir: str, rng: np.random.Generator) ->
     took = time.monotonic() - sent
     wrong = ""
     if process.returncode not in (0, -kind, SAVED):
-        wrong = f"{kind.name} and ended with {process.returncode}: {_last(text)}"
+        wrong = f"{kind.name} and ended with {process.returncode}: {last_line(text)}"
     elif kind == signal.SIGTERM and took > GRACE_SECONDS:
         wrong = f"SIGTERM, and ended after {took:.0f} s only"
     return Strike(kind.name, text, wrong, took if kind == signal.SIGTERM else None)
@@ -68,7 +68,7 @@ def disk_filled(process: subprocess.Popen, workdir: str, rng: np.random.Generato
             return Strike(kind, text, f"{kind}, and it had not ended after {NOTICE_SECONDS:.0f} s")
     finally:
         filler.unlink(missing_ok=True)
-    last = _last(text)
+    last = last_line(text)
     # Whoever reads the sentence must learn where, why and how much room there is.
     told = last.startswith("pretrain: ") and workdir in last and "No space left" in last and " free" in last
     if process.returncode == 0 or (process.returncode == 1 and told and "Traceback" not in text):
@@ -87,7 +87,7 @@ def _fill(filler: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _last(text: str) -> str:
+def last_line(text: str) -> str:
     """The last line that says something."""
     lines = [line for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else "nothing was written"
