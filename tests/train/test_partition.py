@@ -3,6 +3,7 @@
 import dataclasses
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -21,22 +22,27 @@ def abstract(cfg):
     return jax.eval_shape(partial(state.create, cfg=cfg), jax.random.key(0))
 
 
-def layouts(prefix):
-    """Lines of the dump of size b whose path starts with `prefix`, without it."""
+@pytest.fixture(scope="module")
+def size_b():
+    """Lines of the dump of size b on 8 devices that share every parameter."""
     cfg = Config(name="b", sensors=spectralearth_sensors(), model=model_size("b"), train=Train(fsdp=8))
-    lines = partition.dump(abstract(cfg), partition.make_mesh(cfg)).splitlines()
+    return partition.dump(abstract(cfg), partition.make_mesh(cfg)).splitlines()
+
+
+def layouts(lines, prefix):
+    """Lines of a dump whose path starts with `prefix`, without it."""
     return [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
 
 
 @pytest.mark.slow
-def test_shardings_of_size_b_are_the_recorded_ones():
-    assert layouts("params/") == [line.removeprefix("params/") for line in GOLDEN.read_text().splitlines()]
+def test_shardings_of_size_b_are_the_recorded_ones(size_b):
+    assert layouts(size_b, "params/") == [line.removeprefix("params/") for line in GOLDEN.read_text().splitlines()]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["teacher/", "opt_state/0/mu/", "opt_state/0/nu/"])
-def test_copies_of_the_parameters_lie_where_the_parameters_lie(prefix):
-    assert layouts(prefix) == layouts("params/")
+def test_copies_of_the_parameters_lie_where_the_parameters_lie(size_b, prefix):
+    assert layouts(size_b, prefix) == layouts(size_b, "params/")
 
 
 def test_fsdp_over_8_devices_keeps_an_eighth_of_size_b_on_each():
@@ -85,50 +91,61 @@ def test_fsdp_that_does_not_divide_the_devices_is_refused():
         partition.make_mesh(tiny_run.config(train=Train(fsdp=3)))
 
 
-def one_step(cfg, devices):
-    """Gradient (as Adam's first moment, a tenth of it) and metrics of the first step."""
+# Views that choose their sensors go the longer way through the objective; tests/multiprocess compares the shorter one. MLPs are
+# wide enough for the sums of BatchNorm, SIGReg and alarms to be small beside the gradient.
+def config(**train):
+    cfg = tiny_run.config(views=Views(global_sensors=2, local_views=1), train=Train(steps=6, **train))
+    return dataclasses.replace(cfg, model=dataclasses.replace(cfg.model, mlp_ratio=6))
+
+
+class Step(NamedTuple):
+    """A first step: what is compiled, its gradient (as Adam's first moment, a tenth of it), and its metrics."""
+
+    text: str
+    mu: dict
+    metrics: dict
+
+
+def first_step(cfg, devices):
     mesh = partition.make_mesh(cfg, devices)
     batch = jax.device_put(tiny_run.batch(cfg, np.random.default_rng(7)), partition.batch_sharding(mesh))
-    after, metrics = partition.place_step(cfg, mesh)(partition.create_state(cfg, mesh), batch, jax.random.key(3))
+    given = partition.create_state(cfg, mesh), batch, jax.random.key(3)
+    compiled = partition.place_step(cfg, mesh).lower(*given).compile()
+    after, metrics = compiled(*given)
     # Parameters themselves are not compared: where the true gradient is 0 (the bias of attention keys), Adam turns rounding
     # into whole steps.
-    return jax.tree.map(np.asarray, (after.opt_state[0].mu, metrics))
+    return Step(compiled.as_text(), *jax.tree.map(np.asarray, (after.opt_state[0].mu, metrics)))
 
 
-# Views that choose their sensors go the longer way through the objective; tests/multiprocess compares the shorter one.
-VIEWS = Views(global_sensors=2, local_views=1)
+# Shared by 8 devices alone, fsdp has the branches of the second; tests/multiprocess has two processes share parameters.
+SPREAD = {"data parallel": (config(), 8), "fsdp 2 in two parts": (config(fsdp=2, accumulate=2), 4)}
 
 
 @pytest.fixture(scope="module")
-def one_device_step():
-    return one_step(tiny_run.config(views=VIEWS), jax.devices()[:1])
+def one_device():
+    return first_step(config(), jax.devices()[:1])
+
+
+@pytest.fixture(scope="module", params=SPREAD.values(), ids=SPREAD)
+def spread(request):
+    cfg, devices = request.param
+    return cfg, first_step(cfg, jax.devices()[:devices])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("train", "devices"),
-    [(Train(), 8), (Train(fsdp=8), 8), (Train(fsdp=2, accumulate=2), 4)],
-    ids=["data parallel", "fsdp 8", "in two parts"],
-)
-def test_several_devices_make_the_step_of_one(one_device_step, train, devices):
-    found = one_step(tiny_run.config(views=VIEWS, train=dataclasses.replace(train, steps=6)), jax.devices()[:devices])
+def test_several_devices_make_the_step_of_one(one_device, spread):
+    found, expected = ((step.mu, step.metrics) for step in (spread[1], one_device))
     names = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(found)]
-    for name, a, b in zip(names, jax.tree.leaves(found), jax.tree.leaves(one_device_step), strict=True):
+    for name, a, b in zip(names, jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         # Sums in another order differ in the last digits of their largest terms: of leaves above 1, 1e-5 of the largest entry.
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * max(1.0, np.abs(b).max()), err_msg=name)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fsdp", [1, 4])
-def test_weights_are_gathered_once_a_step_and_gradients_added_up_once(fsdp):
-    """What moves between devices, counted in the compiled step: bytes of the arrays, and none of it in a loop over views."""
-    cfg = tiny_run.config(views=Views(global_sensors=2, local_views=4), train=Train(fsdp=fsdp))
-    # Wide enough for the sums of BatchNorm, SIGReg and alarms to be small beside the gradient.
-    cfg = dataclasses.replace(cfg, model=dataclasses.replace(cfg.model, projector_hidden=512))
-    mesh = partition.make_mesh(cfg)
-    placed = jax.device_put(tiny_run.batch(cfg, np.random.default_rng(7)), partition.batch_sharding(mesh))
-    compiled = partition.place_step(cfg, mesh).lower(partition.abstract_state(cfg, mesh), placed, jax.random.key(3)).compile()
-    found = collectives.of(compiled.as_text())
+def test_weights_are_gathered_once_a_step_and_gradients_added_up_once(spread):
+    """What moves between devices, counted in the compiled step: bytes of the arrays; none in a loop over views or parts."""
+    cfg, step = spread
+    found = collectives.of(step.text)
     leaves = jax.tree.leaves(abstract(cfg).params)
     weights = 4 * sum(leaf.size for leaf in leaves)
     split = 4 * sum(leaf.size for leaf in leaves if leaf.ndim > 1 and leaf.size > 64)
@@ -136,9 +153,9 @@ def test_weights_are_gathered_once_a_step_and_gradients_added_up_once(fsdp):
     gathered, reduced, scattered = (
         collectives.step_bytes(found, kind) for kind in ("all-gather", "all-reduce", "reduce-scatter")
     )
-    if fsdp == 1:
+    if cfg.train.fsdp == 1:
         assert gathered == scattered == 0
         assert weights <= reduced <= 1.1 * weights
     else:  # the student's and the teacher's weights; gradients are scattered over fsdp, and their parts added over data
         assert split <= gathered <= 1.2 * 2 * weights
-        assert reduced + scattered <= 1.1 * (weights + weights / fsdp)
+        assert reduced + scattered <= 1.1 * (weights + weights / cfg.train.fsdp)
