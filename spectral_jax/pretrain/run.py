@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -56,9 +57,9 @@ def _pretrain(cfg: Config, work: Work) -> None:
     told = sample.check(loader)
     if jax.process_index() == 0:
         print("\n".join([loader.describe(), *told]), flush=True)
-    untrained = _probe(state.init_params(jax.random.key(cfg.train.seed), cfg), cfg, loader, "untrained")
+    untrained = _probe(lambda: state.init_params(jax.random.key(cfg.train.seed), cfg), cfg, loader, "untrained")
     summary = loop.train(cfg, loader, work, begun=lambda: _keep_config(cfg, work))
-    trained = _probe(summary.state.params, cfg, loader, "trained")
+    trained = _probe(lambda: summary.state.params, cfg, loader, "trained")
     _close(cfg, work, summary, untrained, trained)
 
 
@@ -158,11 +159,11 @@ def _of_another_simulation(cfg: Config, path: Path) -> str:
     return ", ".join(said[:3])
 
 
-def _probe(params: dict, cfg: Config, loader: Loader, which: str) -> Probed | None:
+def _probe(params: Callable[[], dict], cfg: Config, loader: Loader, which: str) -> Probed | None:
     if not cfg.probe.enabled:
-        return None
+        return None  # and nothing is drawn: a run that goes on would draw parameters for nobody
     # The first process probes alone, so it needs whole arrays of its own; gathering them takes part of every process.
-    whole = partition.gathered(params)
+    whole = partition.gathered(params())
     if jax.process_index() != 0:
         return None
     result = probe(whole, cfg, loader)
