@@ -1,4 +1,5 @@
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -48,6 +49,17 @@ def run():
     return cfg, params, batch(cfg, np.random.default_rng(7))
 
 
+@pytest.fixture(scope="module")
+def masked(run):
+    """`encode_masked` with this run's config; which policy drew what is hidden is not its business."""
+    return jax.jit(partial(spectm.encode_masked, cfg=run[0]))
+
+
+@pytest.fixture(scope="module")
+def loss(run):
+    return jax.jit(partial(spectm.loss, cfg=run[0]))
+
+
 def hidden_by(cfg, size=8, key=0):
     return {"WATER": spectm.draw(jax.random.key(key), "WATER", jnp.arange(size), cfg)}
 
@@ -61,33 +73,32 @@ def changed_where_hidden(data: Batch, hidden, rng) -> Batch:
 
 @pytest.mark.parametrize("kind", ["targeted", "random", "block"])
 @pytest.mark.slow
-def test_nothing_of_a_hidden_band_reaches_the_encoder(run, rng, kind):
+def test_nothing_of_a_hidden_band_reaches_the_encoder(run, masked, rng, kind):
     cfg, params, data = run
     cfg = dataclasses.replace(cfg, spectm=dataclasses.replace(cfg.spectm, masks=(kind,)))
     hidden = hidden_by(cfg)
     assert np.asarray(hidden["WATER"]).sum(-1).tolist() == [6] * 8  # 620 630 665 675 709 715 and as many elsewhere
-    outputs = [spectm.encode_masked(params, b, hidden, cfg) for b in (data, changed_where_hidden(data, hidden, rng))]
+    outputs = [masked(params, b, hidden) for b in (data, changed_where_hidden(data, hidden, rng))]
     for a, b in zip(*(jax.tree.leaves(o[:2]) for o in outputs), strict=True):
         np.testing.assert_array_equal(a, b)
     assert not np.array_equal(outputs[0][2]["WATER"][0], outputs[1][2]["WATER"][0])
 
 
 @pytest.mark.slow
-def test_what_is_shown_does_reach_it(run, rng):
+def test_what_is_shown_does_reach_it(run, masked, rng):
     cfg, params, data = run
     hidden = hidden_by(cfg)
     shown = {"WATER": ~hidden["WATER"]}
-    a, b = (spectm.encode_masked(params, x, hidden, cfg)[1].pooled for x in (data, changed_where_hidden(data, shown, rng)))
+    a, b = (masked(params, x, hidden)[1].pooled for x in (data, changed_where_hidden(data, shown, rng)))
     assert np.abs(a - b).max() > 1e-3
 
 
 @pytest.mark.slow
-def test_the_losses_are_those_of_numpy(run):
+def test_the_losses_are_those_of_numpy(run, masked, loss):
     cfg, params, data = run
     hidden = hidden_by(cfg)
-    branches, encoded, _ = spectm.encode_masked(params, data, hidden, cfg)
-    key = jax.random.key(3)
-    value, metrics = spectm.loss(params, data, key, cfg)
+    branches, encoded, _ = masked(params, data, hidden)
+    value, metrics = loss(params, data, jax.random.key(3))
     predicted = spectm.spectral_heads.call(params["spectm"], "WATER", cfg, "spectra", branches["WATER"].stage1, encoded.pooled)
     rrs = data.sensors["WATER"].pixels.astype(np.float64) * 1e-5
     seen = (rrs - 0.01) / 0.005
@@ -113,31 +124,28 @@ def test_the_losses_are_those_of_numpy(run):
 
 
 @pytest.mark.slow
-def test_the_forecast_is_told_the_true_time_between_the_dates(run):
-    cfg, params, data = run
+def test_the_forecast_is_told_the_true_time_between_the_dates(run, loss):
+    _, params, data = run
     later = {k: dataclasses.replace(d, time=d.time - np.float32(2.0)) for k, d in data.later.items()}
-    a, b = (
-        float(spectm.loss(params, x, jax.random.key(0), cfg)[1]["ahead"])
-        for x in (data, dataclasses.replace(data, later=later))
-    )
+    a, b = (float(loss(params, x, jax.random.key(0))[1]["ahead"]) for x in (data, dataclasses.replace(data, later=later)))
     assert abs(a - b) > 1e-6
 
 
 @pytest.mark.slow
-def test_samples_without_a_later_date_do_not_count(run):
-    cfg, params, data = run
+def test_samples_without_a_later_date_do_not_count(run, loss):
+    _, params, data = run
     water = data.later["WATER"]
     absent = SensorData(np.full_like(water.pixels, -32768), np.zeros(8, bool), np.zeros(8, np.float32))
-    loss, metrics = spectm.loss(params, dataclasses.replace(data, later=data.later | {"WATER": absent}), jax.random.key(0), cfg)
+    value, metrics = loss(params, dataclasses.replace(data, later=data.later | {"WATER": absent}), jax.random.key(0))
     assert float(metrics["ahead"]) == 0.0
-    assert np.isfinite(float(loss))
+    assert np.isfinite(float(value))
 
 
 @pytest.mark.slow
 def test_a_task_of_weight_0_is_left_out(run):
     cfg, params, data = run
     cfg = dataclasses.replace(cfg, spectm=dataclasses.replace(cfg.spectm, index=0.0, ahead=0.0, reconstruction=2.0))
-    loss, metrics = spectm.loss(params, data, jax.random.key(0), cfg)
+    loss, metrics = jax.jit(partial(spectm.loss, cfg=cfg))(params, data, jax.random.key(0))
     assert not {"index", "ahead"} & set(metrics)
     assert float(loss) == pytest.approx(2 * float(metrics["reconstruction"]), rel=1e-6)
 
@@ -179,7 +187,7 @@ def test_shard_map_and_jit_take_the_same_step(run):
 def test_bad_input_is_a_sentence(run):
     cfg, params, data = run
     with pytest.raises(ValueError, match="the batch has no later date; set data.lead_days"):
-        spectm.loss(params, dataclasses.replace(data, later=None), jax.random.key(0), cfg)
+        jax.eval_shape(partial(spectm.loss, cfg=cfg), params, dataclasses.replace(data, later=None), jax.random.key(0))
     with pytest.raises(ValueError, match="none of the sensors SAR has a band in each of"):
         spectm.masked_sensors(("SAR",), cfg)
     with pytest.raises(ValueError, match=r"spectm.ahead predicts a later date; set data.lead_days"):

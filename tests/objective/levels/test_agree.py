@@ -139,10 +139,10 @@ def test_vectors_of_pixels_are_those_of_the_stem(tmp_path, rng, key):
     local = int(np.asarray(plan.sensor)[0] == 0)
     np.testing.assert_array_equal(found.filled[:, 0], [1, 0, 1, 0, local])
     view = seen.globals["HSI"]
-    alone = encode.encode_branch(params["encoder"], "HSI", view.pixels[1], view.valid[1], cfg)
+    alone = jax.jit(encode.encode_branch, static_argnums=(1, 4))(params["encoder"], "HSI", view.pixels[1], view.valid[1], cfg)
     expected = readout.summary(readout.Level(alone.pixels, alone.valid_pixels))
     np.testing.assert_allclose(found.vectors[2], expected, atol=2e-5)
-    value, metrics = joint.loss(params, params, Batch(sensors), key, cfg)
+    value, metrics = jax.jit(partial(joint.loss, cfg=cfg))(params, params, Batch(sensors), key)
     assert np.isfinite(value)
     assert metrics["pixels_contrast"] > 0
 
