@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import jax
 import numpy as np
@@ -29,6 +30,14 @@ def config(store, steps=2, **changes):
     )
 
 
+@pytest.fixture(scope="module")
+def first(store, tmp_path_factory):
+    """A run of two steps that came to its end; tests that go on in it take a copy."""
+    folder = tmp_path_factory.mktemp("first")
+    pretrain(config(store), folder)
+    return folder
+
+
 @pytest.mark.slow
 def test_the_optimisers_state_is_one_with_and_without_clipping_and_clipping_is_optaxs():
     cfg = tiny_run.config(optim=Optim(lr=1e-3, clip_norm=0.5, warmup_steps=0))
@@ -54,8 +63,8 @@ def test_the_list_of_what_may_change():
 
 
 @pytest.mark.slow
-def test_a_run_goes_on_slower_clipped_and_longer_and_keeps_what_changed(store, tmp_path, capsys):
-    pretrain(config(store), tmp_path / "run")
+def test_a_run_goes_on_slower_clipped_and_longer_and_keeps_what_changed(store, first, tmp_path, capsys):
+    shutil.copytree(first, tmp_path / "run")
     assert not (tmp_path / "run" / "changes.jsonl").exists()
     slower = config(store, steps=4, optim=Optim(lr=1e-4, warmup_steps=2, clip_norm=1.0))
     pretrain(slower, tmp_path / "run")
@@ -72,17 +81,16 @@ def test_a_run_goes_on_slower_clipped_and_longer_and_keeps_what_changed(store, t
 
 
 @pytest.mark.slow
-def test_a_warm_start_has_the_parameters_of_the_other_run_and_its_own_schedule(store, tmp_path):
-    pretrain(config(store), tmp_path / "first")
+def test_a_warm_start_has_the_parameters_of_the_other_run_and_its_own_schedule(store, first, tmp_path):
     # A learning rate of almost nothing, so that after one step the parameters are still those taken over.
     cfg = config(store, steps=1, optim=Optim(lr=1e-12, weight_decay=0.0, warmup_steps=0))
-    cfg = dataclasses.replace(cfg, train=dataclasses.replace(cfg.train, start_from=str(tmp_path / "first")))
+    cfg = dataclasses.replace(cfg, train=dataclasses.replace(cfg.train, start_from=str(first)))
     pretrain(cfg, tmp_path / "second")
-    before, after = (spectral_jax.load(tmp_path / name)[1] for name in ("first", "second"))
+    before, after = (spectral_jax.load(folder)[1] for folder in (first, tmp_path / "second"))
     for a, b in zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-9)
     assert checkpoint.about(tmp_path / "second" / "checkpoints" / "1")["started_from"] == {
-        "folder": str(tmp_path / "first" / "checkpoints" / "2"), "name": "tiny", "step": 2,
+        "folder": str(first / "checkpoints" / "2"), "name": "tiny", "step": 2,
     }  # fmt: skip
     wide = dataclasses.replace(cfg, model=dataclasses.replace(cfg.model, projector_out=16))
     with pytest.raises(ValueError, match=r"do not fit this run: projector/out/bias is 8 there and 16 here"):

@@ -1,7 +1,10 @@
 """A run small enough to compile in seconds: three sensors with few bands, 4 x 4 tokens, a store of random numbers."""
 
+import dataclasses
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from spectral_jax.batch import Batch, SensorData
@@ -83,3 +86,18 @@ def write_store(path: Path, cfg: Config, locations: int = 16, seed: int = 0, spo
         np.tile([240.0, 0, 4e5, 0, -240.0, 5e6], (locations, 1)),
     )  # fmt: skip
     return path
+
+
+def idle_step(cfg: Config, mesh, spoiled_step: int = -1):
+    """In place of `partition.place_step`: a step is counted and moves nothing; the loss of `spoiled_step` is not a number.
+
+    For tests of what is around the step, which compile nothing then.
+    """
+    fine = dict.fromkeys(("invariance", "sigreg", "embedding_std", "embedding_rank", "grad_norm"), 1.0)
+
+    def step(state, batch, key):
+        adam = state.opt_state[0]._replace(count=state.step + 1)
+        state = dataclasses.replace(state, step=state.step + 1, opt_state=(adam, *state.opt_state[1:]))
+        return state, fine | {"loss": jnp.where(state.step == spoiled_step, jnp.nan, 1.0)}
+
+    return jax.jit(step)

@@ -1,16 +1,15 @@
 """The loop as a user runs it: kill and resume, SIGTERM, non-finite losses, records. A tiny run through the real entry point."""
 
-import dataclasses
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from made import tiny_run
@@ -109,7 +108,9 @@ def test_a_run_killed_and_resumed_ends_bit_identical(place, undisturbed):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("bucket_address", ["gs"], indirect=True)
 def test_a_run_in_a_bucket_is_killed_and_resumed_and_ends_as_one_in_a_folder(place, undisturbed, bucket_address):
+    """In one kind of bucket; test_checkpoint, tests/addresses and tests/data have what a run does there in either kind."""
     store, workdir = f"{bucket_address}/store.zarr", f"{bucket_address}/runs/one"
     for file in (p for p in (place / "store.zarr").rglob("*") if p.is_file()):
         bucket.send(file, f"{store}/{file.relative_to(place / 'store.zarr').as_posix()}")
@@ -179,14 +180,7 @@ def test_a_run_of_the_old_order_of_batches_is_told_from_where_it_is_another(tmp_
 def test_a_non_finite_loss_names_step_and_locations_and_keeps_the_checkpoint(tmp_path, monkeypatch):
     cfg = tiny_run.lean(data=Data(store="x", batch_size=8), train=Train(steps=6, log_every=1, save_every=1))
     loader = Loader(cfg, tiny_run.write_store(tmp_path / "store.zarr", cfg))
-    fine = dict.fromkeys(("invariance", "sigreg", "embedding_std", "embedding_rank", "grad_norm"), 1.0)
-
-    def spoiled(state, batch, key):
-        adam = state.opt_state[0]._replace(count=state.step + 1)
-        state = dataclasses.replace(state, step=state.step + 1, opt_state=(adam, *state.opt_state[1:]))
-        return state, fine | {"loss": jnp.where(state.step == 3, jnp.nan, 1.0)}
-
-    monkeypatch.setattr(partition, "place_step", lambda cfg, mesh: jax.jit(spoiled))
+    monkeypatch.setattr(partition, "place_step", partial(tiny_run.idle_step, spoiled_step=3))
     sites = sorted(loader.names(loader.batch(2)))
     with pytest.raises(loop.NonFiniteLoss, match="loss is nan at step 3. The batch holds 8 locations: ") as caught:
         loop.train(cfg, loader, Work(tmp_path / "run"))
