@@ -136,7 +136,8 @@ def test_an_earlier_level_is_mean_and_deviation_of_its_tokens(run, tmp_path):
     embed.embed_image(run, write_image(tmp_path / "a.tif", pixels), "HSI", tmp_path / "e.npz", level="stage2")
     cfg, params = spectral_jax.load(run)
     data = SensorData(pixels[None, :, :PX], np.ones(1, bool), np.zeros(1, np.float32))
-    tokens = np.asarray(spectral_jax.apply(params, Batch({"HSI": data}), cfg).stage2["HSI"]).reshape(-1, 16)
+    encoded = jax.jit(spectral_jax.apply, static_argnames="cfg")(params, Batch({"HSI": data}), cfg)
+    tokens = np.asarray(encoded.stage2["HSI"]).reshape(-1, 16)
     expected = np.concatenate([tokens.mean(axis=0), np.sqrt(tokens.var(axis=0) + 1e-6)])
     np.testing.assert_allclose(np.load(tmp_path / "e.npz")["embedding"][0, 0], expected, atol=1e-5)
     with pytest.raises(ValueError, match="--level: no level of the sensors HSI, MSI, SAR is called 'stage4'"):

@@ -23,8 +23,13 @@ def seen(cfg, rng):
 def test_the_finest_level_is_that_of_pixels_where_there_is_a_stem(stem, tmp_path, rng):
     cfg = SensorConfig(tiny_stem.config(tmp_path, keys=("HSI",)) if stem else tiny_run.config(), "HSI")
     params, pixels = ours.init(jax.random.key(0), cfg), seen(cfg, rng)
-    maps, vector = ours.finest(params, pixels, cfg, ())
-    plain, pooled = ours.features(params, pixels, cfg, ())
+
+    @jax.jit
+    def both(params, values, valid):
+        given = Pixels(values, valid, pixels.centre_nm)
+        return ours.finest(params, given, cfg, ()), ours.features(params, given, cfg, ())
+
+    (maps, vector), (plain, pooled) = both(params, pixels.values, pixels.valid)
     assert len(maps) == 3 + stem
     for one, other in zip(maps[stem:], plain, strict=True):
         np.testing.assert_array_equal(one, other)
