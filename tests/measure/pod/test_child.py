@@ -61,7 +61,7 @@ def test_what_a_user_can_mend_comes_back_as_its_sentence():
 @pytest.mark.slow
 def test_the_step_of_a_tiny_run_is_compiled_for_tpus():
     pytest.importorskip("libtpu")
-    found = child.compile_step(tiny_run.config(data=Data(store="none", batch_size=4)), "all", V5E)
+    found = child.compile_step(tiny_run.lean(data=Data(store="none", batch_size=4)), "all", V5E)
     assert found.fits
     assert 0 < found.program_bytes < found.hbm_bytes < V5E.chip.hbm_usable_bytes
     assert 2**28 < found.host_bytes < 2**35

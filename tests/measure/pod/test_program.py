@@ -39,7 +39,7 @@ def test_a_batch_that_does_not_divide_is_refused_in_the_sentence_of_the_mesh():
 @pytest.mark.slow
 @pytest.mark.multidevice
 def test_the_step_that_trains_is_compiled_for_devices():
-    cfg = tiny_run.config()
+    cfg = tiny_run.lean()
     found = program.compile_step(cfg, "all", jax.devices())
     assert found.fits
     assert found.gradient_bytes == 4 * found.parameters
