@@ -73,9 +73,9 @@ def test_a_sensor_that_was_not_trained_on_is_added_and_nothing_else_changes(made
     assert np.linalg.norm(pixels[0] - pixels[1]) < 0.5 * np.linalg.norm(pixels[0])
 
 
-def test_new_bands_under_an_old_key_take_its_place(made):
-    cfg, params = made
-    told, more = given.added(params["encoder"], cfg, "EMIT", dataclasses.replace(PRISMA, gsd_m=60.0))
+def test_new_bands_under_an_old_key_take_its_place():
+    cfg, params = shared(), {"branches": {"optical": {"tokenize": {"whitening": {"EMIT": {"kernel": np.zeros((244, 48))}}}}}}
+    told, more = given.added(params, cfg, "EMIT", dataclasses.replace(PRISMA, gsd_m=60.0))
     assert [s.key for s in told.sensors] == [s.key for s in cfg.sensors]
     assert told.sensor("EMIT").spec.name == PRISMA.name
     assert more["branches"]["optical"]["tokenize"]["whitening"]["EMIT"]["kernel"].shape == (len(PRISMA.used), 48)
@@ -89,11 +89,10 @@ def test_with_the_wavelength_tokenizer_parameters_stay_as_they_are():
     assert (told.sensor("PRISMA").tokenizer, told.sensor("PRISMA").branch) == ("wavelength", "optical")
 
 
-def test_bands_of_another_sensor_are_not_taken_for_those_of_the_config(made):
-    cfg, params = made
+def test_bands_of_another_sensor_are_not_taken_for_those_of_the_config():
     pixels = jnp.zeros((1, 8, 8, len(PRISMA.used)))
     with pytest.raises(ValueError, match="whitening of ENMAP is of the bands of enmap_l2a, and those of prisma_l2d are others"):
-        encode.encode_branch(params["encoder"], "ENMAP", pixels, jnp.ones((1, 8, 8), bool), cfg, spec=PRISMA)
+        encode.encode_branch({}, "ENMAP", pixels, jnp.ones((1, 8, 8), bool), shared(), spec=PRISMA)
 
 
 def test_an_encoder_of_its_own_sensors_alone_says_so():

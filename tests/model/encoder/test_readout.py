@@ -21,6 +21,7 @@ def encoded():
     return jax.jit(spectral_jax.apply, static_argnames="cfg")(spectral_jax.init(jax.random.key(0), cfg), shown, cfg)
 
 
+@pytest.mark.slow
 def test_levels_have_stable_names_and_say_which_tokens_are_valid(encoded):
     maps = spectral_jax.levels(encoded)
     assert list(maps) == ["stage1/HSI", "stage1/SAR", "stage2/HSI", "stage2/SAR", "fused", "stage3"]
@@ -53,6 +54,7 @@ def test_a_vector_is_mean_and_deviation_of_the_valid_tokens(encoded):
     np.testing.assert_array_equal(found["pooled"], encoded.pooled)
 
 
+@pytest.mark.slow
 def test_what_the_batch_lacks_is_zero_and_keeps_its_place(encoded):
     found = spectral_jax.summaries(encoded, ("MSI", "SAR"))
     alone = spectral_jax.summaries(encoded, ("SAR",))
@@ -60,6 +62,7 @@ def test_what_the_batch_lacks_is_zero_and_keeps_its_place(encoded):
     np.testing.assert_array_equal(found["stage1"][:, 16:], alone["stage1"])
 
 
+@pytest.mark.slow
 def test_sensors_that_the_batch_lacks_altogether_are_refused(encoded):
     with pytest.raises(ValueError, match="keys: expected one of the encoded sensors HSI, SAR, got MSI."):
         spectral_jax.summaries(encoded, ("MSI",))
