@@ -74,7 +74,8 @@ def test_two_processes_stop_together_continue_and_make_the_steps_of_one(tmp_path
     expected = record.read_metrics(tmp_path / "alone")
 
     workdir = tmp_path / "two"
-    processes = start(tmp_path, workdir, "--config.train.fsdp=2", "--config.probe.enabled=false", hosts=2)  # the rest has both
+    first = ("--config.train.fsdp=2", "--config.probe.enabled=false")  # it is probed where it goes on
+    processes = start(tmp_path, workdir, *first, hosts=2)
     until(lambda: len(record.read_metrics(workdir)) >= 3, processes)
     processes[1].send_signal(signal.SIGTERM)  # one host is told, all must stop
     codes, texts = finish(processes)
