@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
+from jax.custom_derivatives import SymbolicZero
 
 from spectral_jax.model.devices import platform_of
 from spectral_jax.model.initialise import TRUNCATED, zero_bias
@@ -77,6 +78,41 @@ def _add_row_jvp(primals, tangents):
     return add_row(x, row), moved + jnp.ones((x.shape[0], 1), x.dtype) @ moved_row[None]
 
 
+def product(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """The product of a matrix [N D] and a kernel [D width].
+
+    On a CPU the gradient of a kernel of D > width is made transposed, from the transposed gradient of the result: XLA sums over
+    the rows of a wide and of a narrow matrix at a third of the speed of a plain product (N = 1,920, D = 128 and 256, width = 32
+    and 64; Intel Xeon, jaxlib 0.10.2).
+    """
+    return _product_cpu(x, kernel) if platform_of(x) == "cpu" else x @ kernel
+
+
+@jax.custom_jvp
+def _product_cpu(x, kernel):
+    return x @ kernel
+
+
+@partial(_product_cpu.defjvp, symbolic_zeros=True)
+def _product_cpu_jvp(primals, tangents):
+    (x, kernel), (moved, moved_kernel) = primals, tangents
+    parts = []
+    if not isinstance(moved, SymbolicZero):
+        parts.append(_product_cpu(moved, kernel))
+    if not isinstance(moved_kernel, SymbolicZero):
+        parts.append(_moved_by_kernel(x, moved_kernel))
+    return _product_cpu(x, kernel), sum(parts[1:], parts[0])
+
+
+def _moved_by_kernel(x, kernel):
+    """The product of x and a kernel, so written that its transpose, which makes the kernel's gradient, is fast on a CPU."""
+    if x.shape[1] <= kernel.shape[1]:
+        return x @ kernel
+    # Between barriers, as XLA would make the contraction over rows of it again.
+    barrier = jax.lax.optimization_barrier
+    return barrier(jax.lax.dot_general(barrier(kernel.T), x, (((1,), (1,)), ((), ())))).T
+
+
 class Dense(nn.Module):
     """A linear layer; unless told otherwise, it starts with truncated-normal weights and zero bias.
 
@@ -96,7 +132,7 @@ class Dense(nn.Module):
     def __call__(self, x):
         """Maps [... D] to [... width]."""
         kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.width), jnp.float32)
-        y = x.astype(self.dtype).reshape(-1, x.shape[-1]) @ kernel.astype(self.dtype)
+        y = product(x.astype(self.dtype).reshape(-1, x.shape[-1]), kernel.astype(self.dtype))
         if self.use_bias:
             bias = self.param("bias", self.bias_start(x.shape[-1]), (self.width,), jnp.float32)
             y = add_row(y, bias.astype(self.dtype))
@@ -175,6 +211,11 @@ class Mlp(nn.Module):
         """Maps [... D] to [... D]."""
         hidden = gelu(Dense(self.ratio * x.shape[-1], self.dtype, name="in")(x))
         return Dense(x.shape[-1], self.dtype, name="out")(hidden)
+
+
+def keep(x: jax.Array, valid: jax.Array) -> jax.Array:
+    """Pixels or tokens [... D] with 0 where `valid` [...] is False."""
+    return jnp.where(valid[..., None], x, jnp.zeros((), x.dtype))
 
 
 def mean_of_valid(x: jax.Array, valid: jax.Array) -> jax.Array:

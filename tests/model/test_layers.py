@@ -67,6 +67,33 @@ def test_a_row_is_added_to_every_row_and_its_slope_is_the_sum(rng):
     np.testing.assert_allclose(d_row, weights.sum(axis=0, dtype=np.float64), atol=1e-4)
 
 
+@pytest.mark.parametrize("width", [3, 5, 8])
+def test_a_product_has_the_slopes_of_a_product(width, rng):
+    """Of a kernel that narrows, a square one and one that widens: the gradient of the first is made another way on a CPU."""
+    x, kernel, weights = (rng.normal(size=size).astype(np.float32) for size in ((300, 5), (5, width), (300, width)))
+    np.testing.assert_allclose(layers.product(x, kernel), x.astype(np.float64) @ kernel, atol=1e-5)
+
+    def total(x, kernel):
+        return (layers.product(x, kernel) * weights).sum()
+
+    d_x, d_kernel = jax.grad(total, argnums=(0, 1))(x, kernel)
+    np.testing.assert_allclose(d_x, weights.astype(np.float64) @ kernel.T, atol=1e-5)
+    np.testing.assert_allclose(d_kernel, x.T.astype(np.float64) @ weights, atol=1e-4)
+    np.testing.assert_array_equal(jax.grad(total, argnums=1)(x, kernel), d_kernel)  # where x is given, as in a first layer
+    np.testing.assert_array_equal(jax.grad(total)(x, kernel), d_x)  # where the kernel is frozen
+    moved = jax.jvp(total, (x, kernel), (x, np.zeros_like(kernel)))[1]
+    np.testing.assert_allclose(moved, total(x, kernel), rtol=1e-5)
+
+
+def test_the_gradient_of_a_kernel_that_narrows_sums_over_rows_of_no_wide_matrix():
+    """As XLA does it, a contraction over the first axes of both, it takes three times as long on a CPU."""
+    x, kernel = jnp.ones((300, 8)), jnp.ones((8, 3))
+    program = jax.jit(jax.grad(lambda kernel: layers.product(x, kernel).sum())).lower(kernel).as_text()
+    over = [line for line in program.splitlines() if "dot_general" in line]
+    assert len(over) == 1
+    assert "contracting_dims = [1] x [0]" in over[0]
+
+
 def _slope(function, x, weights):
     """The gradient of the weighted sum of a NumPy function at x, by central differences."""
     steps = np.eye(x.size).reshape(x.size, *x.shape) * 1e-5

@@ -17,7 +17,7 @@ from spectral_jax.model.encoder.hiera import Stage, to_grid, to_windows
 from spectral_jax.model.encoder.stem import SpectralSkip, StemTokenizer
 from spectral_jax.model.encoder.tokenize import GroupedTokenizer, LinearTokenizer
 from spectral_jax.model.encoder.wavelength import WavelengthTokenizer
-from spectral_jax.model.layers import dtype_of, one_by_one
+from spectral_jax.model.layers import dtype_of, keep, one_by_one
 
 TOKENIZERS = {"linear": LinearTokenizer, "grouped": GroupedTokenizer, "wavelength": WavelengthTokenizer}
 # Tokenizers that `model.skip` adds a linear skip to.
@@ -52,7 +52,6 @@ class Branch(nn.Module):
 
     def tokens(self, pixels, valid):
         """Pixels [B H W C], valid bool [B H W] to tokens [B R Q D] and their validity [B R Q]."""
-        pixels = keep(pixels, valid)
         tokens, seen = self.tokenize(pixels, valid)
         return (tokens if self.skip is None else tokens + self.skip(pixels, valid)), seen
 
@@ -106,11 +105,6 @@ def _tokenizer(sensor: SensorInput, model: Model) -> nn.Module:
     return TOKENIZERS[sensor.tokenizer](sensor.spec, model)
 
 
-def keep(x: jax.Array, valid: jax.Array) -> jax.Array:
-    """Tokens [... D] with 0 where `valid` [...] is False."""
-    return jnp.where(valid[..., None], x, jnp.zeros((), x.dtype))
-
-
 def names(sensors: Sequence[SensorInput]) -> tuple[str, ...]:
     """The branches of sensors, in the order in which these first name them."""
     return tuple(dict.fromkeys(s.branch for s in sensors))
@@ -152,7 +146,7 @@ def view_tokens(
         run = partial(Branch(sensor, cfg).apply, {"params": own})
         if look is None:
             return run(pixels, valid, method="tokens")
-        inside, seen = run(keep(pixels, valid), valid, method="pixel_tokens")
+        inside, seen = run(pixels, valid, method="pixel_tokens")
         return (*run(inside, seen, method="cells"), *look(inside, seen))
 
     # What is long in a tokenizer is computed again anyway, in shares of its cells.

@@ -18,7 +18,7 @@ from spectral_jax.batch import Batch, decode
 from spectral_jax.config import Config, SensorInput
 from spectral_jax.model import given, initialise, layers
 from spectral_jax.model.encoder import branch
-from spectral_jax.model.encoder.branch import BranchOutput, keep
+from spectral_jax.model.encoder.branch import BranchOutput
 from spectral_jax.model.encoder.fuse import Fuse
 from spectral_jax.model.encoder.hiera import Stage, to_grid, to_windows
 from spectral_jax.model.encoder.tokenize import token_px
@@ -74,7 +74,7 @@ class Encoder(nn.Module):
         slots = jnp.moveaxis(mask, 1, 3)
         valid = slots.any(axis=-1)
         x = self.fuse(x, slots.reshape(b, rows * columns, -1), number).reshape(b, rows, columns, -1)
-        return keep(x, valid), valid
+        return layers.keep(x, valid), valid
 
     def finish(self, fused, valid) -> Encoded:
         """What follows fusion in `encode_shared`: stage 3, LayerNorm and mean."""
@@ -82,7 +82,7 @@ class Encoder(nn.Module):
         side = self.cfg.model.mask_unit // 2
         x, kept = self.stage3(to_windows(fused, side), to_windows(valid, side))
         x, kept = (to_grid(y, rows // 2, columns // 2).reshape(b, -1, *y.shape[4:]) for y in (x, kept))
-        x = keep(self.norm(x), kept)
+        x = layers.keep(self.norm(x), kept)
         count = jnp.maximum(jnp.sum(kept, axis=1, dtype=jnp.float32), 1.0)
         pooled = jnp.sum(x.astype(jnp.float32), axis=1) / count[:, None]
         return Encoded({}, {}, fused, x, kept, pooled, valid, {}, {}, {}, {})

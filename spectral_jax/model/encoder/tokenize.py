@@ -5,6 +5,7 @@ the window), so a token is estimated from what was seen. With every pixel valid 
 """
 
 import math
+from functools import partial
 
 import einops
 import jax
@@ -18,7 +19,7 @@ from spectral_jax.model.block import Block
 from spectral_jax.model.devices import platform_of, split_by_xla
 from spectral_jax.model.encoder.spectral_kernel.read import chosen, read_spectrum
 from spectral_jax.model.initialise import TRUNCATED
-from spectral_jax.model.layers import TORCH_EPS, Dense, LayerNorm, dtype_of, one_by_one
+from spectral_jax.model.layers import TORCH_EPS, Dense, LayerNorm, dtype_of, keep, one_by_one
 from spectral_jax.sensors import SensorSpec
 
 # Cells that go through the spectral transformer together: on a CPU what stays in its cache (measured at sizes tiny and small:
@@ -75,15 +76,19 @@ def _inside(size: int, token_px: int) -> np.ndarray:
     return (np.minimum(start + side, size) - np.maximum(start, 0)).astype(np.float32)
 
 
-def window_sums(pixels: jax.Array, kernel: jax.Array, token_group: np.ndarray, groups: int, token_px: int) -> jax.Array:
-    """A convolution of every group of bands with its own kernel.
+def window_sums(
+    pixels: jax.Array, valid: jax.Array, kernel: jax.Array, token_group: np.ndarray, groups: int, token_px: int
+) -> jax.Array:
+    """A convolution of every group of bands with its own kernel; invalid pixels count as 0.
 
     On a CPU one product of matrices a group: no work on absent band-group pairs, four times faster there than padding groups
-    to one size (EnMAP's 15 groups, batch 64). Elsewhere one grouped convolution of groups padded to one size: 15 products take
-    ten times as long to compile for a TPU, and move three times the bytes.
+    to one size (EnMAP's 15 groups, batch 64). The backward pass cuts the windows out again: to write and read those of all
+    views takes longer. Elsewhere one grouped convolution of groups padded to one size: 15 products take ten times as long to
+    compile for a TPU, and move three times the bytes.
 
     Args:
-      pixels: [B H W C] with invalid pixels 0, in the dtype of the computation.
+      pixels: [B H W C] in the dtype of the computation.
+      valid: bool [B H W].
       kernel: [C i j D], windows' rows and columns.
       token_group: group number of every band [C].
       groups: how many groups G.
@@ -92,10 +97,16 @@ def window_sums(pixels: jax.Array, kernel: jax.Array, token_group: np.ndarray, g
     Returns:
       [B R Q G D]; 0 for a group without bands.
     """
-    kernel = kernel.astype(pixels.dtype)
+    kernel, how = kernel.astype(pixels.dtype), dict(token_group=token_group, groups=groups, token_px=token_px)
     if platform_of(pixels) != "cpu" and len(token_group) >= CONVOLVED_BANDS:
-        return grouped_convolution(pixels, kernel, token_group, groups, token_px)
-    out = []
+        return grouped_convolution(keep(pixels, valid), kernel, **how)
+    sums = partial(_group_products, **how)
+    return (jax.checkpoint(sums) if platform_of(pixels) == "cpu" else sums)(pixels, valid, kernel)
+
+
+def _group_products(pixels, valid, kernel, token_group, groups, token_px):
+    """`window_sums` as a product for every group."""
+    pixels, out = keep(pixels, valid), []
     for g in range(groups):
         bands = np.flatnonzero(token_group == g)
         if len(bands) == 0:
@@ -149,7 +160,7 @@ class BandConvolution(nn.Module):
         kernel = self.param("kernel", TRUNCATED, shape, jnp.float32)
         bias = self.param("bias", nn.initializers.zeros, (self.groups, self.width), jnp.float32)
         seen, inside = count_valid(valid, self.token_px)
-        x = window_sums(pixels.astype(self.dtype), kernel, np.array(self.token_group), self.groups, self.token_px)
+        x = window_sums(pixels.astype(self.dtype), valid, kernel, np.array(self.token_group), self.groups, self.token_px)
         scale = (inside / jnp.maximum(seen, 1.0)).astype(self.dtype)
         return x * scale[..., None, None] + bias.astype(self.dtype)[None, None, None], seen
 

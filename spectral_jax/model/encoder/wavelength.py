@@ -113,7 +113,7 @@ class WavelengthTokenizer(nn.Module):
         share = np.eye(groups, dtype=np.float32)[group] / members[group][:, None]  # C G
         # Weights are float32 until here; the mean over bands is a product of matrices in `dtype`.
         seen, _ = count_valid(valid, px)
-        x = window_sums(pixels.astype(dtype), weight, group, groups, px)
+        x = window_sums(pixels.astype(dtype), valid, weight, group, groups, px)
         x = x / jnp.maximum(seen, 1.0)[..., None, None].astype(dtype)
         own = self.param("bias", nn.initializers.zeros, (groups, m.spectral_width), jnp.float32)
         shift = own + jnp.einsum("cd,cg->gd", bias, jnp.asarray(share))
