@@ -1,7 +1,7 @@
 r"""Writes the one table of encoders: all of them and the bands themselves, frozen, on five tasks, into a block of a page.
 
 python tools/encoder_table.py --data=DIR --out=docs/encoders.md \
-    --weights=presto:DIR,galileo:DIR,spectf:DIR,ours_finest:spectral-mini
+    --weights=presto:DIR,galileo:DIR,spectf:DIR,ours_finest:spectral-mini,ours_pixels:spectral-mini
 """
 
 import json
@@ -21,7 +21,7 @@ RECORD = launch.DEFINE_place(
     "record", None, "JSON that gets every score; what it holds already of the same weights and size is not measured again."
 )
 WEIGHTS = flags.DEFINE_list(
-    "weights", [], "ENCODER:FOLDER each; of ours_finest a work folder of pretraining or a model's name. The others are random."
+    "weights", [], "ENCODER:FOLDER each; of ours a work folder of pretraining or a model's name. Those without one are random."
 )
 TASKS = flags.DEFINE_list(
     "tasks", ["potsdam", "terramesh", "fuel_moisture", "algae_blooms", "simulated"], "Columns of the table."

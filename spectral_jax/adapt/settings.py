@@ -65,8 +65,8 @@ def folders_of(names: Iterable[str]) -> type:
 class WeightFolders(folders_of(ENCODERS)):  # type: ignore[misc]  # its fields are the names of a table
     """Folders of weights, one for each encoder of `encoders.table`; empty: random initialisation, and every table says so.
 
-    That of `ours` and `ours_finest` is a work folder or checkpoint of a pretraining run, or the name of a model of the package;
-    the others are written by tools/convert_weights.py.
+    That of `ours`, `ours_finest` and `ours_pixels` is a work folder or checkpoint of a pretraining run, or the name of a model
+    of the package; the others are written by tools/convert_weights.py.
     """
 
 

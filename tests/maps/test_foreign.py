@@ -134,6 +134,7 @@ def test_presto_gives_every_pixel_its_own_vector(tmp_path):
     ("encoder", "sentence"),
     [
         ("prest", "--encoder (with --weights): no encoder is called 'prest'; the names are, closest first: presto"),
+        ("ours_pixels", "--encoder=ours_pixels: an encoder of ours is named by its model or by the folder of its run alone"),
         ("ours_finest", "--encoder=ours_finest: an encoder of ours is named by its model or by the folder of its run alone"),
         ("presto/srv", "--encoder: no adaptation is called 'srv'; the names are, closest first: srf"),
         ("presto/learned_linear", "--encoder=presto/learned_linear: learned_linear learns from the labels of a task; without"),

@@ -1,7 +1,7 @@
 """Our own encoder on all bands of a source: a fresh one, or a checkpoint of a pretraining run.
 
 `ours` gives an image its pooled embedding, as published; `ours_finest` mean and deviation of its finest level, which keep more
-of a spectrum (docs/encoder.md), and maps that begin there.
+of a spectrum (docs/encoder.md), and maps that begin there; `ours_pixels` the finest level and nothing else.
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from spectral_jax.model.initialise import frozen
 from spectral_jax.model.published.contract import unchanged
 from spectral_jax.sensors import CENTRE_TOLERANCE_NM, SensorSpec
 
-NAME, FINEST = "ours", "ours_finest"
+NAME, FINEST, PIXELS = "ours", "ours_finest", "ours_pixels"
 # Key of the one sensor of a fresh encoder.
 IMAGE_KEY = "IMAGE"
 
@@ -95,6 +95,12 @@ def finest(params: dict, pixels: Pixels, cfg: SensorConfig, taps: tuple[int, ...
     return (out.pixels, *maps), readout.summary(readout.Level(out.pixels, out.valid_pixels))
 
 
+def pixels_alone(params: dict, pixels: Pixels, cfg: SensorConfig, taps: tuple[int, ...]) -> Maps:
+    """The first map of `finest` alone: the stem's pixels, or stage 1 of an encoder without a stem; for an image as there."""
+    maps, vector = finest(params, pixels, cfg, taps)
+    return maps[:1], vector
+
+
 def no_taps(cfg: SensorConfig) -> tuple[int, ...]:
     """Its three stages are given always."""
     del cfg
@@ -123,5 +129,5 @@ def _sensor(cfg: Config, folder: str, source: SensorSpec) -> SensorInput | None:
 
 ENCODERS: tuple[Encoder, ...] = tuple(
     Encoder(name, (NONE,), fresh, read, init, of, trainable, unchanged, no_taps, side)
-    for name, of in ((NAME, features), (FINEST, finest))
+    for name, of in ((NAME, features), (FINEST, finest), (PIXELS, pixels_alone))
 )

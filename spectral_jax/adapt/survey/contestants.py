@@ -12,13 +12,14 @@ from spectral_jax.sentences import unknown
 ADAPTATIONS = {
     "terramind": "nearest", "galileo": "nearest", "presto": "nearest", "dofa": "none", "spectf": "none",
     "spectralearth": "none", "hypersigma_spatial": "none", "ours_finest": "none",
+    "ours_pixels": "none",
 }  # fmt: skip
 # Published sizes of those whose weights are small; the others are of a small size without weights.
 SIZES = {"galileo": "nano", "presto": "default"}
 # Those that know no neighbours: a cell is its mean spectrum to them.
 PIXELWISE = ("presto", "spectf")
 RANDOM = "random weights"
-OURS = "ours_finest"
+OURS = ("ours_finest", "ours_pixels")
 # The bands themselves: the ten of land of Sentinel-2, and all that a task has.
 TEN, ALL = "bands, ten of Sentinel-2", "bands, all"
 
@@ -41,7 +42,7 @@ class Contestant(NamedTuple):
     @property
     def beside_bands(self) -> bool:
         """Whether it stands a second time, its features beside the bands: what of them it adds is asked of our own."""
-        return self.encoder == OURS and not self.random
+        return self.encoder in OURS and not self.random
 
     @property
     def with_bands(self) -> str:

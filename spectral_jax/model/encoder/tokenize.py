@@ -97,10 +97,10 @@ def window_sums(
     Returns:
       [B R Q G D]; 0 for a group without bands.
     """
-    kernel, how = kernel.astype(pixels.dtype), dict(token_group=token_group, groups=groups, token_px=token_px)
+    kernel = kernel.astype(pixels.dtype)
     if platform_of(pixels) != "cpu" and len(token_group) >= CONVOLVED_BANDS:
-        return grouped_convolution(keep(pixels, valid), kernel, **how)
-    sums = partial(_group_products, **how)
+        return grouped_convolution(keep(pixels, valid), kernel, token_group, groups, token_px)
+    sums = partial(_group_products, token_group=token_group, groups=groups, token_px=token_px)
     return (jax.checkpoint(sums) if platform_of(pixels) == "cpu" else sums)(pixels, valid, kernel)
 
 

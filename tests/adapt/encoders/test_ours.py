@@ -27,9 +27,16 @@ def test_the_finest_level_is_that_of_pixels_where_there_is_a_stem(stem, tmp_path
     @jax.jit
     def both(params, values, valid):
         given = Pixels(values, valid, pixels.centre_nm)
-        return ours.finest(params, given, cfg, ()), ours.features(params, given, cfg, ())
+        return (
+            ours.finest(params, given, cfg, ()),
+            ours.features(params, given, cfg, ()),
+            ours.pixels_alone(params, given, cfg, ()),
+        )
 
-    (maps, vector), (plain, pooled) = both(params, pixels.values, pixels.valid)
+    (maps, vector), (plain, pooled), (alone, same) = both(params, pixels.values, pixels.valid)
+    assert len(alone) == 1
+    np.testing.assert_array_equal(alone[0], maps[0])
+    np.testing.assert_array_equal(same, vector)
     assert len(maps) == 3 + stem
     for one, other in zip(maps[stem:], plain, strict=True):
         np.testing.assert_array_equal(one, other)

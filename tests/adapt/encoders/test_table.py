@@ -18,7 +18,7 @@ from spectral_jax.interop.weights_file import Weights
 
 NAMES = [
     "terramind", "spectralearth", "spectralearth_resnet", "dofa", "spectf", "hypersigma", "hypersigma_spatial", "galileo",
-    "presto", "ours", "ours_finest",
+    "presto", "ours", "ours_finest", "ours_pixels",
 ]  # fmt: skip
 
 

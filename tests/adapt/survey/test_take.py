@@ -72,12 +72,13 @@ def test_what_was_measured_with_the_same_weights_is_not_measured_again(record, m
     assert sum(line.startswith("first ") for line in more) == 3
 
 
-def test_our_encoder_stands_beside_the_bands_too(monkeypatch):
+@pytest.mark.parametrize("name", ["ours_finest", "ours_pixels"])
+def test_our_encoder_stands_beside_the_bands_too(name, monkeypatch):
     widths = []
     scored = lambda found, few: widths.append(found[0].shape) or Scored(0.0, 0.0, 1.0, (1,))  # noqa: E731
     monkeypatch.setattr(take, "_tasks", lambda *_: iter([made("first")._replace(scored=scored)]))
-    found = take.take({}, WeightFolders(ours_finest="somewhere"), Size(seeds=1, encoders=("ours_finest",)), lambda _: None)
-    names = ["bands, all", "ours_finest", "ours_finest, beside the bands", "ours_finest, random weights"]
+    found = take.take({}, WeightFolders(**{name: "somewhere"}), Size(seeds=1, encoders=(name,)), lambda _: None)
+    names = ["bands, all", name, f"{name}, beside the bands", f"{name}, random weights"]
     assert [row["name"] for row in found["rows"]] == names
     assert widths[::2] == [(3,), (3,), (6,), (3,)]
 
