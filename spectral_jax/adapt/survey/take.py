@@ -59,16 +59,17 @@ def take(
 
     Returns:
       `tasks` (headings), `rows` (names, and of each task the scores with few labels and all, or None), `left_out` (cells that
-      cannot be, and why), `weights`, `size`, `seconds`.
+      cannot be, and why), `weights`, `size`, and `seconds`, those of the earlier calls too.
 
     Raises:
       ValueError, FileNotFoundError: a task or a folder of weights does not do.
     """
-    started, seeds = time.monotonic(), range(size.seeds)
+    seeds = range(size.seeds)
     entered = contestants.of(weights, size.encoders)
     tasks = list(_tasks(folders, weights, size, seeds))
     named = [name for one in entered for name in (one.name, *([one.with_bands] if one.beside_bands else []))]
     done = _done(before, size, weights) if before else {}
+    started = time.monotonic() - (before["seconds"] if before and done else 0.0)
     rows: dict[str, list] = {name: [None] * len(tasks) for name in (TEN, ALL, *named)}
     record: dict[str, Any] = {"tasks": [{"heading": task.heading} for task in tasks], "left_out": [], "size": size._asdict()}
     record["weights"] = {name: folder for name, folder in vars(weights).items() if folder}
