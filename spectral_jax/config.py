@@ -479,6 +479,11 @@ class Config:
                 "spectm.ahead to 0."
             )
         self._check_levels()
+        if self.model.kernel in ("pallas", "interpret") and all(s.tokenizer in ("linear", "stem") for s in self.sensors):
+            raise ValueError(
+                f"config {self.name}: model.kernel = {self.model.kernel!r} is a kernel of the spectral transformer, and no "
+                "sensor has one (tokenizer grouped or wavelength); take 'auto'."
+            )
         if self.views.local_mode == "native":
             side = self.views.native_tokens
             if side % self.model.mask_unit or side > self.model.grid:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import jax
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from spectral_jax import configure
 from spectral_jax.config import Config, Model, SensorInput, Train, Views, model_size, spectralearth_sensors
 from spectral_jax.sensors import SensorSpec
+
+CONFIGS = Path(__file__).resolve().parents[1] / "experiments" / "configs"
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +87,15 @@ def test_an_unknown_config_file_lists_the_closest(tmp_path):
     (tmp_path / "quickstart.py").write_text("")
     with pytest.raises(FileNotFoundError, match="does not exist; beside it are quickstart.py"):
         configure.read(str(tmp_path / "quikstart.py"))
+
+
+@pytest.mark.parametrize("kernel", ["pallas", "interpret"])
+def test_a_kernel_of_spectral_tokens_is_refused_where_no_sensor_has_them(kernel):
+    sentence = rf"quickstart: model.kernel = '{kernel}' is a kernel of the spectral transformer, and no sensor has one .*'auto'"
+    with pytest.raises(ValueError, match=sentence):
+        configure.read(str(CONFIGS / "quickstart.py"), [f"--config.model.kernel={kernel}"])
+    published = configure.read(str(CONFIGS / "quickstart_published.py"), [f"--config.model.kernel={kernel}"])
+    assert published.model.kernel == kernel
 
 
 def test_a_file_without_config_function_is_refused(tmp_path):

@@ -40,18 +40,22 @@ def _keep(record: dict) -> None:
 
 def job(overrides: list[str]) -> None:
     """The table."""
+    import spectral_jax
+    from spectral_jax import interop
     from spectral_jax.adapt.settings import WeightFolders
-    from spectral_jax.adapt.survey import block
+    from spectral_jax.adapt.survey import block, contestants
     from spectral_jax.adapt.survey.take import Size, take
 
     del overrides
     named = dict(text.split(":", 1) if ":" in text else (text, "") for text in WEIGHTS.value)
-    known = list(vars(WeightFolders()))
+    known = list(contestants.ADAPTATIONS)
     for name, folder in named.items():
         if name not in known:
             raise unknown("--weights", "encoder", name, known, most=len(known))
         if not folder:
             raise ValueError(f"--weights: expected ENCODER:FOLDER, such as {name}:/tmp/{name}, got {name!r}.")
+        # Before anything is measured: a cell that cannot be is left out, weights that are not there must not be.
+        (spectral_jax.load if name in contestants.OURS else interop.load)(folder)
     if not DATA.value and set(TASKS.value) != {"simulated"}:
         raise ValueError("--data=DIR is needed: the folder of the tasks' folders; or --tasks=simulated.")
     if OUT.value:

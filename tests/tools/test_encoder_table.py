@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from absl.testing import flagsaver
 
+import spectral_jax
 from spectral_jax import launch
 from spectral_jax.adapt.survey import block, take
 
@@ -28,6 +29,9 @@ def programs_stay(monkeypatch):
     ("flags", "sentence"),
     [
         (dict(weights=["galileu:x"]), "no encoder is called 'galileu'; the names are, closest first: galileo"),
+        (dict(weights=["ours:spectral-mini"]), "no encoder is called 'ours'; the names are, closest first: ours_pixels"),
+        (dict(weights=["ours_pixels:spectral-min"]), "'spectral-min' is neither a folder here nor a model of the package"),
+        (dict(weights=["presto:nowhere"]), "nowhere"),
         (dict(weights=["galileo"]), "--weights: expected ENCODER:FOLDER, such as galileo:/tmp/galileo, got 'galileo'"),
         (dict(tasks=["potsdam"]), "--data=DIR is needed: the folder of the tasks' folders"),
         (dict(tasks=["simulated"], out="page.md"), "page.md: expected the lines"),
@@ -47,15 +51,19 @@ def test_the_table_goes_between_the_marks_and_every_score_into_the_record(tool, 
         "tasks": [{"heading": "one"}], "rows": [{"name": "bands, all", "scores": [None]}], "weights": {}, "left_out": [],
         "size": {"seeds": 2}, "seconds": 60.0,
     }  # fmt: skip
-    asked = []
+    asked, loaded = [], []
+    monkeypatch.setattr(spectral_jax, "load", loaded.append)
     monkeypatch.setattr(take, "take", lambda *given: asked.append(given[:3]) or given[4](made) or made)
     page, record = tmp_path / "page.md", tmp_path / "record.json"
     page.write_text(f"# Page\n{block.BEGIN}\n{block.END}\n")
-    flags = dict(tasks=["potsdam", "simulated"], data="data", seeds=2, out=str(page), record=str(record), weights=["ours:run"])
+    flags = dict(
+        tasks=["potsdam", "simulated"], data="data", seeds=2, out=str(page), record=str(record), weights=["ours_finest:run"]
+    )
     with flagsaver.flagsaver(**flags):
         assert tool["main"](["encoder_table"]) == 0
     folders, weights, size = asked[0]
     assert folders == {"potsdam": "data/enmap_potsdam", "simulated": "data"}
-    assert (weights.ours, size.seeds, size.train) == ("run", 2, 480)
+    assert (weights.ours_finest, size.seeds, size.train) == ("run", 2, 480)
+    assert loaded == ["run"]  # so that a run that is not there is told before anything is measured
     assert "| bands, all | - |" in page.read_text()
     assert json.loads(record.read_text()) == made

@@ -53,7 +53,7 @@ def take(
       folders: task to the folder of its files: "potsdam", "terramesh", "fuel_moisture", "algae_blooms"; "simulated" with any.
       weights: of encoders that have some.
       size: how large.
-      said: gets a line for each score.
+      said: gets a line for each score, and for each cell that is left out.
       kept: gets what is returned after each score, as far as it is.
       before: what an earlier call kept; its cells of the same task, size and weights are taken from there.
 
@@ -88,6 +88,7 @@ def take(
                 found = features()
             except ValueError as error:
                 record["left_out"].append({"task": task.heading, "row": name, "why": str(error)})
+                said(f"{task.heading:<60s} {name:<36s} left out: {error}")
                 continue
             scores = [task.scored(found, few)._asdict() for few in (True, False)]
             rows[name][at] = scores
