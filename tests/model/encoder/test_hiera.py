@@ -53,6 +53,7 @@ def test_a_stage_of_packs_gives_the_numbers_of_windows_one_by_one(monkeypatch, r
         np.testing.assert_allclose(a, b, atol=1e-4 * max(1.0, np.abs(b).max()))
 
 
+@pytest.mark.slow
 def test_what_is_carried_past_the_maximum_is_the_mean_of_the_valid_tokens_of_four(rng):
     grid, seen = rng.normal(size=(1, 4, 8, 6)).astype(np.float32), rng.random((1, 4, 8)) < 0.6
     seen[0, :2, :2] = False  # four tokens without a valid one

@@ -57,6 +57,7 @@ def test_statistics_of_data_let_spectra_differ(key, images):
     assert not any(jax.tree.leaves({k: v for k, v in changed.items() if k != "adapter"}))
 
 
+@pytest.mark.slow
 def test_statistics_are_those_that_each_layer_sees(key, images):
     params = jax.device_get(models.with_statistics(models.init(key, CFG), images, CFG)["adapter"])
     x, count = np.asarray(images, float).reshape(-1, 202, 1), 2 * 6 * 10
