@@ -57,7 +57,7 @@ def named(text: str, folder: str) -> Named:
     name, _, adaptation = text.partition("/")
     if name not in ENCODERS:
         raise unknown("--encoder (with --weights)", "encoder", name, ENCODERS, most=len(ENCODERS))
-    if name in (ours.NAME, ours.FINEST, ours.PIXELS):
+    if name in (one.name for one in ours.ENCODERS):
         raise ValueError(
             f"--encoder={text}: an encoder of ours is named by its model or by the folder of its run alone, such as "
             "--encoder=spectral-mini, without --weights; --level chooses what it gives."

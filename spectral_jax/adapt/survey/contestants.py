@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from spectral_jax.adapt.encoders import ours
 from spectral_jax.adapt.encoders.encoder import Size
 from spectral_jax.adapt.settings import WeightFolders
 from spectral_jax.sentences import unknown
@@ -19,7 +20,7 @@ SIZES = {"galileo": "nano", "presto": "default"}
 # Those that know no neighbours: a cell is its mean spectrum to them.
 PIXELWISE = ("presto", "spectf")
 RANDOM = "random weights"
-OURS = ("ours_finest", "ours_pixels")
+OURS = (ours.FINEST, ours.PIXELS)
 # The bands themselves: the ten of land of Sentinel-2, and all that a task has.
 TEN, ALL = "bands, ten of Sentinel-2", "bands, all"
 

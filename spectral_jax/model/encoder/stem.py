@@ -14,7 +14,7 @@ from spectral_jax.config import Model, SensorInput
 from spectral_jax.model.encoder.tokenize import token_px
 from spectral_jax.model.encoder.wavelength import window_of
 from spectral_jax.model.initialise import fan_in
-from spectral_jax.model.layers import Dense, LayerNorm, by_token, dtype_of, gelu, mean_of_valid
+from spectral_jax.model.layers import Dense, LayerNorm, by_token, dtype_of, gelu, keep, mean_of_valid
 from spectral_jax.sensors import SensorSpec
 from spectral_jax.spectral.whitening import cell_px, stem_input
 
@@ -97,7 +97,7 @@ class StemTokenizer(nn.Module):
         x, valid = stem_input(pixels, valid, cell_px(self.sensor.spec, self.model.stem_gsd_m))
         rows = self.whitening(x.reshape(-1, x.shape[-1]))
         x = self.stem(rows).reshape(*valid.shape, self.model.stem_width)
-        return jnp.where(valid[..., None], x, jnp.zeros((), x.dtype)), valid
+        return keep(x, valid), valid
 
     def cells(self, tokens, valid):
         """Cells [B h w P], valid bool [B h w] to tokens of stage 1 [B R Q D] and their validity [B R Q]."""
@@ -138,7 +138,7 @@ class SpectralSkip(nn.Module):
         if self.sensor.tokenizer == "wavelength":
             x = _windows(x, spec, m)
         x = Dense(m.width, dtype_of(m.dtype), kernel_init=fan_in, name="linear")(x)
-        return jnp.where(jnp.any(valid, axis=-1)[..., None], x, jnp.zeros((), x.dtype))
+        return keep(x, jnp.any(valid, axis=-1))
 
 
 def _windows(x, spec: SensorSpec, model: Model):

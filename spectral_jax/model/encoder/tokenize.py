@@ -97,11 +97,11 @@ def window_sums(
     Returns:
       [B R Q G D]; 0 for a group without bands.
     """
-    kernel = kernel.astype(pixels.dtype)
-    if platform_of(pixels) != "cpu" and len(token_group) >= CONVOLVED_BANDS:
+    kernel, on_cpu = kernel.astype(pixels.dtype), platform_of(pixels) == "cpu"
+    if not on_cpu and len(token_group) >= CONVOLVED_BANDS:
         return grouped_convolution(keep(pixels, valid), kernel, token_group, groups, token_px)
     sums = partial(_group_products, token_group=token_group, groups=groups, token_px=token_px)
-    return (jax.checkpoint(sums) if platform_of(pixels) == "cpu" else sums)(pixels, valid, kernel)
+    return (jax.checkpoint(sums) if on_cpu else sums)(pixels, valid, kernel)
 
 
 def _group_products(pixels, valid, kernel, token_group, groups, token_px):

@@ -25,6 +25,11 @@ def made(heading):
     return Task(heading, lambda: {"bands, all": np.ones(3)}, features, scored)
 
 
+def measured(said, heading):
+    """How many cells of a task were measured, by the lines that were said."""
+    return sum(line.startswith(f"{heading} ") and "left out" not in line for line in said)
+
+
 @pytest.fixture
 def record(monkeypatch):
     monkeypatch.setattr(take, "_tasks", lambda *_: iter([made("first"), made("second")]))
@@ -64,18 +69,16 @@ def test_what_was_measured_with_the_same_weights_is_not_measured_again(record, m
     size = Size(seeds=2, encoders=("presto", "spectf"))
     again = take.take({}, FOLDERS, size, said.append, before=record | {"seconds": 5000.0})
     assert 5000.0 < again["seconds"] < 5060.0
-    assert not any(line.startswith("first ") and "left out" not in line for line in said)
-    assert sum(line.startswith("third ") and "left out" not in line for line in said) == 3
+    assert measured(said, "first") == 0
+    assert measured(said, "third") == 3
     before = {row["name"]: row["scores"][0] for row in record["rows"]}
     assert {row["name"]: row["scores"][0] for row in again["rows"]} == before
     other = []
     take.take({}, WeightFolders(presto="elsewhere"), size, other.append, before=record)
-    assert (
-        sum(line.startswith("first ") and "left out" not in line for line in other) == 2
-    )  # presto's two lines; the bands are as they were
+    assert measured(other, "first") == 2  # presto's two lines; the bands are as they were
     more = []
     take.take({}, FOLDERS, size._replace(seeds=3), more.append, before=record)
-    assert sum(line.startswith("first ") and "left out" not in line for line in more) == 3
+    assert measured(more, "first") == 3
 
 
 @pytest.mark.parametrize("name", ["ours_finest", "ours_pixels"])
